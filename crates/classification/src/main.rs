@@ -1,0 +1,2 @@
+//! Classify.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Data sets: readers, the embedded worlds, augmentation and the loader.
