@@ -1,0 +1,168 @@
+//! A classification run's `config.json`.
+
+use crate::zoo::Zoo;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, default_data_dir, open};
+use tenfold_core::run::Header;
+use tenfold_core::train::Settings;
+use tenfold_core::{Error, Result};
+
+/// Everything that `predict`, `eval` and `train --resume` need to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunConfig {
+    /// Format, version, task and model.
+    #[serde(flatten)]
+    pub header: Header,
+    /// The model's own Config.
+    pub config: Value,
+    /// The labels, in the order of the network's outputs.
+    pub labels: Vec<String>,
+    /// How a picture or row becomes the network's input.
+    pub preprocess: Preprocess,
+    /// The names of a table's columns, where the run was trained on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// The data it was trained on.
+    pub data: DataChoice,
+    /// How it was trained.
+    pub training: Settings,
+    /// What was done to pictures in training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Augment>,
+    /// The weights it started from, where not from random ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+}
+
+/// The data that a person chose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataChoice {
+    /// As given to `--data`.
+    pub name: String,
+    /// Seed of the splits.
+    pub seed: u64,
+    /// `--limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// `--target`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+impl DataChoice {
+    /// Opens the data.
+    ///
+    /// # Errors
+    /// It is not there or cannot be read.
+    pub fn open(&self, data_dir: Option<&Path>) -> Result<DataSet> {
+        let options = OpenOptions {
+            data_dir: data_dir.map_or_else(default_data_dir, Path::to_path_buf),
+            seed: self.seed,
+            limit: self.limit,
+            target: self.target.clone(),
+        };
+        open(&self.name, &options)
+    }
+}
+
+/// `--weights`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The file.
+    pub weights: PathBuf,
+    /// Its SHA-256, so that a resumed training starts from the same.
+    pub sha256: String,
+    /// Whether only the last layer is trained.
+    pub freeze_backbone: bool,
+}
+
+/// The model that a configuration names.
+///
+/// # Errors
+/// Not one of this zoo's.
+pub fn model(header: &Header, path: &Path) -> Result<Zoo> {
+    let find = |name: &str| <Zoo as clap::ValueEnum>::from_str(name, false);
+    find(&header.model).map_err(|_| Error::file(path, format!("unknown model `{}`", header.model)))
+}
+
+/// The model's own Config out of a configuration.
+///
+/// # Errors
+/// A field that is missing or of another type.
+pub fn model_config<C: serde::de::DeserializeOwned>(config: &Value, path: &Path) -> Result<C> {
+    serde_json::from_value(config.clone())
+        .map_err(|why| Error::file(path, format!("the model's config does not fit: {why}")))
+}
+
+/// Changes fields of a model's Config as `--set KEY=VALUE` says. A value is JSON, or a word.
+///
+/// # Errors
+/// Not KEY=VALUE, a key that the Config lacks, or a value it cannot take.
+pub fn set_fields<C: Serialize + serde::de::DeserializeOwned>(
+    config: &C,
+    changes: &[String],
+) -> Result<C> {
+    let wrong = |why: String| Error::argument("--set", why);
+    let mut value = serde_json::to_value(config).map_err(|why| wrong(why.to_string()))?;
+    for change in changes {
+        let (key, text) = change
+            .split_once('=')
+            .ok_or_else(|| wrong(format!("`{change}`: expected KEY=VALUE")))?;
+        let fields = value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
+        // The data decides these two.
+        let fixed = ["input", "classes"];
+        let known: Vec<String> =
+            fields.unwrap_or_default().into_iter().filter(|k| !fixed.contains(&&**k)).collect();
+        if !known.iter().any(|name| name == key) {
+            let names = match known.is_empty() {
+                true => "this model has no choices".to_string(),
+                false => format!("this model has {}", known.join(", ")),
+            };
+            return Err(wrong(format!("no choice `{key}`: {names}")));
+        }
+        value[key] = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into()));
+        // Checked one by one, so that the message names the change that does not fit.
+        serde_json::from_value::<C>(value.clone())
+            .map_err(|why| wrong(format!("`{change}`: {why}")))?;
+    }
+    serde_json::from_value(value).map_err(|why| wrong(why.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::lenet::{LeNetConfig, Variant};
+    use crate::models::logistic::LogisticConfig;
+    use crate::models::{ModelConfig, mlp::MlpConfig};
+
+    fn set<C: ModelConfig>(config: &C, change: &str) -> Result<C> {
+        set_fields(config, &[change.to_string()])
+    }
+
+    #[test]
+    fn words_numbers_and_lists_are_set() {
+        let lenet = LeNetConfig::new([1, 28, 28], 10);
+        assert_eq!(set(&lenet, "variant=lecun1998").unwrap().variant, Variant::Lecun1998);
+        let mlp = MlpConfig::new([1, 28, 28], 10);
+        assert_eq!(set(&mlp, "hidden=[9, 8]").unwrap().hidden, [9, 8]);
+        assert_eq!(set(&mlp, "dropout=0.5").unwrap().dropout, 0.5);
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_said() {
+        let message = |result: Result<MlpConfig>| result.unwrap_err().to_string();
+        let mlp = MlpConfig::new([1, 28, 28], 10);
+        assert_eq!(message(set(&mlp, "hidden")), "--set: `hidden`: expected KEY=VALUE");
+        assert_eq!(
+            message(set(&mlp, "depth=3")),
+            "--set: no choice `depth`: this model has dropout, hidden"
+        );
+        assert!(message(set(&mlp, "classes=3")).contains("no choice `classes`"));
+        assert!(message(set(&mlp, "hidden=wide")).starts_with("--set: `hidden=wide`: invalid type"));
+        let logistic = LogisticConfig::new([1, 28, 28], 10);
+        let why = set(&logistic, "a=1").unwrap_err().to_string();
+        assert!(why.ends_with("this model has no choices"), "{why}");
+    }
+}

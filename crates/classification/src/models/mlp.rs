@@ -1,0 +1,119 @@
+//! The multilayer perceptron: hidden linear layers with a non-linearity between them.
+//!
+//! D. E. Rumelhart, G. E. Hinton, R. J. Williams, "Learning representations by
+//! back-propagating errors", Nature 323 (1986).
+//!
+//! Differs from the paper: ReLU in place of the sigmoid (Glorot, Bordes, Bengio 2011),
+//! dropout after each hidden layer (Srivastava et al. 2014), softmax cross-entropy in place
+//! of the squared error.
+
+use super::{ModelConfig, Network, flat_input, shape, square_input};
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use tenfold_core::Result;
+use tenfold_core::data::Kind;
+
+/// The choices of [`Mlp`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MlpConfig {
+    /// `[channels, height, width]`.
+    pub input: [usize; 3],
+    /// How many classes.
+    pub classes: usize,
+    /// Units of each hidden layer, first to last.
+    pub hidden: Vec<usize>,
+    /// Part of the hidden units that a training step leaves out.
+    pub dropout: f64,
+}
+
+impl ModelConfig for MlpConfig {
+    type Network = Mlp;
+
+    fn new(input: [usize; 3], classes: usize) -> Self {
+        // Tables have few columns: a network sized for pictures would only memorise them.
+        let hidden = if input[1] == 1 { vec![64, 32] } else { vec![512, 256] };
+        Self { input, classes, hidden, dropout: 0.2 }
+    }
+
+    fn input(kind: &Kind) -> Result<[usize; 3]> {
+        Ok(flat_input(kind))
+    }
+
+    fn input_shape(&self) -> [usize; 3] {
+        self.input
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self> {
+        let &[classes, mut inputs] = shape(keys, "output.weight")? else { return None };
+        let layer = |i: usize| shape(keys, &format!("hidden.{i}.weight"));
+        let mut hidden = Vec::new();
+        while let Some(&[units, below]) = layer(hidden.len()) {
+            inputs = if hidden.is_empty() { below } else { inputs };
+            hidden.push(units);
+        }
+        Some(Self { hidden, ..Self::new(square_input(inputs)?, classes) })
+    }
+
+    fn init(&self, device: &Device) -> Mlp {
+        let mut inputs = self.input.iter().product();
+        let layer = |&units: &usize| {
+            LinearConfig::new(std::mem::replace(&mut inputs, units), units).init(device)
+        };
+        let hidden = self.hidden.iter().map(layer).collect();
+        Mlp {
+            hidden,
+            dropout: DropoutConfig::new(self.dropout).init(),
+            output: LinearConfig::new(inputs, self.classes).init(device),
+        }
+    }
+}
+
+/// Hidden layers, then logits.
+#[derive(Module, Debug)]
+pub struct Mlp {
+    /// One after the other, each followed by ReLU and dropout.
+    pub hidden: Vec<Linear>,
+    dropout: Dropout,
+    /// Last hidden layer to classes.
+    pub output: Linear,
+}
+
+impl Network for Mlp {
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let mut x = inputs.flatten(1, 3); // [batch, channels * height * width]
+        for layer in &self.hidden {
+            x = self.dropout.forward(relu(layer.forward(x))); // [batch, units]
+        }
+        self.output.forward(x) // [batch, classes]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenfold_core::device;
+
+    #[test]
+    fn layers_follow_the_configuration() {
+        let device = device::open("cpu").unwrap();
+        let config = MlpConfig { hidden: vec![5, 4, 3], ..MlpConfig::new([1, 2, 3], 2) };
+        let network = config.init(&device);
+        assert_eq!(network.num_params(), (6 * 5 + 5) + (5 * 4 + 4) + (4 * 3 + 3) + (3 * 2 + 2));
+        let logits = network.forward(Tensor::ones([7, 1, 2, 3], &device));
+        assert_eq!(logits.dims(), [7, 2]);
+    }
+
+    #[test]
+    fn without_hidden_layers_it_is_logistic_regression() {
+        let device = device::open("cpu").unwrap();
+        let config = MlpConfig { hidden: vec![], ..MlpConfig::new([1, 1, 4], 3) };
+        assert_eq!(config.init(&device).num_params(), 4 * 3 + 3);
+    }
+}

@@ -1,0 +1,89 @@
+//! The models, one file each, and what they have in common.
+
+pub mod lenet;
+pub mod logistic;
+pub mod mlp;
+
+use burn::module::{Module, ModuleDisplay};
+use burn::tensor::{Device, Tensor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tenfold_core::Result;
+use tenfold_core::data::Kind;
+
+/// A classifier's network.
+pub trait Network: Module + ModuleDisplay + 'static {
+    /// Inputs `[batch, channels, height, width]` to logits `[batch, classes]`. A row of a
+    /// table is `[1, 1, columns]`.
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
+}
+
+/// A model's choices; what stands under `config` in a run's `config.json`.
+pub trait ModelConfig: Serialize + DeserializeOwned + Clone + Send + 'static {
+    /// The network it makes.
+    type Network: Network;
+
+    /// The default choices for inputs of shape `[channels, height, width]`.
+    fn new(input: [usize; 3], classes: usize) -> Self;
+
+    /// The shape `[channels, height, width]` in which this model takes such data.
+    ///
+    /// # Errors
+    /// The model cannot take data of this kind.
+    fn input(kind: &Kind) -> Result<[usize; 3]>;
+
+    /// The shape `[channels, height, width]` of the inputs.
+    fn input_shape(&self) -> [usize; 3];
+
+    /// How many classes.
+    fn classes(&self) -> usize;
+
+    /// The Config whose network has these weights, by their names and PyTorch shapes.
+    fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self>;
+
+    /// A network with random weights from the device's seed.
+    fn init(&self, device: &Device) -> Self::Network;
+}
+
+/// Every network's last layer has this name, so that it can be replaced and trained alone.
+pub const HEAD: &str = "output";
+
+/// Pictures keep their size up to this many pixels a side in models that flatten them.
+const LARGEST_FLAT: usize = 64;
+/// To this many pixels a side are larger pictures brought.
+const FLAT: usize = 32;
+
+/// The input of a model that takes anything and flattens it.
+fn flat_input(kind: &Kind) -> [usize; 3] {
+    match *kind {
+        Kind::Pictures { channels, height, width } if height.max(width) <= LARGEST_FLAT => {
+            [channels, height, width]
+        }
+        Kind::Pictures { channels, .. } => [channels, FLAT, FLAT],
+        Kind::Rows { ref columns } => [1, 1, columns.len()],
+    }
+}
+
+/// The shape of a named weight.
+fn shape<'a>(keys: &'a [(String, Vec<usize>)], name: &str) -> Option<&'a [usize]> {
+    keys.iter().find(|(key, _)| key == name).map(|(_, shape)| &shape[..])
+}
+
+/// The picture that flattens to so many numbers: square, grey or else in colour.
+fn square_input(numbers: usize) -> Option<[usize; 3]> {
+    let sides = [1, 3].map(|channels| (channels, (numbers / channels).isqrt()));
+    let fits = |(channels, side): (usize, usize)| channels * side * side == numbers;
+    sides.into_iter().find(|&shape| fits(shape)).map(|(channels, side)| [channels, side, side])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_square_picture() {
+        assert_eq!(square_input(784), Some([1, 28, 28]));
+        assert_eq!(square_input(3072), Some([3, 32, 32]));
+        assert_eq!(square_input(5), None);
+    }
+}

@@ -1,0 +1,280 @@
+//! `predict`: ranked suggestions for pictures and rows, by a run, an exported file, or
+//! weights that others trained.
+
+use crate::classifier::{read_back, tensor};
+use crate::config::{self, RunConfig};
+use crate::export::CONFIG_KEY;
+use crate::models::{ModelConfig, Network};
+use crate::zoo::{Zoo, with_config};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor};
+use rayon::prelude::*;
+use serde::Serialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tenfold_core::cli::args::PredictArgs;
+use tenfold_core::cli::{Faults, Zoo as _, print_json};
+use tenfold_core::data::csv::Table;
+use tenfold_core::data::{Input, Preprocess, Resize, folder, picture};
+use tenfold_core::run::{Header, Run};
+use tenfold_core::suggest::{Suggest, Suggestion, rank};
+use tenfold_core::viz::label;
+use tenfold_core::weights::{self, LoadOptions};
+use tenfold_core::{Error, Result, device, files};
+
+/// Inputs per step.
+const BATCH: usize = 64;
+
+/// A trained classifier, ready to propose.
+pub struct Predictor {
+    labels: Vec<String>,
+    preprocess: Preprocess,
+    columns: Option<Vec<String>>,
+    forward: Box<dyn Fn(Tensor<4>) -> Tensor<2> + Send>,
+    device: Device,
+}
+
+impl Predictor {
+    /// From a run folder.
+    ///
+    /// # Errors
+    /// A file of the run that is missing, damaged or newer than this program.
+    pub fn from_run(folder: &Path, device: &Device) -> Result<Self> {
+        let run = Run::open(folder)?;
+        let config: RunConfig = run.config(Zoo::TASK)?;
+        Self::new(config, &run.config_path(), &run.weights_path(), device)
+    }
+
+    /// From a file that `export` wrote.
+    ///
+    /// # Errors
+    /// The file is damaged or carries no configuration.
+    pub fn from_export(path: &Path, device: &Device) -> Result<Self> {
+        let metadata = weights::metadata(path)?;
+        let text = metadata.get(CONFIG_KEY).ok_or_else(|| {
+            let why = "carries no configuration: name the model with --model";
+            Error::file(path, why)
+        })?;
+        Header::check(text, path, Zoo::TASK)?;
+        let config = serde_json::from_str(text).map_err(|why| Error::file(path, why))?;
+        Self::new(config, path, path, device)
+    }
+
+    /// From weights alone: the sizes of the model are read off the weights, and pictures are
+    /// scaled to 0..1 without further normalisation. Without `labels` the classes are
+    /// numbered from 0.
+    ///
+    /// # Errors
+    /// Weights that do not fit the model, or labels that do not fit the weights.
+    pub fn from_weights(
+        model: Zoo,
+        path: &Path,
+        labels: Option<&Path>,
+        device: &Device,
+    ) -> Result<Self> {
+        let keys = weights::keys(path)?;
+        with_config!(model, Config => {
+            let network = Config::infer(&keys).ok_or_else(|| {
+                let names: Vec<&str> = keys.iter().take(10).map(|(key, _)| key.as_str()).collect();
+                let why = format!("not the weights of `{}`: it holds {}", model.name(), names.join(", "));
+                Error::file(path, why)
+            })?;
+            let (input, classes) = (network.input_shape(), network.classes());
+            let labels = match labels {
+                Some(file) => read_labels(file, classes)?,
+                None => (0..classes).map(|class| class.to_string()).collect(),
+            };
+            let [channels, height, width] = input;
+            let preprocess = Preprocess::Picture {
+                channels,
+                height,
+                width,
+                resize: Resize::Stretch,
+                mean: vec![0.0; channels],
+                std: vec![1.0; channels],
+            };
+            let forward = forward(&network, path, device)?;
+            Ok(Self { labels, preprocess, columns: None, forward, device: device.clone() })
+        })
+    }
+
+    fn new(config: RunConfig, named: &Path, weights: &Path, device: &Device) -> Result<Self> {
+        let forward = with_config!(config::model(&config.header, named)?, Config => {
+            let network: Config = config::model_config(&config.config, named)?;
+            if network.classes() != config.labels.len() {
+                let why = format!(
+                    "{} labels for a model of {} classes", config.labels.len(), network.classes()
+                );
+                return Err(Error::file(named, why));
+            }
+            forward(&network, weights, device)?
+        });
+        let RunConfig { labels, preprocess, columns, .. } = config;
+        Ok(Self { labels, preprocess, columns, forward, device: device.clone() })
+    }
+}
+
+impl Suggest<Input> for Predictor {
+    fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    fn suggest(&self, inputs: &[&Input], top: usize) -> Result<Vec<Vec<Suggestion>>> {
+        if inputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let preprocess = &self.preprocess;
+        let values = inputs.par_iter().map(|input| preprocess.apply(input));
+        let values = values.collect::<Result<Vec<_>>>()?.concat();
+        let logits = (self.forward)(tensor(values, self.preprocess.shape(), &self.device));
+        let probabilities = read_back(softmax(logits, 1))?;
+        let rows = probabilities.chunks(self.labels.len().max(1));
+        Ok(rows.map(|row| rank(row, &self.labels, top)).collect())
+    }
+}
+
+/// The inputs in a file: the rows of a table, where the model was trained on one with these
+/// columns; else one picture.
+fn read(path: &Path, columns: Option<&[String]>) -> Result<Vec<Input>> {
+    match columns {
+        Some(columns) => {
+            let rows = Table::read_rows(path, columns)?;
+            Ok(rows.into_iter().map(Input::Row).collect())
+        }
+        None => Ok(vec![Input::Picture(picture::read(path)?)]),
+    }
+}
+
+/// The network's function, with the weights in `path`.
+fn forward<C: ModelConfig>(
+    config: &C,
+    path: &Path,
+    device: &Device,
+) -> Result<Box<dyn Fn(Tensor<4>) -> Tensor<2> + Send>> {
+    let mut network = config.init(device);
+    weights::load(&mut network, path, &LoadOptions::default())?;
+    Ok(Box::new(move |inputs| network.forward(inputs)))
+}
+
+fn read_labels(path: &Path, classes: usize) -> Result<Vec<String>> {
+    let text = files::read_text(path)?;
+    let labels: Vec<String> =
+        text.lines().map(|line| line.trim().to_string()).filter(|line| !line.is_empty()).collect();
+    if labels.len() != classes {
+        let why = format!("{} labels, expected {classes}, one a line", labels.len());
+        return Err(Error::file(path, why));
+    }
+    Ok(labels)
+}
+
+/// One input's answer, as `--json` prints it.
+#[derive(Serialize)]
+struct Answer {
+    input: String,
+    suggestions: Vec<Suggestion>,
+}
+
+/// Runs the verb. Inputs that cannot be read are reported and do not keep the others from
+/// their answers.
+///
+/// # Errors
+/// A run or weights that cannot be read; [`Faults`] for inputs that cannot.
+pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let device = device::open(&args.device)?;
+    let (predictor, inputs) = match (&args.weights, model) {
+        (Some(weights), Some(model)) => {
+            let labels = args.labels.as_deref();
+            (Predictor::from_weights(model, weights, labels, &device)?, &args.paths[..])
+        }
+        (Some(weights), None) => (Predictor::from_export(weights, &device)?, &args.paths[..]),
+        (None, _) => {
+            let (run, inputs) = args.paths.split_first().unwrap_or((&args.paths[0], &[]));
+            (Predictor::from_run(run, &device)?, inputs)
+        }
+    };
+    if inputs.is_empty() {
+        return Err(Error::argument("INPUT", "no pictures, folders or CSV files named").into());
+    }
+    let mut faults = Vec::new();
+    let paths = expand(inputs, &mut faults);
+    let drawings = args.draw.as_ref().map(|folder| {
+        std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+        Ok::<_, Error>(label::paths(folder, paths.iter().map(PathBuf::as_path)))
+    });
+    let drawings = drawings.transpose()?;
+    let mut answers = Vec::new();
+    for (chunk, paths) in paths.chunks(BATCH).enumerate() {
+        let columns = predictor.columns.as_deref();
+        let read: Vec<_> = paths.par_iter().map(|path| read(path, columns)).collect();
+        for (place, (path, inputs)) in paths.iter().zip(read).enumerate() {
+            let inputs = match inputs {
+                Ok(inputs) => inputs,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            let suggestions = suggest_all(&predictor, &inputs, args.top_k as usize)?;
+            if let (Some(drawings), Some(Input::Picture(picture))) = (&drawings, inputs.first()) {
+                label::write(&drawings[chunk * BATCH + place], picture, &suggestions[0])?;
+            }
+            for (row, suggestions) in suggestions.into_iter().enumerate() {
+                let name = match inputs.len() {
+                    1 => path.display().to_string(),
+                    _ => format!("{}:{}", path.display(), row + 1),
+                };
+                let answer = Answer { input: name, suggestions };
+                match args.json {
+                    true => answers.push(answer),
+                    false => print(&answer, out)?,
+                }
+            }
+        }
+    }
+    if args.json {
+        print_json(&answers, out)?;
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Faults(faults).into()),
+    }
+}
+
+fn suggest_all(
+    predictor: &Predictor,
+    inputs: &[Input],
+    top: usize,
+) -> Result<Vec<Vec<Suggestion>>> {
+    let mut all = Vec::with_capacity(inputs.len());
+    for inputs in inputs.chunks(BATCH) {
+        all.extend(predictor.suggest(&inputs.iter().collect::<Vec<_>>(), top)?);
+    }
+    Ok(all)
+}
+
+/// Folders become the pictures in them.
+fn expand(inputs: &[PathBuf], faults: &mut Vec<Error>) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for input in inputs {
+        if !input.is_dir() {
+            paths.push(input.clone());
+            continue;
+        }
+        match folder::pictures_in(input) {
+            Ok(inside) if inside.is_empty() => {
+                faults.push(Error::file(input, "a folder without pictures"));
+            }
+            Ok(inside) => paths.extend(inside),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    paths
+}
+
+fn print(answer: &Answer, out: &mut dyn Write) -> std::io::Result<()> {
+    write!(out, "{}", answer.input)?;
+    for Suggestion { label, score } in &answer.suggestions {
+        write!(out, "  {label} {:.1} %", score * 100.0)?;
+    }
+    writeln!(out)
+}

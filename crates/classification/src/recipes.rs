@@ -1,0 +1,60 @@
+//! How each model is trained when nothing is said: measured choices, see the README.
+
+use crate::zoo::Zoo;
+use tenfold_core::cli::args::TrainArgs;
+use tenfold_core::data::{Augment, Kind};
+use tenfold_core::train::Settings;
+use tenfold_core::train::optim::{Clip, OptimizerConfig, OptimizerKind};
+use tenfold_core::train::schedule::{ScheduleConfig, ScheduleKind};
+
+/// Numbers that depend on the model.
+struct Recipe {
+    epochs: usize,
+    lr: f64,
+    weight_decay: f32,
+    augment: &'static str,
+}
+
+fn recipe(model: Zoo) -> Recipe {
+    match model {
+        Zoo::Logistic => Recipe { epochs: 10, lr: 2e-3, weight_decay: 0.0, augment: "none" },
+        Zoo::Mlp => Recipe { epochs: 10, lr: 2e-3, weight_decay: 1e-2, augment: "none" },
+        Zoo::LeNet => {
+            let augment = "affine:8:0.08:0.92-1.08:4";
+            Recipe { epochs: 5, lr: 3e-3, weight_decay: 1e-2, augment }
+        }
+    }
+}
+
+/// The settings of a training: the model's recipe, changed by the flags.
+pub fn settings(model: Zoo, args: &TrainArgs) -> Settings {
+    let recipe = recipe(model);
+    let kind = args.optimizer.unwrap_or(OptimizerKind::AdamW);
+    let mut optimizer = OptimizerConfig::new(kind);
+    optimizer.weight_decay = args.weight_decay.map_or(recipe.weight_decay, |decay| decay as f32);
+    if let Some(momentum) = args.momentum {
+        optimizer.momentum = momentum;
+    }
+    optimizer.nesterov |= args.nesterov;
+    optimizer.clip = args.clip_norm.map(|norm| Clip::Norm(norm as f32));
+    let mut schedule = ScheduleConfig::new(args.schedule.unwrap_or(ScheduleKind::OneCycle));
+    if let Some(warmup) = args.warmup {
+        schedule.warmup = warmup;
+    }
+    Settings {
+        epochs: args.epochs.map_or(recipe.epochs, |epochs| epochs as usize),
+        batch_size: args.batch_size.map_or(64, |size| size as usize),
+        lr: args.lr.unwrap_or(recipe.lr),
+        seed: args.seed.unwrap_or(1),
+        optimizer,
+        schedule,
+        patience: args.patience.map(|epochs| epochs as usize),
+    }
+}
+
+/// What is done to the training pictures; nothing to tables.
+pub fn augment(model: Zoo, args: &TrainArgs, kind: &Kind) -> Option<Augment> {
+    let pictures = matches!(kind, Kind::Pictures { .. });
+    let chosen = args.augment.clone().or_else(|| recipe(model).augment.parse().ok());
+    chosen.filter(|augment| pictures && !augment.is_none())
+}

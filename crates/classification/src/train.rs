@@ -1,0 +1,283 @@
+//! `train`: data and model into a run folder.
+
+use crate::classifier::{Classifier, ExampleBatches, plain_batches};
+use crate::config::{self, DataChoice, RunConfig, Start};
+use crate::evaluate::{self, Scores};
+use crate::models::{HEAD, ModelConfig};
+use crate::recipes;
+use crate::zoo::{DEFAULT_DATA, Zoo};
+use burn::module::{Module, ParamGroup};
+use burn::tensor::Device;
+use burn::train::metric::{AccuracyMetric, LossMetric};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tenfold_core::cli::args::TrainArgs;
+use tenfold_core::cli::{Zoo as _, print_json};
+use tenfold_core::data::{DataSet, Kind, Preprocess};
+use tenfold_core::run::{Header, Run};
+use tenfold_core::train::history::History;
+use tenfold_core::train::loader::{Epoch, Loader};
+use tenfold_core::train::renderer::grouped;
+use tenfold_core::train::{Training, fit};
+use tenfold_core::weights::{self, LoadOptions};
+use tenfold_core::{Error, Result, device, files};
+
+/// Trains a model of Config `C`, or continues its training.
+///
+/// # Errors
+/// Whatever keeps the training from its end.
+pub fn run<C: ModelConfig>(
+    model: Zoo,
+    args: &TrainArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let device = device::open(&args.place.device)?;
+    let name = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    let folder = args.out.clone().unwrap_or_else(|| default_folder(model, &name));
+    if args.resume {
+        let run = Run::open(&folder)?;
+        let _lock = run.lock()?;
+        let config: RunConfig = run.config(Zoo::TASK)?;
+        refuse_changes(model, args, &config)?;
+        let data = config.data.open(args.place.data_dir.as_deref())?;
+        return train::<C>(&run, &config, &data, &device, args, out);
+    }
+    // Everything that can be wrong with the data and the flags comes before the folder.
+    let choice = DataChoice {
+        name,
+        seed: args.seed.unwrap_or(1),
+        limit: args.limit.map(|limit| limit as usize),
+        target: args.target.clone(),
+    };
+    let data = choice.open(args.place.data_dir.as_deref())?;
+    let config = new_config::<C>(model, args, choice, &data)?;
+    // A taken folder is refused before anything is created in it.
+    if folder.join("config.json").exists() && !args.overwrite {
+        let why = "holds a run already: --resume continues it, --overwrite replaces it";
+        return Err(Error::argument("--out", format!("{} {why}", folder.display())).into());
+    }
+    let run = Run::at(&folder)?;
+    let _lock = run.lock()?;
+    run.clear()?;
+    files::write_json(&run.config_path(), &config)?;
+    train::<C>(&run, &config, &data, &device, args, out)
+}
+
+/// `runs/MODEL-DATA`, the data by its last name.
+fn default_folder(model: Zoo, data: &str) -> PathBuf {
+    let trimmed = data.trim_end_matches(['/', '\\']);
+    let last = PathBuf::from(trimmed);
+    let last = last.file_stem().map_or_else(|| "data".into(), |stem| stem.to_string_lossy());
+    PathBuf::from("runs").join(format!("{}-{last}", model.name()))
+}
+
+fn new_config<C: ModelConfig>(
+    model: Zoo,
+    args: &TrainArgs,
+    choice: DataChoice,
+    data: &DataSet,
+) -> Result<RunConfig> {
+    let input = C::input(&data.kind)?;
+    let network = config::set_fields(&C::new(input, data.classes.len()), &args.set)?;
+    let value = serde_json::to_value(&network);
+    let start = args.weights.as_ref().map(|path| {
+        let sha256 = weights::digest(path)?;
+        let freeze_backbone = args.freeze_backbone;
+        Ok::<_, Error>(Start { weights: path.clone(), sha256, freeze_backbone })
+    });
+    Ok(RunConfig {
+        header: Header::new(Zoo::TASK, &model.name()),
+        config: value.map_err(|why| Error::argument("--set", why))?,
+        labels: data.classes.clone(),
+        preprocess: Preprocess::fit(&sized(&data.kind, input), &data.train)?,
+        columns: match &data.kind {
+            Kind::Rows { columns } => Some(columns.clone()),
+            Kind::Pictures { .. } => None,
+        },
+        data: choice,
+        training: recipes::settings(model, args),
+        augment: recipes::augment(model, args, &data.kind),
+        start: start.transpose()?,
+    })
+}
+
+/// The data's kind at the size in which the model takes it.
+fn sized(kind: &Kind, [channels, height, width]: [usize; 3]) -> Kind {
+    match kind {
+        Kind::Pictures { .. } => Kind::Pictures { channels, height, width },
+        Kind::Rows { .. } => kind.clone(),
+    }
+}
+
+/// A resumed training goes on as it was started: a flag that says otherwise is refused
+/// rather than ignored.
+fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()> {
+    if model.name() != config.header.model {
+        let why = format!("the run trains `{}`, not `{}`", config.header.model, model.name());
+        return Err(Error::argument("--resume", why));
+    }
+    let training = &config.training;
+    let differs = |given: Option<f64>, was: f64| given.is_some_and(|given| given != was);
+    let count = |given: Option<u32>| given.map(f64::from);
+    let changed = [
+        ("--data", args.data.as_ref().is_some_and(|name| *name != config.data.name)),
+        ("--epochs", differs(count(args.epochs), training.epochs as f64)),
+        ("--batch-size", differs(count(args.batch_size), training.batch_size as f64)),
+        ("--lr", differs(args.lr, training.lr)),
+        ("--seed", args.seed.is_some_and(|seed| seed != training.seed)),
+        ("--limit", args.limit.is_some_and(|n| Some(n as usize) != config.data.limit)),
+        ("--target", args.target.is_some() && args.target != config.data.target),
+        ("--optimizer", args.optimizer.is_some_and(|kind| kind != training.optimizer.kind)),
+        ("--momentum", differs(args.momentum, training.optimizer.momentum)),
+        ("--nesterov", args.nesterov && !training.optimizer.nesterov),
+        ("--weight-decay", differs(args.weight_decay.map(|x| f64::from(x as f32)), training.optimizer.weight_decay.into())),
+        ("--schedule", args.schedule.is_some_and(|kind| kind != training.schedule.kind)),
+        ("--warmup", differs(args.warmup, training.schedule.warmup)),
+        ("--augment", args.augment.is_some() && args.augment != config.augment),
+        ("--patience", args.patience.is_some_and(|n| Some(n as usize) != training.patience)),
+        ("--set", !args.set.is_empty()),
+        ("--weights", args.weights.is_some()),
+    ];
+    match changed.into_iter().find(|(_, changed)| *changed) {
+        Some((flag, _)) => Err(Error::argument(
+            flag,
+            "--resume continues a run exactly as it was started: leave this flag out, or start \
+             another run",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn train<C: ModelConfig>(
+    run: &Run,
+    config: &RunConfig,
+    data: &DataSet,
+    device: &Device,
+    args: &TrainArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let settings = &config.training;
+    let network: C = config::model_config(&config.config, &run.config_path())?;
+    eprintln!(
+        "{} on {}: {} examples to train on, {} to validate, {} to test; into {}",
+        config.header.model,
+        data.name,
+        grouped(data.train.len()),
+        grouped(data.validation.len()),
+        grouped(data.test.len()),
+        run.folder().display()
+    );
+    report_skipped(data);
+    let tape = device.clone().autodiff();
+    tape.seed(settings.seed);
+    // Burn draws initial weights when they are first looked at: look before the seed is reused.
+    let mut classifier = Classifier { network: network.init(&tape).materialize() };
+    if let Some(start) = &config.start {
+        classifier.network = start_from(classifier.network, start)?;
+    }
+    let epoch = Epoch::default();
+    let batches = Arc::new(ExampleBatches {
+        examples: data.train.clone(),
+        preprocess: config.preprocess.clone(),
+        augment: config.augment.clone(),
+    });
+    let validation = plain_batches(&data.validation, &config.preprocess);
+    let training = Training {
+        run,
+        settings,
+        train: Arc::new(
+            Loader::new(batches, settings.batch_size, tape.clone())
+                .shuffled(settings.seed, epoch.clone()),
+        ),
+        validation: Arc::new(Loader::new(validation, evaluate::BATCH, device.clone())),
+        epoch,
+        metadata: BTreeMap::from([("model".into(), config.header.model.clone())]),
+        resume: args.resume,
+    };
+    let history = fit(training, classifier, |builder| {
+        builder.metrics((LossMetric::new(), AccuracyMetric::new()))
+    })?;
+
+    let scores = evaluate::run_scores(run, config, &data.test, device)?;
+    let summary = summary(config, data, &history, &scores, args);
+    files::write_json(&run.summary_path(), &summary)?;
+    if args.json {
+        return print_json(&summary, out);
+    }
+    let best = history.best().map_or(0, |(best, _)| best);
+    scores.print("test", out)?;
+    writeln!(
+        out,
+        "weights of epoch {best}, trained for {:.0} s, in {}",
+        history.seconds(),
+        run.folder().display()
+    )?;
+    Ok(())
+}
+
+/// Tells of records that a reader left out.
+pub fn report_skipped(data: &DataSet) {
+    if data.skipped.is_empty() {
+        return;
+    }
+    eprintln!("left out {} faulty records:", grouped(data.skipped.len()));
+    data.skipped.iter().take(5).for_each(|line| eprintln!("  {line}"));
+    if data.skipped.len() > 5 {
+        eprintln!("  and {} more", grouped(data.skipped.len() - 5));
+    }
+}
+
+/// The network with weights that were trained before; its last layer starts anew where the
+/// file's has other classes.
+fn start_from<N: Module>(network: N, start: &Start) -> Result<N> {
+    let path = &start.weights;
+    if weights::digest(path)? != start.sha256 {
+        return Err(Error::file(path, "not the file that this run was started from"));
+    }
+    let head = format!("{HEAD}.");
+    let file_head = weights::keys(path)?.into_iter().filter(|(key, _)| key.starts_with(&head));
+    let mut network = network;
+    let own_head = weights::module_keys(&network).into_iter().filter(|(key, _)| key.starts_with(&head));
+    let mut options = LoadOptions::default();
+    if !file_head.eq(own_head) {
+        eprintln!("{}: other classes than this data; the last layer starts anew", path.display());
+        options.skip.push(format!("^{HEAD}\\."));
+    }
+    weights::load(&mut network, path, &options)?;
+    if start.freeze_backbone {
+        let head = ParamGroup::from_predicate(head);
+        network = network.freeze_group(ParamGroup::all().exclude(head));
+    }
+    Ok(network)
+}
+
+fn summary(
+    config: &RunConfig,
+    data: &DataSet,
+    history: &History,
+    scores: &Scores,
+    args: &TrainArgs,
+) -> serde_json::Value {
+    let mut summary = scores.json();
+    let rest = serde_json::json!({
+        "split": "test",
+        "model": config.header.model,
+        "data": config.data.name,
+        "examples": {
+            "train": data.train.len(),
+            "validation": data.validation.len(),
+            "test": data.test.len(),
+            "skipped": data.skipped.len(),
+        },
+        "best_epoch": history.best().map(|(epoch, _)| epoch),
+        "epochs": history.lines.last().map(|line| line.epoch),
+        "seconds": history.seconds(),
+        "device": args.place.device,
+    });
+    if let (Some(summary), serde_json::Value::Object(rest)) = (summary.as_object_mut(), rest) {
+        summary.extend(rest);
+    }
+    summary
+}

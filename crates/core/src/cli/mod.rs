@@ -1,0 +1,209 @@
+//! The command line that every task shares: the verbs, their help, and the one place that
+//! prints an error.
+
+pub mod args;
+
+use args::{EvalArgs, ExportArgs, PredictArgs, TrainArgs};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// What `models` says of a model.
+#[derive(Clone, Debug, Serialize)]
+pub struct Card {
+    /// The name on the command line.
+    pub name: String,
+    /// The name in the literature.
+    pub title: &'static str,
+    /// Where it was published.
+    pub paper: &'static str,
+    /// When.
+    pub year: u16,
+    /// Parameters of the default configuration on the default data.
+    pub parameters: usize,
+    /// The data it trains on when none is named.
+    pub data: &'static str,
+}
+
+/// The models of a task crate: a closed list, from which help, dispatch and tests come.
+pub trait Zoo: ValueEnum + Copy + Send + Sync + 'static {
+    /// The task's name.
+    const TASK: &'static str;
+    /// The program's name, `tenfold-TASK`.
+    const PROGRAM: &'static str;
+    /// One line on what the program does.
+    const ABOUT: &'static str;
+
+    /// The line of `models`.
+    fn card(self) -> Card;
+
+    /// `train`: results go to `out`, all else to stderr.
+    ///
+    /// # Errors
+    /// Whatever keeps the training from its end.
+    fn train(self, args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()>;
+
+    /// `eval`.
+    ///
+    /// # Errors
+    /// A run or data that cannot be read.
+    fn eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()>;
+
+    /// `predict`; `model` where the weights are not a run's.
+    ///
+    /// # Errors
+    /// A run, weights or inputs that cannot be read.
+    fn predict(model: Option<Self>, args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()>;
+
+    /// `export`.
+    ///
+    /// # Errors
+    /// A run that cannot be read or a file that cannot be written.
+    fn export(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()>;
+
+    /// The name on the command line.
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+    }
+}
+
+#[derive(Parser)]
+#[command(version)]
+struct Program<Z: Zoo> {
+    #[command(subcommand)]
+    verb: Verb<Z>,
+}
+
+// `about` is written out: a doc comment on a flattened struct would replace it.
+#[derive(Subcommand)]
+enum Verb<Z: Zoo> {
+    #[command(about = "List the models: paper, year, parameters, default data")]
+    Models {
+        #[arg(long, help = "Print one JSON document")]
+        json: bool,
+    },
+    #[command(about = "Train a model; without --data on data that needs no download")]
+    Train {
+        #[arg(value_enum, value_name = "MODEL", help = "The model, see `models`")]
+        model: Z,
+        #[command(flatten)]
+        args: TrainArgs,
+    },
+    #[command(about = "Measure a trained run on a split of its data, or of other data")]
+    Eval {
+        #[command(flatten)]
+        args: EvalArgs,
+    },
+    #[command(about = "Propose labels with confidence for pictures or rows, best first")]
+    Predict {
+        #[arg(long, value_enum, value_name = "MODEL", requires = "weights")]
+        #[arg(help = "The model that --weights belongs to, in place of a RUN")]
+        model: Option<Z>,
+        #[command(flatten)]
+        args: PredictArgs,
+    },
+    #[command(about = "Write weights and configuration of a run as one portable file")]
+    Export {
+        #[command(flatten)]
+        args: ExportArgs,
+    },
+}
+
+/// A task program's `main`.
+pub fn main<Z: Zoo>() -> ExitCode {
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr());
+    ExitCode::from(run::<Z>(std::env::args_os(), &mut out, &mut err))
+}
+
+/// Runs one command line, the program's name first, and returns the exit status: 0 done,
+/// 2 for a wrong command line, 1 for everything else.
+pub fn run<Z: Zoo>(
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let command = Program::<Z>::command().name(Z::PROGRAM).about(Z::ABOUT);
+    let matches = command.try_get_matches_from(args);
+    let program = match matches.and_then(|matches| Program::<Z>::from_arg_matches(&matches)) {
+        Ok(program) => program,
+        // Help and version come this way too, with status 0 and on stdout.
+        Err(message) => {
+            let text = message.render();
+            let _ = if message.use_stderr() {
+                write!(err, "{text}")
+            } else {
+                write!(out, "{text}")
+            };
+            return u8::try_from(message.exit_code()).unwrap_or(2);
+        }
+    };
+    let outcome = match program.verb {
+        Verb::Models { json } => models::<Z>(json, out),
+        Verb::Train { model, args } => model.train(&args, out),
+        Verb::Eval { args } => Z::eval(&args, out),
+        Verb::Predict { model, args } => Z::predict(model, &args, out),
+        Verb::Export { args } => Z::export(&args, out),
+    };
+    match outcome.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => 0,
+        // `... | head` closes the pipe when it has seen enough: no failure of ours.
+        Err(error) if is_broken_pipe(&error) => 0,
+        Err(error) => {
+            // Where even stderr is closed, the exit status still tells.
+            let _ = match error.downcast_ref::<Faults>() {
+                Some(Faults(faults)) => faults.iter().try_for_each(|fault| print(fault, err)),
+                None => print(&format_args!("{error:#}"), err),
+            };
+            1
+        }
+    }
+}
+
+fn print(error: &dyn std::fmt::Display, err: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(err, "error: {}", crate::error::one_line(error))
+}
+
+/// Inputs that failed while others were answered; each is printed on a line of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{} inputs could not be read", .0.len())]
+pub struct Faults(pub Vec<crate::Error>);
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+    };
+    error.chain().any(|cause| io(cause) == Some(std::io::ErrorKind::BrokenPipe))
+}
+
+fn models<Z: Zoo>(json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let cards: Vec<Card> = Z::value_variants().iter().map(|model| model.card()).collect();
+    if json {
+        return print_json(&cards, out);
+    }
+    let wide = |text: &dyn Fn(&Card) -> usize| cards.iter().map(text).max().unwrap_or(0);
+    let (name, title) = (wide(&|card| card.name.len()), wide(&|card| card.title.len()));
+    for card in &cards {
+        writeln!(
+            out,
+            "{:<name$}  {:<title$}  {:>11} parameters  {:<8}  {} ({})",
+            card.name,
+            card.title,
+            crate::train::renderer::grouped(card.parameters),
+            card.data,
+            card.paper,
+            card.year,
+        )?;
+    }
+    Ok(())
+}
+
+/// Prints one JSON document.
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn print_json(value: &impl Serialize, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "{}", serde_json::to_string_pretty(value)?)?;
+    Ok(())
+}

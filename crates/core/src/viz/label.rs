@@ -1,0 +1,132 @@
+//! A picture with what the model says of it written above.
+
+use crate::suggest::Suggestion;
+use crate::{Error, Result, files};
+use ab_glyph::{FontRef, PxScale};
+use image::{DynamicImage, Rgb, RgbImage, imageops};
+use imageproc::drawing::{draw_filled_rect_mut, draw_text_mut, text_size};
+use imageproc::rect::Rect;
+use std::io::Cursor;
+use std::path::Path;
+
+/// Smaller pictures are enlarged to at least this many pixels a side, so that a person sees them.
+const SMALLEST: u32 = 224;
+const LINE: u32 = 22;
+const INK: Rgb<u8> = Rgb([240, 240, 240]);
+const BAR: Rgb<u8> = Rgb([70, 130, 180]);
+const PAPER: Rgb<u8> = Rgb([28, 28, 32]);
+
+/// The picture with its suggestions on a strip above it, a bar as long as each score.
+pub fn draw(picture: &DynamicImage, suggestions: &[Suggestion]) -> RgbImage {
+    let picture = enlarge(picture.to_rgb8());
+    let (width, height) = picture.dimensions();
+    let strip = LINE * suggestions.len() as u32 + 6;
+    let mut canvas = RgbImage::from_pixel(width, height + strip, PAPER);
+    imageops::replace(&mut canvas, &picture, 0, i64::from(strip));
+    // The font is compiled in and parses; if a future one did not, the picture itself remains.
+    let Ok(font) = FontRef::try_from_slice(epaint_default_fonts::HACK_REGULAR) else {
+        return canvas;
+    };
+    let scale = PxScale::from(16.0);
+    for (row, suggestion) in suggestions.iter().enumerate() {
+        let y = 4 + LINE as i32 * row as i32;
+        let length = (suggestion.score.clamp(0.0, 1.0) * width as f32) as u32;
+        if length > 0 {
+            draw_filled_rect_mut(&mut canvas, Rect::at(0, y).of_size(length, LINE - 3), BAR);
+        }
+        let score = format!("{:.1} %", suggestion.score * 100.0);
+        let (score_width, _) = text_size(scale, &font, &score);
+        let room = width.saturating_sub(score_width + 16);
+        let label = fit(&suggestion.label, room, |text| text_size(scale, &font, text).0);
+        draw_text_mut(&mut canvas, INK, 5, y + 1, scale, &font, &label);
+        let x = (width as i32 - score_width as i32 - 5).max(0);
+        draw_text_mut(&mut canvas, INK, x, y + 1, scale, &font, &score);
+    }
+    canvas
+}
+
+/// Writes [`draw`]'s picture to `path` as PNG.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, picture: &DynamicImage, suggestions: &[Suggestion]) -> Result<()> {
+    let mut png = Cursor::new(Vec::new());
+    draw(picture, suggestions)
+        .write_to(&mut png, image::ImageFormat::Png)
+        .map_err(|why| Error::file(path, why))?;
+    files::write(path, png.get_ref())
+}
+
+/// A PNG's path in `folder` for each input, under the input's own name. Inputs of the same
+/// name from different folders are numbered, so that neither overwrites the other.
+pub fn paths<'a>(
+    folder: &Path,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Vec<std::path::PathBuf> {
+    let mut seen = std::collections::HashMap::new();
+    let path = |input: &Path| {
+        let stem = input.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let count = seen.entry(stem.clone()).and_modify(|count| *count += 1).or_insert(1);
+        folder.join(if *count == 1 { format!("{stem}.png") } else { format!("{stem}-{count}.png") })
+    };
+    inputs.into_iter().map(path).collect()
+}
+
+/// Whole-number enlargement with hard pixels, so that 28 x 28 digits stay what they are.
+fn enlarge(picture: RgbImage) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let factor = SMALLEST.div_ceil(width.min(height).max(1));
+    if factor <= 1 {
+        return picture;
+    }
+    imageops::resize(&picture, width * factor, height * factor, imageops::FilterType::Nearest)
+}
+
+/// The text, cut with an ellipsis until `measure` says that it fits into `room`.
+fn fit(text: &str, room: u32, measure: impl Fn(&str) -> u32) -> String {
+    if measure(text) <= room {
+        return text.into();
+    }
+    let mut kept: Vec<char> = text.chars().collect();
+    while kept.pop().is_some() {
+        let cut = kept.iter().collect::<String>() + "…";
+        if measure(&cut) <= room {
+            return cut;
+        }
+    }
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suggestion(label: &str, score: f32) -> Suggestion {
+        Suggestion { label: label.into(), score }
+    }
+
+    #[test]
+    fn small_pictures_grow_and_the_strip_is_above() {
+        let picture = DynamicImage::new_luma8(28, 28);
+        let drawn = draw(&picture, &[suggestion("7", 0.9), suggestion("1", 0.1)]);
+        assert_eq!(drawn.dimensions(), (224, 224 + 2 * LINE + 6));
+        assert_eq!(drawn.get_pixel(100, 4 + 1), &BAR);
+        assert!(drawn.pixels().any(|pixel| pixel == &INK), "no text was drawn");
+    }
+
+    #[test]
+    fn long_labels_are_cut_and_any_score_is_drawn() {
+        assert_eq!(fit("abcdef", 4, |text| text.chars().count() as u32), "abc…");
+        assert_eq!(fit("abc", 0, |text| text.chars().count() as u32), "");
+        for score in [f32::NAN, -1.0, 2.0] {
+            draw(&DynamicImage::new_rgb8(1, 300), &[suggestion("x", score)]);
+        }
+    }
+
+    #[test]
+    fn inputs_of_the_same_name_both_stay() {
+        let inputs = ["a/x.jpg", "b/x.jpg", "b/y.jpg"].map(Path::new);
+        let names = paths(Path::new("out"), inputs);
+        assert_eq!(names, ["out/x.png", "out/x-2.png", "out/y.png"].map(std::path::PathBuf::from));
+    }
+}
