@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["names", "all", "mirror", "force"])]
     list: bool,
     /// With --list: one JSON document
-    #[arg(long, requires = "list")]
+    #[arg(long, requires = "list", conflicts_with_all = ["names", "all"])]
     json: bool,
     /// Take the files from a folder or address that holds NAME/FILE for each
     #[arg(long, value_name = "DIR|URL")]
@@ -165,6 +165,7 @@ impl Fetch<'_> {
         let work = self.data.join(".fetch").join(&self.manifest.name);
         fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
         let _lock = store::lock(&download::beside(&work, "lock"), &self.manifest.name)?;
+        store::undo(&here, &work.join("old"))?;
         if !force && self.is_here(&here)? {
             return Ok(());
         }

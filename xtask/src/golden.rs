@@ -54,7 +54,8 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The folders that have a program.
 fn sets(golden: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(golden).with_context(|| golden.display().to_string())?;
+    // Without the folder there is no program either.
+    let entries = fs::read_dir(golden).into_iter().flatten();
     let mut folders: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|folder| folder.join(PROGRAM).is_file())

@@ -121,6 +121,14 @@ pub fn publish(tree: &Path, here: &Path, old: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Puts `old` back where a run was killed between the two renames of [`publish`].
+pub fn undo(here: &Path, old: &Path) -> Result<()> {
+    if fs::symlink_metadata(here).is_err() && fs::symlink_metadata(old).is_ok() {
+        fs::rename(old, here).with_context(|| here.display().to_string())?;
+    }
+    Ok(())
+}
+
 /// Flushes every file below `tree` to the disk.
 fn sync(tree: &Path) -> Result<(), Fault> {
     let files = walk(tree).on_disk(tree.display())?;
