@@ -128,7 +128,7 @@ mod tests {
         for index in 0..data.len() {
             let pixels = pixels(&data, index);
             let bright =
-                |pixels: &mut dyn Iterator<Item = &u8>| pixels.filter(|&&p| p > 128).count();
+                |pixels: &mut dyn Iterator<Item = &u8>| pixels.filter(|&&p| p > 100).count();
             let ink = bright(&mut pixels.iter());
             assert!((20..420).contains(&ink), "{ink} bright pixels in example {index}");
             let rim = pixels.iter().enumerate().filter(|(at, _)| {
