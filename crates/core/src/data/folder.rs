@@ -1,0 +1,207 @@
+//! Reads a folder of pictures, one subfolder a class: `CLASS/*.png`.
+//!
+//! Opening looks at every file's header, in parallel; pixels are decoded when an example is
+//! asked for.
+
+use std::path::{Path, PathBuf};
+
+use burn_dataset::Dataset;
+use rayon::prelude::*;
+
+use super::picture::{self, Header};
+use super::{Example, Input};
+use crate::{Error, Result};
+
+/// Files with these extensions, in either case, are taken for pictures.
+const EXTENSIONS: [&str; 11] =
+    ["png", "jpg", "jpeg", "jpe", "gif", "bmp", "webp", "pnm", "pbm", "pgm", "ppm"];
+
+/// The pictures of a folder, sorted by class and then by name.
+pub struct FolderPictures {
+    /// The class of each picture.
+    pub labels: Vec<usize>,
+    /// The first picture's size, with three channels where any picture has colour.
+    pub header: Header,
+    /// Files that are no readable picture, one line each, with the reason.
+    pub skipped: Vec<String>,
+    files: Vec<PathBuf>,
+}
+
+impl FolderPictures {
+    /// Lists the pictures of `folder`, whose subfolders are named by `classes`.
+    ///
+    /// # Errors
+    ///
+    /// When a folder cannot be read, a class's folder has no picture, a subfolder is none of
+    /// `classes`, or no file at all can be read.
+    pub fn read(folder: impl AsRef<Path>, classes: &[String]) -> Result<Self> {
+        let folder = folder.as_ref();
+        let mut found = Vec::new();
+        for class in class_names(folder)? {
+            let Some(label) = classes.iter().position(|known| *known == class) else {
+                return Err(Error::file(
+                    folder.join(class),
+                    format!("not a class of the training part; expected {}", listed(classes)),
+                ));
+            };
+            let class = folder.join(class);
+            let files = pictures_in(&class)?;
+            if files.is_empty() {
+                return Err(Error::file(
+                    class,
+                    "a class without any picture; expected PNG, JPEG, GIF, BMP, WebP or PNM files",
+                ));
+            }
+            found.extend(files.into_iter().map(|file| (file, label)));
+        }
+        let headers: Vec<_> = found.par_iter().map(|(file, _)| picture::header(file)).collect();
+        let (mut files, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let mut header: Option<Header> = None;
+        for ((file, label), found) in found.into_iter().zip(headers) {
+            match found {
+                Ok(found) => {
+                    let first = header.get_or_insert(found);
+                    first.channels = first.channels.max(found.channels);
+                    files.push(file);
+                    labels.push(label);
+                }
+                Err(error) => skipped.push(error.to_string()),
+            }
+        }
+        let Some(header) = header else {
+            let why = match skipped.first() {
+                Some(first) => format!("none of {} pictures can be read; {first}", skipped.len()),
+                None => "no class folders; expected CLASS/*.png".into(),
+            };
+            return Err(Error::file(folder, why));
+        };
+        Ok(Self { labels, header, skipped, files })
+    }
+}
+
+impl Dataset<Example, Error> for FolderPictures {
+    fn get(&self, index: usize) -> Result<Example> {
+        let image = picture::read(&self.files[index])?;
+        Ok(Example { input: Input::Picture(image), label: self.labels[index] })
+    }
+
+    fn len(&self) -> usize {
+        self.files.len()
+    }
+}
+
+/// The names of the subfolders of `folder`, sorted; hidden ones are left out.
+pub(crate) fn class_names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for path in entries(folder)? {
+        if path.is_dir() {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.ok_or_else(|| {
+                Error::file(&path, "a folder name that is not UTF-8; expected a class name")
+            })?;
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_picture = |path: &PathBuf| {
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) && path.is_file()
+    };
+    Ok(entries(folder)?.into_iter().filter(is_picture).collect())
+}
+
+/// What `folder` holds, sorted by name, without hidden files: the order in which a file
+/// system lists its files differs between machines.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let io = |error| Error::io(folder, error);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The first names of a list that may be long.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > 10 { format!("{shown}, ... ({} in all)", names.len()) } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{GrayImage, Luma, Rgb, RgbImage};
+
+    /// `dog` has a grey 3x2 picture and a text file; `cat` a colour picture named wrongly, a
+    /// text file named .png, and a hidden file.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("cat")).unwrap();
+        std::fs::create_dir_all(at("dog")).unwrap();
+        std::fs::create_dir_all(at(".cache")).unwrap();
+        RgbImage::from_pixel(5, 4, Rgb([1, 2, 3])).save(at("cat/a.png")).unwrap();
+        std::fs::rename(at("cat/a.png"), at("cat/a.JPG")).unwrap();
+        std::fs::write(at("cat/b.png"), "hello").unwrap();
+        std::fs::write(at("cat/.c.png"), "hidden").unwrap();
+        GrayImage::from_pixel(3, 2, Luma([9])).save(at("dog/a.png")).unwrap();
+        std::fs::write(at("dog/notes.txt"), "hello").unwrap();
+        folder
+    }
+
+    #[test]
+    fn classes_are_sorted_and_faulty_files_counted() {
+        let folder = folder();
+        let classes = class_names(folder.path()).unwrap();
+        assert_eq!(classes, ["cat", "dog"]);
+        let data = FolderPictures::read(folder.path(), &classes).unwrap();
+        assert_eq!((data.len(), &data.labels[..]), (2, &[0, 1][..]));
+        assert_eq!(data.header, Header { channels: 3, height: 4, width: 5 });
+        assert_eq!(data.skipped.len(), 1);
+        assert!(data.skipped[0].contains("b.png: not a picture that can be read"));
+        let Input::Picture(image) = data.get(0).unwrap().input else { panic!() };
+        assert_eq!(image.to_rgb8().get_pixel(0, 0).0, [1, 2, 3], "told by content, not name");
+    }
+
+    #[test]
+    fn an_empty_class_an_unknown_class_and_no_class_are_named() {
+        let folder = folder();
+        let why = |classes: &[String]| {
+            FolderPictures::read(folder.path(), classes).err().unwrap().to_string()
+        };
+        assert!(why(&["cat".into()]).contains("dog: not a class"));
+        std::fs::create_dir(folder.path().join("emu")).unwrap();
+        let classes = class_names(folder.path()).unwrap();
+        assert!(why(&classes).contains("emu: a class without any picture"));
+        let empty = tempfile::tempdir().unwrap();
+        let error = FolderPictures::read(empty.path(), &[]).err().unwrap().to_string();
+        assert!(error.contains("no class folders"));
+    }
+
+    #[test]
+    fn a_folder_of_nothing_but_faulty_files_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        std::fs::write(folder.path().join("a/x.png"), "").unwrap();
+        let error = FolderPictures::read(folder.path(), &["a".into()]).err().unwrap().to_string();
+        assert!(error.contains("none of 1 pictures can be read"), "{error}");
+        assert!(error.contains("x.png") && !error.contains('\n'));
+    }
+
+    #[test]
+    fn a_file_that_vanishes_or_breaks_after_opening_is_an_error() {
+        let folder = folder();
+        let data = FolderPictures::read(folder.path(), &["cat".into(), "dog".into()]).unwrap();
+        std::fs::write(folder.path().join("cat/a.JPG"), "broken").unwrap();
+        std::fs::remove_file(folder.path().join("dog/a.png")).unwrap();
+        assert!(data.get(0).err().unwrap().to_string().contains("a.JPG: not a picture"));
+        assert!(data.get(1).err().unwrap().to_string().contains("a.png: "));
+    }
+}

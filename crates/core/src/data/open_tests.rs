@@ -1,0 +1,166 @@
+use super::*;
+use crate::data::Input;
+use image::{GrayImage, Luma};
+
+fn options(data_dir: &Path) -> OpenOptions {
+    OpenOptions { data_dir: data_dir.to_owned(), seed: 1, limit: None, target: None }
+}
+
+fn sizes(data: &DataSet) -> [usize; 3] {
+    [data.train.len(), data.validation.len(), data.test.len()]
+}
+
+fn why(name: &str, options: &OpenOptions) -> String {
+    let error = open(name, options).err().unwrap().to_string();
+    assert!(!error.contains('\n'));
+    error
+}
+
+/// `count` pictures of one grey in `folder`.
+fn write_pictures(folder: &Path, grey: u8, count: usize) {
+    std::fs::create_dir_all(folder).unwrap();
+    for number in 0..count {
+        let image = GrayImage::from_pixel(3, 2, Luma([grey]));
+        image.save(folder.join(format!("{number:03}.png"))).unwrap();
+    }
+}
+
+/// An idx file of bytes.
+fn write_idx(path: &Path, sizes: &[u32], values: Vec<u8>) {
+    let mut bytes = vec![0, 0, 8, sizes.len() as u8];
+    bytes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
+    bytes.extend(values);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn glyphs_are_embedded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    let data = open("glyphs", &options).unwrap();
+    assert_eq!(sizes(&data), [18_000, 1_800, 3_600]);
+    assert_eq!(data.kind, Kind::Pictures { channels: 1, height: 28, width: 28 });
+    assert_eq!((data.classes.len(), &data.classes[10][..]), (36, "A"));
+    options.limit = Some(100);
+    assert_eq!(sizes(&open("glyphs", &options).unwrap()), [100, 1_800, 3_600]);
+    options.limit = Some(0);
+    assert!(why("glyphs", &options).starts_with("--limit: 0 examples"));
+}
+
+#[test]
+fn an_unknown_name_says_how_to_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = why("mnist", &options(folder.path()));
+    assert_eq!(
+        error,
+        format!(
+            "--data: no embedded data set, folder or file `mnist`, and none fetched under {}: \
+             `cargo xtask fetch mnist` gets a known one, `cargo xtask fetch --list` shows them",
+            folder.path().display()
+        )
+    );
+}
+
+#[test]
+fn a_fetched_idx_set_is_read_as_its_manifest_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("digits");
+    std::fs::create_dir(&set).unwrap();
+    let manifest = "layout = \"idx\"\nclasses = [\"zero\", \"one\"]\n\
+        [splits.train]\nimages = \"a\"\nlabels = \"b\"\n[splits.test]\nimages = \"c\"\nlabels = \"d\"\n";
+    std::fs::write(set.join("dataset.toml"), manifest).unwrap();
+    // The pixel is the example's place, and its class the place's last bit.
+    write_idx(&set.join("a"), &[100, 1, 1], (0..100).collect());
+    write_idx(&set.join("b"), &[100], (0..100).map(|i| i % 2).collect());
+    write_idx(&set.join("c"), &[2, 1, 1], vec![200, 201]);
+    write_idx(&set.join("d"), &[2], vec![0, 1]);
+    let mut options = options(folder.path());
+    let data = open("digits", &options).unwrap();
+    assert_eq!((data.name.as_str(), sizes(&data)), ("digits", [90, 10, 2]));
+    assert_eq!(data.classes, ["zero", "one"]);
+    let place = |examples: &Examples, index: usize| {
+        let example = examples.get(index).unwrap();
+        let Input::Picture(image) = example.input else { panic!() };
+        let place = image.as_bytes()[0];
+        assert_eq!(example.label, usize::from(place % 2));
+        place
+    };
+    let all = |data: &DataSet| {
+        let mut all: Vec<u8> = (0..data.train.len()).map(|i| place(&data.train, i)).collect();
+        assert!(all.is_sorted(), "training keeps the file's order");
+        all.extend((0..data.validation.len()).map(|i| place(&data.validation, i)));
+        all.sort_unstable();
+        all
+    };
+    assert_eq!(all(&data), (0..100).collect::<Vec<u8>>());
+    options.limit = Some(20);
+    let limited = open("digits", &options).unwrap();
+    assert_eq!(sizes(&limited), [18, 2, 2]);
+    assert_eq!(all(&limited), (0..20).collect::<Vec<u8>>(), "the first 20, validation included");
+    options.limit = Some(1);
+    assert!(why("digits", &options).starts_with("--limit: too few examples"));
+    // By its path as well.
+    let by_path = open(set.to_str().unwrap(), &OpenOptions { limit: None, ..options });
+    assert_eq!(sizes(&by_path.unwrap()), [90, 10, 2]);
+}
+
+#[test]
+fn a_folder_of_classes_is_split_class_by_class() {
+    let folder = tempfile::tempdir().unwrap();
+    write_pictures(&folder.path().join("dark"), 10, 20);
+    write_pictures(&folder.path().join("light"), 250, 40);
+    let data = open(folder.path().to_str().unwrap(), &options(folder.path())).unwrap();
+    assert_eq!(sizes(&data), [48, 6, 6]);
+    assert_eq!(data.classes, ["dark", "light"]);
+    assert_eq!(data.kind, Kind::Pictures { channels: 1, height: 2, width: 3 });
+    let light = (0..6).filter(|&i| data.test.get(i).unwrap().label == 1).count();
+    assert_eq!(light, 4);
+    let first: Vec<usize> = (0..10).map(|i| data.train.get(i).unwrap().label).collect();
+    assert!(first.contains(&0) && first.contains(&1), "shuffled");
+}
+
+#[test]
+fn train_and_test_folders_are_splits() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write_pictures(&at("train/a"), 0, 10);
+    write_pictures(&at("train/b"), 1, 10);
+    write_pictures(&at("val/a"), 0, 3);
+    let open = || open(folder.path().to_str().unwrap(), &options(folder.path()));
+    assert_eq!(sizes(&open().unwrap()), [18, 2, 3], "a lone val judges");
+    write_pictures(&at("test/b"), 1, 4);
+    std::fs::write(at("test/b/000.png"), "").unwrap();
+    let data = open().unwrap();
+    assert_eq!(sizes(&data), [20, 3, 3]);
+    assert_eq!(data.skipped.len(), 1);
+    assert_eq!(data.test.get(0).unwrap().label, 1);
+    write_pictures(&at("test/c"), 1, 1);
+    assert!(open().err().unwrap().to_string().contains("c: not a class of the training part"));
+}
+
+#[test]
+fn tables_open_by_path_and_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("tabular");
+    std::fs::create_dir(&set).unwrap();
+    let rows: String = (0..40).map(|i| format!("{},{i},x\n", ["p", "q"][i % 2])).collect();
+    std::fs::write(set.join("small.csv"), rows).unwrap();
+    let manifest = "layout = \"csv\"\n[tables.small]\nfile = \"small.csv\"\ntarget = 0\n\
+        columns = [\"kind\", \"size\", \"mark\"]\n[tables.away]\nfile = \"../a.csv\"\ntarget = 0\n";
+    std::fs::write(set.join("dataset.toml"), manifest).unwrap();
+    let mut options = options(folder.path());
+    let data = open("tabular/small", &options).unwrap();
+    assert_eq!((data.name.as_str(), sizes(&data)), ("small", [32, 4, 4]));
+    assert_eq!(data.classes, ["p", "q"]);
+    assert_eq!(data.kind, Kind::Rows { columns: vec!["size".into(), "mark=x".into()] });
+    assert!(why("tabular", &options).contains("expected one of tabular/away, tabular/small"));
+    assert!(why("tabular/big", &options).contains("expected one of"));
+    assert!(why("tabular/away", &options).contains("expected one inside the folder"));
+    let path = set.join("small.csv");
+    options.target = Some("1".into());
+    assert_eq!(sizes(&open(path.to_str().unwrap(), &options).unwrap()), [32, 4, 4]);
+    options.target = Some("kind".into());
+    assert!(why(path.to_str().unwrap(), &options).starts_with("--target: no column `kind`"));
+    std::fs::write(set.join("notes.txt"), "x").unwrap();
+    assert!(why(set.join("notes.txt").to_str().unwrap(), &options).contains("or a .csv file"));
+}

@@ -1,0 +1,153 @@
+use super::*;
+use image::{GrayAlphaImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+use proptest::prelude::*;
+
+/// A small picture in `format`, with enough detail that its bytes matter.
+fn encoded(format: ImageFormat) -> Vec<u8> {
+    let image = RgbImage::from_fn(9, 7, |x, y| Rgb([(x * 28) as u8, (y * 36) as u8, 77]));
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+const FORMATS: [ImageFormat; 6] = [
+    ImageFormat::Png,
+    ImageFormat::Jpeg,
+    ImageFormat::Gif,
+    ImageFormat::Bmp,
+    ImageFormat::WebP,
+    ImageFormat::Pnm,
+];
+
+fn png(image: impl Into<DynamicImage>) -> DynamicImage {
+    let mut bytes = Cursor::new(Vec::new());
+    image.into().write_to(&mut bytes, ImageFormat::Png).unwrap();
+    decode("a.png", bytes.get_ref()).unwrap()
+}
+
+fn why(bytes: &[u8]) -> String {
+    let error = decode("a.png", bytes).unwrap_err().to_string();
+    assert!(!error.contains('\n'));
+    assert!(error.starts_with("a.png: not a picture that can be read ("), "{error}");
+    assert!(error.ends_with("; expected PNG, JPEG, GIF, BMP, WebP or PNM"), "{error}");
+    error
+}
+
+#[test]
+fn every_format_is_read_by_its_content() {
+    for format in FORMATS {
+        let image = decode("no-extension", &encoded(format)).unwrap();
+        assert_eq!((image.width(), image.height()), (9, 7), "{format:?}");
+        assert!(matches!(image, DynamicImage::ImageRgb8(_)), "{format:?}");
+    }
+}
+
+#[test]
+fn depth_alpha_and_grey_become_two_kinds() {
+    let image = png(RgbaImage::from_pixel(2, 2, Rgba([10, 20, 30, 0])));
+    assert_eq!(image.as_rgb8().unwrap().get_pixel(0, 0).0, [10, 20, 30], "alpha is dropped");
+    let image = png(GrayAlphaImage::from_pixel(2, 2, LumaA([40, 0])));
+    assert_eq!(image.as_luma8().unwrap().get_pixel(0, 0).0, [40]);
+    let deep = ImageBuffer::from_pixel(2, 2, Luma([0xFFFFu16]));
+    assert_eq!(png(deep).as_luma8().unwrap().get_pixel(0, 0).0, [255]);
+    let deep = ImageBuffer::from_pixel(2, 2, Rgb([0xFFFFu16, 0, 0x8080]));
+    assert_eq!(png(deep).as_rgb8().unwrap().get_pixel(0, 0).0, [255, 0, 128]);
+}
+
+#[test]
+fn a_photograph_is_turned_upright() {
+    // The EXIF segment of a photograph taken with the camera turned (orientation 6), put
+    // behind the JPEG's first marker.
+    let exif =
+        b"\xFF\xE1\x00\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let plain = encoded(ImageFormat::Jpeg);
+    let turned = [&plain[..2], exif, &plain[2..]].concat();
+    let image = decode("a.jpg", &turned).unwrap();
+    assert_eq!((image.width(), image.height()), (7, 9));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jpg");
+    std::fs::write(&path, turned).unwrap();
+    assert_eq!(header(path).unwrap(), Header { channels: 3, height: 9, width: 7 });
+}
+
+#[test]
+fn what_is_no_picture_is_refused_in_one_line() {
+    assert!(why(b"").contains("it is empty"));
+    assert!(why(b"This is a text file.\nIts name ends in .png.\n").contains("no known format"));
+    let folder = tempfile::tempdir().unwrap();
+    let error = read(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("it is not a file"), "{error}");
+    assert!(read(folder.path().join("missing.png")).is_err());
+}
+
+#[test]
+fn a_picture_cut_off_anywhere_is_refused() {
+    for format in FORMATS {
+        let bytes = encoded(format);
+        let whole = decode("a.png", &bytes).unwrap();
+        for length in 0..bytes.len() {
+            // Without a trailer or checksum at the very end all pixels may still be there.
+            if let Ok(image) = decode("a.png", &bytes[..length]) {
+                assert!(length + 32 > bytes.len(), "{format:?} at {length}");
+                assert_eq!(image, whole, "{format:?} at {length}");
+            }
+        }
+        why(&bytes[..bytes.len() / 2]);
+    }
+}
+
+#[test]
+fn fifty_thousand_pixels_a_side_are_refused_by_the_header() {
+    // Signature and IHDR of a grey 50,000 x 50,000 PNG; its checksum is right.
+    let mut png = b"\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\xC3\x50\0\0\xC3\x50\x08\0\0\0\0".to_vec();
+    png.extend(crc32(&png[12..]).to_be_bytes());
+    png.extend(b"\0\0\0\0IDAT\x35\xAF\x06\x1E");
+    let start = std::time::Instant::now();
+    assert!(why(&png).contains("50000 x 50000 pixels"));
+    assert!(why(b"P5 50000 50000 255\n").contains("50000 x 50000 pixels"));
+    // Each side is allowed, the whole is not.
+    assert!(why(b"P5 16384 16384 255\n").contains("67108864 in all"));
+    assert!(start.elapsed().as_millis() < 100);
+}
+
+/// The checksum of PNG chunks, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 }
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12_000))]
+
+    #[test]
+    fn damaged_pictures_never_panic(
+        format in prop::sample::select(FORMATS.to_vec()),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        length in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+    ) {
+        let mut bytes = encoded(format);
+        for (place, value) in edits {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        if let Some(length) = length {
+            bytes.truncate(length.index(bytes.len()));
+        }
+        if let Ok(image) = decode("x", &bytes) {
+            prop_assert!(image.as_luma8().is_some() || image.as_rgb8().is_some());
+        }
+    }
+
+    #[test]
+    fn random_bytes_never_panic(
+        signature in prop::sample::select(vec![
+            &b"\x89PNG\r\n\x1A\n"[..], b"\xFF\xD8\xFF", b"GIF89a", b"BM", b"RIFF", b"P6 ", b"",
+        ]),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let _ = decode("x", &[signature, &bytes[..]].concat());
+    }
+}

@@ -1,0 +1,315 @@
+//! Turns one input into the numbers a model takes, the same way in training and long after.
+
+use fast_image_resize::{self as fir, images::Image as FirImage};
+use image::{DynamicImage, GrayImage, RgbImage};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Examples, Input, Kind, picture};
+use crate::{Error, Result};
+
+/// How many training examples mean and deviation are measured on, at most.
+const MOST_MEASURED: usize = 10_000;
+
+/// How a picture of another size is brought to the model's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resize {
+    /// Both sides at once, whatever the proportions.
+    Stretch,
+    /// The shorter side to this many pixels, then the middle is cut out; black is added where
+    /// that is too small. As torchvision's `Resize` and `CenterCrop`.
+    ShorterSide(usize),
+}
+
+/// What is done to an input before a model sees it; kept with the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "input", rename_all = "snake_case")]
+pub enum Preprocess {
+    /// For pictures: to grey or colour, to one size, from bytes to 0..1, then
+    /// `(x - mean) / std`.
+    Picture {
+        /// 1 for grey, 3 for colour.
+        channels: usize,
+        /// Rows of pixels.
+        height: usize,
+        /// Columns of pixels.
+        width: usize,
+        /// What is done to pictures of another size.
+        resize: Resize,
+        /// Subtracted, one number a channel, on the scale 0..1.
+        mean: Vec<f32>,
+        /// Divided by, one number a channel, on the scale 0..1.
+        std: Vec<f32>,
+    },
+    /// For rows of numbers: `(x - mean) / std`.
+    Row {
+        /// Subtracted, one number a column.
+        mean: Vec<f32>,
+        /// Divided by, one number a column.
+        std: Vec<f32>,
+    },
+}
+
+impl Preprocess {
+    /// The preprocessing that `kind` asks for, with mean and standard deviation measured on
+    /// `train`: on all of it, or on 10,000 examples evenly spread. Pictures of other sizes are
+    /// stretched. What never varies gets a deviation of 1.
+    ///
+    /// # Errors
+    ///
+    /// When an example cannot be read or is not of this kind.
+    pub fn fit(kind: &Kind, train: &Examples) -> Result<Self> {
+        let (len, count) = (train.len(), train.len().min(MOST_MEASURED));
+        let input = |place: usize| Ok::<_, Error>(train.get(place * len / count)?.input);
+        match kind {
+            &Kind::Pictures { channels, height, width } => {
+                let resize = Resize::Stretch;
+                let (mean, std) = (vec![0.0; channels], vec![1.0; channels]);
+                let raw = Self::Picture { channels, height, width, resize, mean, std };
+                raw.check()?;
+                // Whole numbers add up to the same in any order, so threads may share the work.
+                let sums = (0..count)
+                    .into_par_iter()
+                    .map(|place| {
+                        let image = shaped(&input(place)?, channels, height, width, resize)?;
+                        Ok::<_, Error>(byte_sums(image.as_bytes(), channels))
+                    })
+                    .try_reduce(Sums::default, |a, b| Ok(a.plus(b)))?;
+                let pixels = (count * height * width).max(1) as f64;
+                let (mean, std) = (0..channels).map(|c| sums.moments(c, pixels)).unzip();
+                Ok(Self::Picture { channels, height, width, resize, mean, std })
+            }
+            Kind::Rows { columns } => {
+                let rows = (0..count)
+                    .map(|place| row(&input(place)?, columns.len()).map(<[f32]>::to_vec))
+                    .collect::<Result<Vec<_>>>()?;
+                let (mean, std) = (0..columns.len())
+                    .map(|column| moments(rows.iter().map(|row| f64::from(row[column]))))
+                    .unzip();
+                Ok(Self::Row { mean, std })
+            }
+        }
+    }
+
+    /// The numbers of `input`, in the order of [`Preprocess::shape`].
+    ///
+    /// # Errors
+    ///
+    /// When the input is of another kind or has another number of columns, or these settings
+    /// contradict themselves.
+    pub fn apply(&self, input: &Input) -> Result<Vec<f32>> {
+        self.check()?;
+        match self {
+            Self::Picture { channels, height, width, resize, mean, std } => {
+                let image = shaped(input, *channels, *height, *width, *resize)?;
+                let bytes = image.as_bytes();
+                let mut values = Vec::with_capacity(bytes.len());
+                for channel in 0..*channels {
+                    let (mean, std) = (mean[channel], std[channel]);
+                    let plane = bytes[channel..].iter().step_by(*channels);
+                    values.extend(plane.map(|&byte| (f32::from(byte) / 255.0 - mean) / std));
+                }
+                Ok(values)
+            }
+            Self::Row { mean, std } => {
+                let row = row(input, mean.len())?;
+                // In 64 bits, because a difference of the largest floats overflows.
+                let scaled = |((&x, &mean), &std): ((&f32, &f32), &f32)| {
+                    ((f64::from(x) - f64::from(mean)) / f64::from(std)) as f32
+                };
+                Ok(row.iter().zip(mean).zip(std).map(scaled).collect())
+            }
+        }
+    }
+
+    /// `[channels, height, width]` of what [`Preprocess::apply`] gives; a row of n columns is
+    /// `[1, 1, n]`.
+    pub fn shape(&self) -> [usize; 3] {
+        match self {
+            Self::Picture { channels, height, width, .. } => [*channels, *height, *width],
+            Self::Row { mean, .. } => [1, 1, mean.len()],
+        }
+    }
+
+    /// Settings may come from a file that someone has edited.
+    fn check(&self) -> Result<()> {
+        let wrong = |why: &str| Err(Error::argument("preprocessing", why));
+        let (mean, std, expected) = match self {
+            Self::Picture { channels, height, width, resize, mean, std } => {
+                if ![1, 3].contains(channels) {
+                    return wrong("expected 1 or 3 channels");
+                }
+                let sides = 1..=picture::MOST_SIDE as usize / 4;
+                let short = if let Resize::ShorterSide(side) = resize { side } else { height };
+                if ![height, width, short].into_iter().all(|side| sides.contains(side)) {
+                    return wrong("expected a height and a width from 1 to 4096 pixels");
+                }
+                (mean, std, *channels)
+            }
+            Self::Row { mean, std } => (mean, std, mean.len()),
+        };
+        if mean.len() != expected || std.len() != expected || expected == 0 {
+            return wrong("expected one mean and one std for each channel or column");
+        }
+        if !mean.iter().all(|mean| mean.is_finite())
+            || !std.iter().all(|std| std.is_finite() && *std > 0.0)
+        {
+            return wrong("expected finite means, and stds above 0");
+        }
+        Ok(())
+    }
+}
+
+fn row(input: &Input, columns: usize) -> Result<&[f32]> {
+    match input {
+        Input::Row(row) if row.len() == columns => Ok(row),
+        Input::Row(row) => Err(Error::argument(
+            "input",
+            format!("a row of {} numbers; expected {columns}", row.len()),
+        )),
+        Input::Picture(_) => {
+            Err(Error::argument("input", format!("a picture; expected a row of {columns} numbers")))
+        }
+    }
+}
+
+/// The picture with the wanted channels and size.
+fn shaped(
+    input: &Input,
+    channels: usize,
+    height: usize,
+    width: usize,
+    resize: Resize,
+) -> Result<DynamicImage> {
+    let Input::Picture(image) = input else {
+        return Err(Error::argument("input", "a row of numbers; expected a picture"));
+    };
+    let image = match (image, channels) {
+        (DynamicImage::ImageLuma8(_), 1) | (DynamicImage::ImageRgb8(_), 3) => image.clone(),
+        (image, 1) => DynamicImage::ImageLuma8(picture::grey(image.clone())),
+        (image, _) => DynamicImage::ImageRgb8(image.to_rgb8()),
+    };
+    let (height, width) = (height as u32, width as u32);
+    match resize {
+        Resize::Stretch => resized(image, height, width),
+        Resize::ShorterSide(side) => {
+            let image = trimmed(image, side as u32, height.max(width));
+            let (w, h) = (u64::from(image.width()), u64::from(image.height()));
+            let scaled = |long: u64, short: u64| (side as u64 * long / short) as u32;
+            let side = side as u32;
+            let (new_h, new_w) = if h <= w { (side, scaled(w, h)) } else { (scaled(h, w), side) };
+            Ok(centre_crop(&resized(image, new_h, new_w)?, height, width))
+        }
+    }
+}
+
+/// Cuts the ends off a picture so long and thin that scaling its shorter side up would make
+/// millions of pixels that the crop throws away again.
+fn trimmed(image: DynamicImage, side: u32, crop: u32) -> DynamicImage {
+    let (w, h) = (image.width(), image.height());
+    let needed = u64::from(w.min(h)) * u64::from(crop) / u64::from(side);
+    let keep = needed.saturating_mul(4).saturating_add(64);
+    let keep = |size: u32| u32::try_from(keep).unwrap_or(u32::MAX).min(size);
+    let (kept_w, kept_h) = (keep(w), keep(h));
+    if (kept_w, kept_h) == (w, h) {
+        return image;
+    }
+    image.crop_imm((w - kept_w) / 2, (h - kept_h) / 2, kept_w, kept_h)
+}
+
+/// Bilinear with antialiasing, as Pillow resizes.
+fn resized(image: DynamicImage, height: u32, width: u32) -> Result<DynamicImage> {
+    if (image.width(), image.height()) == (width, height) {
+        return Ok(image);
+    }
+    let failed = |why: &dyn std::fmt::Display| {
+        Error::argument("input", format!("a picture that cannot be resized: {why}"))
+    };
+    let grey = matches!(image, DynamicImage::ImageLuma8(_));
+    let pixel = if grey { fir::PixelType::U8 } else { fir::PixelType::U8x3 };
+    let mut out = FirImage::new(width, height, pixel);
+    let options = fir::ResizeOptions::new()
+        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
+    fir::Resizer::new().resize(&image, &mut out, &options).map_err(|error| failed(&error))?;
+    let bytes = out.into_vec();
+    let image = if grey {
+        GrayImage::from_raw(width, height, bytes).map(DynamicImage::ImageLuma8)
+    } else {
+        RgbImage::from_raw(width, height, bytes).map(DynamicImage::ImageRgb8)
+    };
+    image.ok_or_else(|| failed(&"its size does not fit its pixels"))
+}
+
+fn centre_crop(image: &DynamicImage, height: u32, width: u32) -> DynamicImage {
+    let (w, h) = (i64::from(image.width()), i64::from(image.height()));
+    // Python rounds halves to the even number, and torchvision with it.
+    let offset = |have: i64, want: u32| ((have - i64::from(want)) as f64 / 2.0).round_ties_even();
+    let (x, y) = (offset(w, width) as i64, offset(h, height) as i64);
+    let mut out = match image {
+        DynamicImage::ImageLuma8(_) => DynamicImage::new_luma8(width, height),
+        _ => DynamicImage::new_rgb8(width, height),
+    };
+    match (&mut out, image) {
+        (DynamicImage::ImageLuma8(out), DynamicImage::ImageLuma8(image)) => {
+            image::imageops::replace(out, image, -x, -y);
+        }
+        (DynamicImage::ImageRgb8(out), DynamicImage::ImageRgb8(image)) => {
+            image::imageops::replace(out, image, -x, -y);
+        }
+        _ => {}
+    }
+    out
+}
+
+/// Sums of the bytes and of their squares, for each channel.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    values: [u64; 3],
+    squares: [u64; 3],
+}
+
+impl Sums {
+    fn plus(mut self, other: Self) -> Self {
+        for channel in 0..3 {
+            self.values[channel] += other.values[channel];
+            self.squares[channel] += other.squares[channel];
+        }
+        self
+    }
+
+    /// Mean and standard deviation of one channel on the scale 0..1.
+    fn moments(&self, channel: usize, pixels: f64) -> (f32, f32) {
+        let mean = self.values[channel] as f64 / pixels / 255.0;
+        let square = self.squares[channel] as f64 / pixels / (255.0 * 255.0);
+        (mean as f32, deviation(square - mean * mean))
+    }
+}
+
+fn byte_sums(bytes: &[u8], channels: usize) -> Sums {
+    let mut sums = Sums::default();
+    for pixel in bytes.chunks_exact(channels) {
+        for (channel, &byte) in pixel.iter().enumerate() {
+            sums.values[channel] += u64::from(byte);
+            sums.squares[channel] += u64::from(byte) * u64::from(byte);
+        }
+    }
+    sums
+}
+
+fn moments(values: impl Iterator<Item = f64> + Clone) -> (f32, f32) {
+    let count = values.clone().count().max(1) as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
+    (mean as f32, deviation(variance))
+}
+
+/// The root of a variance, or 1 where nothing varies: rounding leaves a little more than zero.
+fn deviation(variance: f64) -> f32 {
+    let deviation = variance.max(0.0).sqrt() as f32;
+    if deviation.is_finite() && deviation > 1e-7 { deviation } else { 1.0 }
+}
+
+#[cfg(test)]
+#[path = "preprocess_tests.rs"]
+mod tests;

@@ -1,0 +1,150 @@
+use super::*;
+use crate::data::Example;
+use image::{Luma, Rgb};
+use std::sync::Arc;
+
+struct List(Vec<Input>);
+
+impl burn_dataset::Dataset<Example, Error> for List {
+    fn get(&self, index: usize) -> Result<Example> {
+        Ok(Example { input: self.0[index].clone(), label: 0 })
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+fn examples(inputs: Vec<Input>) -> Examples {
+    Arc::new(List(inputs))
+}
+
+fn grey(width: u32, height: u32, value: impl Fn(u32, u32) -> u8) -> Input {
+    let image = GrayImage::from_fn(width, height, |x, y| Luma([value(x, y)]));
+    Input::Picture(DynamicImage::ImageLuma8(image))
+}
+
+fn plain(channels: usize, height: usize, width: usize, resize: Resize) -> Preprocess {
+    let (mean, std) = (vec![0.0; channels], vec![1.0 / 255.0; channels]);
+    Preprocess::Picture { channels, height, width, resize, mean, std }
+}
+
+fn rounded(values: Vec<f32>) -> Vec<i32> {
+    values.into_iter().map(|value| value.round() as i32).collect()
+}
+
+#[test]
+fn pixels_become_planes_around_the_mean() {
+    let image = RgbImage::from_fn(2, 1, |x, _| Rgb([0, 51 * x as u8, 255]));
+    let preprocess = Preprocess::Picture {
+        channels: 3,
+        height: 1,
+        width: 2,
+        resize: Resize::Stretch,
+        mean: vec![0.5, 0.0, 0.0],
+        std: vec![0.5, 1.0, 2.0],
+    };
+    let values = preprocess.apply(&Input::Picture(DynamicImage::ImageRgb8(image))).unwrap();
+    assert_eq!(values, [-1.0, -1.0, 0.0, 0.2, 0.5, 0.5]);
+    assert_eq!(preprocess.shape(), [3, 1, 2]);
+}
+
+#[test]
+fn grey_and_colour_become_each_other() {
+    let values = plain(3, 1, 1, Resize::Stretch).apply(&grey(1, 1, |_, _| 77)).unwrap();
+    assert_eq!(rounded(values), [77, 77, 77]);
+    // Pillow: Image.new("RGB", (1, 1), colour).convert("L")
+    for (colour, expected) in
+        [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([255; 3], 255), ([1, 2, 3], 2)]
+    {
+        let image = DynamicImage::ImageRgb8(RgbImage::from_pixel(1, 1, Rgb(colour)));
+        let values = plain(1, 1, 1, Resize::Stretch).apply(&Input::Picture(image)).unwrap();
+        assert_eq!(rounded(values), [expected], "{colour:?}");
+    }
+}
+
+#[test]
+fn halving_averages_with_a_triangle() {
+    // Pillow's bilinear at half size: weights 1 3 3 1 over 8, 3 3 1 over 7 at the edge.
+    let input = grey(8, 1, |x, _| if x == 3 { 240 } else { 0 });
+    let values = plain(1, 1, 4, Resize::Stretch).apply(&input).unwrap();
+    assert_eq!(rounded(values), [0, 90, 30, 0]);
+    let input = grey(8, 1, |x, _| if x == 0 { 210 } else { 0 });
+    let values = plain(1, 1, 4, Resize::Stretch).apply(&input).unwrap();
+    assert_eq!(rounded(values), [90, 0, 0, 0]);
+}
+
+#[test]
+fn the_shorter_side_is_scaled_and_the_middle_cut_out() {
+    // 6 x 2 stays 6 x 2, of which columns 2 and 3 are the middle.
+    let input = grey(6, 2, |x, y| (10 * x + y) as u8);
+    let values = plain(1, 2, 2, Resize::ShorterSide(2)).apply(&input).unwrap();
+    assert_eq!(rounded(values), [20, 30, 21, 31]);
+    let values = plain(1, 2, 4, Resize::ShorterSide(1)).apply(&grey(2, 1, |_, _| 9)).unwrap();
+    assert_eq!(rounded(values), [0, 9, 9, 0, 0, 0, 0, 0], "black where the crop is larger");
+    let start = std::time::Instant::now();
+    let long = plain(1, 224, 224, Resize::ShorterSide(256));
+    assert_eq!(long.apply(&grey(16_384, 1, |_, _| 9)).unwrap().len(), 224 * 224);
+    assert!(start.elapsed().as_secs() < 2, "a thread of a picture costs no gigabytes");
+}
+
+#[test]
+fn fitting_measures_pictures_and_rows() {
+    // Half of the pixels are 0 and half 255: mean 0.5, deviation 0.5.
+    let data = examples(vec![grey(2, 2, |x, _| 255 * x as u8), grey(2, 2, |_, y| 255 * y as u8)]);
+    let kind = Kind::Pictures { channels: 1, height: 2, width: 2 };
+    let Preprocess::Picture { mean, std, .. } = Preprocess::fit(&kind, &data).unwrap() else {
+        panic!()
+    };
+    assert_eq!((mean, std), (vec![0.5], vec![0.5]));
+    // 1 and 3: mean 2, deviation 1. The constant column gets 1.
+    let rows = vec![Input::Row(vec![1.0, 0.1]), Input::Row(vec![3.0, 0.1])];
+    let kind = Kind::Rows { columns: vec!["a".into(), "b".into()] };
+    let fitted = Preprocess::fit(&kind, &examples(rows)).unwrap();
+    assert_eq!(fitted, Preprocess::Row { mean: vec![2.0, 0.1], std: vec![1.0, 1.0] });
+    assert_eq!(fitted.apply(&Input::Row(vec![3.0, 0.1])).unwrap(), [1.0, 0.0]);
+    assert_eq!(fitted.shape(), [1, 1, 2]);
+}
+
+#[test]
+fn what_never_varies_has_a_deviation_of_one() {
+    let kind = Kind::Pictures { channels: 1, height: 3, width: 3 };
+    let data = examples(vec![grey(3, 3, |_, _| 201); 3]);
+    let Preprocess::Picture { std, .. } = Preprocess::fit(&kind, &data).unwrap() else { panic!() };
+    assert_eq!(std, [1.0]);
+    let empty = Preprocess::fit(&kind, &examples(vec![])).unwrap();
+    assert_eq!(empty.shape(), [1, 3, 3]);
+}
+
+#[test]
+fn wrong_inputs_and_settings_are_errors() {
+    let picture = plain(1, 2, 2, Resize::Stretch);
+    let why = |preprocess: &Preprocess, input| preprocess.apply(&input).unwrap_err().to_string();
+    assert_eq!(why(&picture, Input::Row(vec![1.0])), "input: a row of numbers; expected a picture");
+    let row = Preprocess::Row { mean: vec![0.0; 2], std: vec![1.0; 2] };
+    assert_eq!(why(&row, Input::Row(vec![1.0])), "input: a row of 1 numbers; expected 2");
+    assert!(why(&row, grey(1, 1, |_, _| 0)).contains("a picture; expected a row of 2 numbers"));
+    for broken in [
+        plain(2, 2, 2, Resize::Stretch),
+        plain(1, 0, 2, Resize::Stretch),
+        plain(1, 2, 1 << 40, Resize::Stretch),
+        plain(1, 2, 2, Resize::ShorterSide(0)),
+        Preprocess::Row { mean: vec![0.0; 2], std: vec![1.0] },
+        Preprocess::Row { mean: vec![0.0], std: vec![0.0] },
+        Preprocess::Row { mean: vec![f32::NAN], std: vec![1.0] },
+    ] {
+        assert!(why(&broken, Input::Row(vec![1.0])).starts_with("preprocessing: "), "{broken:?}");
+    }
+}
+
+#[test]
+fn settings_survive_json() {
+    for preprocess in [
+        plain(3, 4, 5, Resize::ShorterSide(6)),
+        plain(1, 4, 5, Resize::Stretch),
+        Preprocess::Row { mean: vec![0.25], std: vec![2.0] },
+    ] {
+        let text = serde_json::to_string(&preprocess).unwrap();
+        assert_eq!(serde_json::from_str::<Preprocess>(&text).unwrap(), preprocess, "{text}");
+    }
+}
