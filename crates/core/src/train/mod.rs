@@ -1,1 +1,4 @@
 //! Supervised training on burn-train.
+
+pub mod optim;
+pub mod schedule;
