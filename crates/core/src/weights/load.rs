@@ -1,0 +1,274 @@
+//! Fitting a weights file to a module: names, shapes, and one line on what does not fit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
+use burn::store::{
+    BurnToPyTorchAdapter, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleContext,
+    ModuleSnapshot, PyTorchToBurnAdapter, bridge,
+};
+use burn::tensor::{Bool, BoolStore, DType, Int, Shape, Tensor};
+
+use super::source::{self, Format};
+use crate::{Error, Result};
+
+/// Where training checkpoints keep their weights; one may be in another.
+const WRAPPERS: [&str; 8] = [
+    "",
+    "module.",
+    "state_dict.",
+    "state_dict.module.",
+    "model_state_dict.",
+    "model_state_dict.module.",
+    "model.",
+    "model.module.",
+];
+
+/// Problems named in one error; more are counted.
+const MAX_NAMED: usize = 10;
+
+/// How to fit a weights file to a module.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Regular expressions and what replaces their matches, `$1` being a group. They turn
+    /// the file's keys into the module's, each working on the result of the one before.
+    pub rename: Vec<(String, String)>,
+    /// Regular expressions for the module's keys that keep their values, such as `^fc\.` for
+    /// a new head. The same keys in the file are not used, whatever their shapes.
+    pub skip: Vec<String>,
+    /// Accept keys that only the module or only the file has. Shapes must agree even so.
+    pub partial: bool,
+}
+
+/// What [`load`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadReport {
+    /// What the file turned out to be.
+    pub format: Format,
+    /// Keys of the module that were set, sorted.
+    pub loaded: Vec<String>,
+    /// Keys of the module that kept their values, sorted.
+    pub kept: Vec<String>,
+    /// Keys of the file that were not used, sorted.
+    pub unused: Vec<String>,
+}
+
+/// Loads weights into `module` from safetensors or a PyTorch checkpoint, told apart by
+/// content.
+///
+/// Keys are PyTorch's, as [`save`](super::save) writes them. A dictionary that a training
+/// checkpoint wraps around the weights (`state_dict`, `model_state_dict`, `model`) and the
+/// `module.` of PyTorch's `DataParallel` are left out; so are the counters of PyTorch's batch
+/// norms, which Burn lacks. Floats of any width become 32 bits wide.
+///
+/// # Errors
+///
+/// The file cannot be read, or does not fit: then one line names the keys that are missing,
+/// unused, or of another shape, with both shapes. The module is unchanged after an error.
+pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Result<LoadReport> {
+    let rename = KeyRemapper::from_patterns(options.rename.clone())
+        .map_err(|e| Error::argument("key map", e))?;
+    let skip = KeyRemapper::from_pattern_iter(options.skip.iter().map(|skip| (skip, "")))
+        .map_err(|e| Error::argument("skip", e))?
+        .to_regex_pairs();
+    let skipped = |key: &str| skip.iter().any(|(regex, _)| regex.is_match(key));
+
+    let expected = expected(module);
+    let source = source::open(path)?;
+    let mut offered = unwrap(path, source.tensors, &rename, &expected)?;
+    offered.retain(|key, _| expected.contains_key(key) || !key.ends_with(".num_batches_tracked"));
+
+    let mut problems = Vec::new();
+    let (mut loaded, mut kept, mut chosen) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, wanted) in &expected {
+        let tensor = match offered.remove(key) {
+            _ if skipped(key) => None,
+            None if options.partial => None,
+            None => {
+                problems.push(format!("{key} {:?} is missing", wanted.shape.as_slice()));
+                None
+            }
+            Some(tensor) => Some(tensor),
+        };
+        let Some(mut tensor) = tensor else {
+            kept.push(key.clone());
+            continue;
+        };
+        if tensor.shape != wanted.shape {
+            problems.push(format!(
+                "{key} is {:?} in the file and {:?} in the model",
+                tensor.shape.as_slice(),
+                wanted.shape.as_slice()
+            ));
+        } else if !wanted.kind.accepts(tensor.dtype) {
+            let dtype = tensor.dtype;
+            problems
+                .push(format!("{key} holds {dtype:?} where the model has {}", wanted.kind.name()));
+        } else {
+            tensor.name = wanted.path.clone();
+            chosen.push(tensor);
+            loaded.push(key.clone());
+        }
+    }
+    let unused: Vec<String> = offered.into_keys().filter(|key| !skipped(key)).collect();
+    if !options.partial {
+        problems.extend(unused.iter().map(|key| format!("{key} is not in the model")));
+    }
+    if !problems.is_empty() {
+        return Err(misfit(path, problems));
+    }
+
+    // All data is read before the module changes: batch norms share their running averages
+    // between clones, so that a half-loaded copy could not be thrown away.
+    let chosen = chosen.into_iter().map(resident).collect::<std::result::Result<Vec<_>, _>>();
+    let chosen = chosen.map_err(|e| Error::file(path, e))?;
+    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
+    let result = module.apply(chosen, None, Some(Box::new(adapter)), true);
+    if !result.errors.is_empty() || result.applied.len() != loaded.len() {
+        let why = result.errors.iter().map(|e| e.to_string()).collect();
+        return Err(misfit(path, why));
+    }
+    Ok(LoadReport { format: source.format, loaded, kept, unused })
+}
+
+/// The tensor with its bytes read.
+fn resident(tensor: PackTensor) -> std::result::Result<PackTensor, PackError> {
+    let (name, dtype, shape, id, bytes) = tensor.into_parts()?;
+    Ok(PackTensor::new(name, dtype, shape, id, bytes))
+}
+
+fn misfit(path: &Path, mut problems: Vec<String>) -> Error {
+    let more = problems.len().saturating_sub(MAX_NAMED);
+    problems.truncate(MAX_NAMED);
+    if more > 0 {
+        problems.push(format!("and {more} more"));
+    }
+    Error::file(path, format!("does not fit the model: {}", problems.join("; ")))
+}
+
+/// The file's tensors by the module's keys, out of the wrapper under which most keys match.
+fn unwrap(
+    path: &Path,
+    tensors: Vec<PackTensor>,
+    rename: &KeyRemapper,
+    expected: &BTreeMap<String, Expected>,
+) -> Result<BTreeMap<String, PackTensor>> {
+    let mut best: Option<(usize, Vec<PackTensor>)> = None;
+    for wrapper in WRAPPERS {
+        let inside = tensors.iter().filter_map(|tensor| {
+            let name = tensor.name.strip_prefix(wrapper)?.to_string();
+            Some(PackTensor { name, ..tensor.clone() })
+        });
+        let (renamed, _) = rename.remap(inside.collect());
+        let matches = renamed.iter().filter(|tensor| expected.contains_key(&tensor.name)).count();
+        if best.as_ref().is_none_or(|(most, _)| matches > *most) {
+            best = Some((matches, renamed));
+        }
+    }
+    let mut offered = BTreeMap::new();
+    let mut twice = BTreeSet::new();
+    for tensor in best.map(|(_, tensors)| tensors).unwrap_or_default() {
+        if let Some(other) = offered.insert(tensor.name.clone(), tensor) {
+            twice.insert(format!("two keys of the file become {}", other.name));
+        }
+    }
+    match twice.is_empty() {
+        true => Ok(offered),
+        false => Err(misfit(path, twice.into_iter().collect())),
+    }
+}
+
+/// A parameter or buffer of the module, under PyTorch's name and in PyTorch's layout.
+struct Expected {
+    /// Where Burn finds it.
+    path: String,
+    shape: Shape,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Float,
+    Int,
+    Bool,
+}
+
+impl Kind {
+    fn accepts(self, dtype: DType) -> bool {
+        match self {
+            Self::Float => dtype.is_float(),
+            Self::Int => dtype.is_int() || dtype.is_uint(),
+            Self::Bool => dtype.is_bool(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Float => "floats",
+            Self::Int => "integers",
+            Self::Bool => "booleans",
+        }
+    }
+}
+
+/// What the module needs, without initialising parameters that are not yet: a large model
+/// would spend a second drawing numbers that are overwritten at once.
+fn expected<M: Module>(module: &M) -> BTreeMap<String, Expected> {
+    let mut visitor = Visitor::default();
+    module.visit(&mut visitor);
+    visitor.found
+}
+
+#[derive(Default)]
+struct Visitor {
+    path: Vec<String>,
+    containers: Vec<String>,
+    found: BTreeMap<String, Expected>,
+}
+
+impl Visitor {
+    fn add(&mut self, shape: Shape, kind: Kind) {
+        let path = self.path.join(".");
+        let dtype = match kind {
+            Kind::Float => DType::F32,
+            Kind::Int => DType::I64,
+            Kind::Bool => DType::Bool(BoolStore::Native),
+        };
+        // Burn's own adapter tells the name and the layout; the data is never asked for.
+        let tensor = bridge::deferred(path.clone(), dtype, shape, None, || {
+            Err(PackError::TensorNotFound(String::new()))
+        });
+        let tensor = BurnToPyTorchAdapter.adapt(tensor, ModuleContext::new(&self.containers));
+        self.found.insert(tensor.name, Expected { path, shape: tensor.shape, kind });
+    }
+}
+
+impl ModuleVisitor for Visitor {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.containers.push(container_type.to_string());
+        if !container_type.starts_with("Enum:") {
+            self.path.push(name.to_string());
+        }
+    }
+
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        self.containers.pop();
+        if !container_type.starts_with("Enum:") {
+            self.path.pop();
+        }
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.add(param.lazy_shape(), Kind::Float);
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        self.add(param.lazy_shape(), Kind::Int);
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        self.add(param.lazy_shape(), Kind::Bool);
+    }
+}

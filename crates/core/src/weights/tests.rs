@@ -1,0 +1,338 @@
+//! Golden files from PyTorch, and hostile ones.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
+use burn::store::pytorch_reader::PytorchReader;
+use burn::tensor::{Device, Tensor, TensorData};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+
+use super::*;
+
+/// The model of tests/golden/pth/make.py.
+#[derive(Module, Debug)]
+struct Small {
+    conv: Conv2d,
+    bn: BatchNorm,
+    fc: Linear,
+}
+
+fn small() -> Small {
+    let device = Device::default();
+    Small {
+        conv: Conv2dConfig::new([1, 2], [3, 3]).init(&device),
+        bn: BatchNormConfig::new(2).init(&device),
+        fc: LinearConfig::new(8, 3).init(&device),
+    }
+}
+
+impl Small {
+    /// `[batch, 1, 4, 4]` to `[batch, 3]`.
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.fc.forward(self.bn.forward(self.conv.forward(images)).flatten(1, 3))
+    }
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/pth").join(name)
+}
+
+fn expected() -> Value {
+    serde_json::from_slice(&fs::read(golden("expected.json")).unwrap()).unwrap()
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|n| n.as_f64().unwrap() as f32).collect()
+}
+
+fn output(module: &Small) -> Vec<f32> {
+    let image = TensorData::new(floats(&expected()["input"]), [2, 1, 4, 4]);
+    let image = Tensor::from_data(image, &Device::default());
+    module.forward(image).into_data().iter::<f32>().collect()
+}
+
+fn load_golden(name: &str, options: &LoadOptions) -> (Small, Result<LoadReport>) {
+    let mut module = small();
+    let report = load(&mut module, &golden(name), options);
+    (module, report)
+}
+
+/// One line, no longer than a reader can take in, and no panic to get it.
+fn why<T: std::fmt::Debug>(result: Result<T>) -> String {
+    let message = result.unwrap_err().to_string();
+    assert!(!message.contains('\n') && message.len() < 4000, "{message}");
+    message
+}
+
+#[test]
+fn outputs_equal_pytorch() {
+    let files = [
+        ("small.pth", Format::PyTorch, 1e-6),
+        ("small_protocol4.pth", Format::PyTorch, 1e-6),
+        ("small_legacy.pth", Format::PyTorchLegacy, 1e-6),
+        ("small.safetensors", Format::Safetensors, 1e-6),
+        ("checkpoint.pth", Format::PyTorch, 1e-6),
+        ("small_half.pth", Format::PyTorch, 2e-3),
+    ];
+    for (name, format, tolerance) in files {
+        let (module, report) = load_golden(name, &LoadOptions::default());
+        let report = report.unwrap();
+        assert_eq!(report.format, format);
+        assert_eq!(report.loaded.len(), 8, "{name}: {report:?}");
+        assert!(report.kept.is_empty() && report.unused.is_empty(), "{name}: {report:?}");
+        for (value, expected) in output(&module).iter().zip(floats(&expected()["output"])) {
+            assert!((value - expected).abs() < tolerance, "{name}: {value} for {expected}");
+        }
+    }
+}
+
+#[test]
+fn saved_files_hold_what_pytorch_has() {
+    let (module, _) = load_golden("small.pth", &LoadOptions::default());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let metadata = BTreeMap::from([("model".to_string(), "small".to_string())]);
+    let sum = save(&module, &path, &metadata).unwrap();
+    assert_eq!(sum, digest(&path).unwrap());
+
+    let bytes = fs::read(&path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let state = expected()["state"].as_object().unwrap().clone();
+    assert_eq!(file.len(), state.len());
+    for (key, value) in &state {
+        let tensor = file.tensor(key).unwrap();
+        let shape: Vec<u64> = tensor.shape().iter().map(|n| *n as u64).collect();
+        assert_eq!(serde_json::json!(shape), value["shape"], "{key}");
+        let (numbers, _) = tensor.data().as_chunks();
+        let numbers: Vec<f32> = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        assert_eq!(numbers, floats(&value["values"]), "{key}");
+    }
+
+    // The same weights give the same bytes, and nothing else is left in the folder.
+    assert_eq!(save(&module, &path, &metadata).unwrap(), sum);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    let mut again = small();
+    load(&mut again, &path, &LoadOptions::default()).unwrap();
+    assert_eq!(output(&again), output(&module));
+}
+
+#[test]
+fn a_save_that_fails_leaves_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let gone = folder.path().join("none").join("model.safetensors");
+    assert!(why(save(&small(), &gone, &BTreeMap::new())).contains("none"));
+    // The destination is a folder: the rename fails after everything was written.
+    let taken = folder.path().join("taken");
+    fs::create_dir(&taken).unwrap();
+    why(save(&small(), &taken, &BTreeMap::new()));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn keys_lists_names_and_shapes() {
+    for name in ["small.pth", "small_legacy.pth", "small.safetensors", "checkpoint.pth"] {
+        let keys = keys(&golden(name)).unwrap();
+        assert_eq!(keys.len(), 9, "{name}: {keys:?}");
+        assert!(keys.contains(&("fc.weight".to_string(), vec![3, 8])), "{name}: {keys:?}");
+    }
+}
+
+#[test]
+fn readers_agree() {
+    for name in ["small.pth", "small_legacy.pth", "small_protocol4.pth", "small_half.pth"] {
+        let theirs = PytorchReader::new(golden(name)).unwrap();
+        let ours = source::open(&golden(name)).unwrap().tensors;
+        assert_eq!(ours.len(), theirs.len());
+        for tensor in ours {
+            let other = theirs.get(&tensor.name).unwrap();
+            assert_eq!(tensor.shape.as_slice(), other.shape());
+            assert_eq!(tensor.to_bytes().unwrap().to_vec(), other.read().unwrap());
+        }
+    }
+}
+
+#[test]
+fn misfits_are_named_and_change_nothing() {
+    let mut module = small();
+    let before = output(&module);
+    let message = why(load(&mut module, &golden("other_shapes.pth"), &LoadOptions::default()));
+    assert!(
+        message.contains("fc.weight is [5, 8] in the file and [3, 8] in the model"),
+        "{message}"
+    );
+    let rename = vec![("^bn".to_string(), "norm".to_string())];
+    let options = LoadOptions { rename, ..Default::default() };
+    let message = why(load(&mut module, &golden("small.pth"), &options));
+    assert!(message.contains("bn.running_mean [2] is missing"), "{message}");
+    assert!(message.contains("norm.running_mean is not in the model"), "{message}");
+    assert_eq!(output(&module), before);
+
+    let mut other = LinearConfig::new(2, 2).init(&Device::default());
+    let message = why(load(&mut other, &golden("checkpoint.pth"), &LoadOptions::default()));
+    assert!(message.contains("and ") && message.ends_with(" more"), "{message}");
+}
+
+#[test]
+fn options_rename_skip_and_accept_parts() {
+    let options = LoadOptions { skip: vec![r"^fc\.".to_string()], ..Default::default() };
+    let (_, report) = load_golden("other_shapes.pth", &options);
+    assert_eq!(report.unwrap().kept, ["fc.bias", "fc.weight"]);
+
+    let rename = vec![(r"^conv\.(\w+)$".to_string(), "first.$1".to_string())];
+    let options = LoadOptions { rename, partial: true, ..Default::default() };
+    let (_, report) = load_golden("small.pth", &options);
+    let report = report.unwrap();
+    assert_eq!(report.kept, ["conv.bias", "conv.weight"]);
+    assert_eq!(report.unused, ["first.bias", "first.weight"]);
+
+    let options = LoadOptions { skip: vec!["(".to_string()], ..Default::default() };
+    why(load_golden("small.pth", &options).1);
+    let rename = vec![("^.*$".to_string(), "fc.bias".to_string())];
+    let options = LoadOptions { rename, ..Default::default() };
+    assert!(why(load_golden("small.pth", &options).1).contains("two keys"));
+}
+
+#[test]
+fn malicious_pickles_are_refused_by_name_and_never_run() {
+    for name in ["malicious.pth", "malicious_legacy.pth", "malicious_protocol4.pth"] {
+        let message = why(load_golden(name, &LoadOptions::default()).1);
+        assert!(message.contains("names posix.system"), "{name}: {message}");
+        assert!(why(keys(&golden(name))).contains("posix.system"));
+    }
+    let bare: [&[u8]; 2] =
+        [b"cos\nsystem\n(S'touch x'\ntR.", b"\x80\x02cos\nsystem\nX\x07\0\0\0touch x\x85R."];
+    for bytes in bare {
+        assert!(why(keys(&file(bytes).1)).contains("os.system"));
+    }
+    assert!(!Path::new("tenfold-malicious-pickle-ran").exists());
+}
+
+fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+/// A zip archive around `pickle`, compressed or not.
+fn archive(pickle: &[u8], method: zip::CompressionMethod) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    zip.start_file("archive/data.pkl", options).unwrap();
+    zip.write_all(pickle).unwrap();
+    zip.start_file("archive/data/0", options).unwrap();
+    zip.write_all(&[0; 64]).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+#[test]
+fn bombs_are_refused() {
+    use zip::CompressionMethod::{Deflated, Stored};
+    let message = |bytes: &[u8]| why(keys(&file(bytes).1));
+    let pickle = |parts: &[&[u8]]| {
+        message(&archive(&[b"\x80\x02", parts.concat().as_slice()].concat(), Stored))
+    };
+
+    // Two million values; a list in a list in a list; a list that holds itself.
+    assert!(pickle(&[&[b'N'; 2_000_000]]).contains("instructions"));
+    pickle(&[&[b']'; 400_000], &[b'a'; 399_999], b"."]);
+    pickle(&[b"]q\0h\0a."]);
+    // A dictionary that holds the last one twice, 64 times over, and one that holds itself.
+    let doubled = b"}(U\x01ah\0U\x01bh\0uq\0".repeat(64);
+    assert!(pickle(&[b"}q\0", &doubled, b"."]).contains("no tensors"));
+    assert!(pickle(&[b"}q\0U\x01ah\0s."]).contains("no tensors"));
+    // A dictionary of 100,000 items copied 100,000 times by a call.
+    let (pair, copy) = (b"K\0K\0\x86", b"ccollections\nOrderedDict\nq\x01h\0\x85R0");
+    assert!(
+        pickle(&[b"](", &pair.repeat(100_000), b"e", b"q\0", &copy.repeat(100_000), b"N."])
+            .contains("instructions")
+    );
+    // Sizes that nothing backs: a text of 4 GB, a tensor of 2^60 elements.
+    assert!(pickle(&[b"X\xff\xff\xff\xff."]).contains("ends inside"));
+    let call = |shape: &[u8]| {
+        let storage: &[u8] = b"(U\x07storagectorch\nFloatStorage\nU\x010U\x03cpuK\x10tQ";
+        let call: &[u8] = b"ctorch._utils\n_rebuild_tensor_v2\n(";
+        [call, storage, b"K\0", shape, b"\x89NtR"].concat()
+    };
+    let tensor = |shape: &[u8]| [b"}U\x01x", call(shape).as_slice(), b"s."].concat();
+    assert!(pickle(&[&tensor(b"\x8a\x08\0\0\0\0\0\0\0\x10\x85K\x01\x85")]).contains("outside"));
+    // A name of 1 MB before each of 100,000 names.
+    let long = [b"X\0\0\x10\0".as_slice(), &[b'x'; 1 << 20]].concat();
+    let names: Vec<u8> =
+        (0..100_000u32).flat_map(|n| [b"J", &n.to_le_bytes()[..], b"h\x07"].concat()).collect();
+    let one = call(b"K\x01\x85K\x01\x85");
+    assert!(pickle(&[b"}", &long, &one, b"q\x070}(", &names, b"us."]).contains("names"));
+    // A stride of 0 may repeat one element, but costs nothing until a model asks for it.
+    let path = file(&archive(
+        &[b"\x80\x02", tensor(b"\x8a\x06\0\0\0\0\0\x10\x85K\0\x85").as_slice()].concat(),
+        Stored,
+    ));
+    assert_eq!(keys(&path.1).unwrap()[0].1, [1 << 44]);
+    // torch.save does not compress: 100 MB of zeros in 100 KB is refused unread.
+    assert!(message(&archive(&vec![b'N'; 100 << 20], Deflated)).contains("compressed"));
+    // A header of 2^60 bytes, and one that is longer than its file.
+    message(&[&(1u64 << 60).to_le_bytes()[..], b"{}"].concat());
+    assert!(message(&[&(1u64 << 20).to_le_bytes()[..], b"{}"].concat()).contains("header"));
+    for bytes in [&b""[..], b"PK\x03\x04", b"\x80", b"hello, world", &[0; 600]] {
+        message(bytes);
+    }
+}
+
+/// Flipped, cut, doubled and overwritten bytes: an error or weights, never a panic.
+#[test]
+fn damaged_files_are_survived() {
+    let files: Vec<Vec<u8>> = [
+        "small.pth",
+        "small_legacy.pth",
+        "small_protocol4.pth",
+        "checkpoint.pth",
+        "small.safetensors",
+    ]
+    .iter()
+    .map(|name| fs::read(golden(name)).unwrap())
+    .collect();
+    let edit = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0..5u8);
+    let strategy = (0..files.len(), prop::collection::vec(edit, 1..4));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    let mut runner =
+        TestRunner::new(Config { cases: 24_000, failure_persistence: None, ..Config::default() });
+    let mut module = small();
+    let loaded = std::cell::Cell::new(0);
+    let module = std::cell::RefCell::new(&mut module);
+    runner
+        .run(&strategy, |(which, edits)| {
+            let mut bytes = files[which].clone();
+            for (at, other, value, kind) in edits {
+                if bytes.is_empty() {
+                    break;
+                }
+                let (at, other) = (at.index(bytes.len()), other.index(bytes.len()));
+                match kind {
+                    0 => bytes.truncate(at),
+                    1 => bytes[at] ^= 1 << (value % 8),
+                    2 => bytes.insert(at, value),
+                    3 => drop(bytes.drain(at.min(other)..at.max(other))),
+                    _ => bytes[at] = value,
+                }
+            }
+            fs::write(&path, &bytes).unwrap();
+            match load(&mut **module.borrow_mut(), &path, &LoadOptions::default()) {
+                Ok(_) => loaded.set(loaded.get() + 1),
+                Err(error) => {
+                    let message = error.to_string();
+                    prop_assert!(!message.contains('\n') && message.len() < 4000, "{}", message);
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    eprintln!("{} of 24000 damaged files still loaded", loaded.get());
+}
