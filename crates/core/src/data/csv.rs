@@ -96,6 +96,68 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Reads rows to predict for, in the order of `columns` (as [`Table::columns`] were in
+    /// training). With a header, columns are found by name and others are ignored; without
+    /// one, the row must have exactly the columns, or one more at the end: the target.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::read`]; and a column that the table lacks.
+    pub fn read_rows(path: impl AsRef<Path>, columns: &[String]) -> Result<Vec<Vec<f32>>> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
+        Self::parse_rows(path, &bytes, columns)
+    }
+
+    /// [`Table::read_rows`] for a file's content already in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::read_rows`].
+    pub fn parse_rows(
+        path: impl AsRef<Path>,
+        bytes: &[u8],
+        columns: &[String],
+    ) -> Result<Vec<Vec<f32>>> {
+        let cells = Cells::parse(path.as_ref(), bytes, Names::Detect)?;
+        // `sex=M` is a word column's part: its cells are in column `sex`.
+        let source = |column: &String| match column.split_once('=') {
+            Some((name, word)) if !cells.names.contains(column) => {
+                (name.to_string(), Some(word.to_string()))
+            }
+            _ => (column.clone(), None),
+        };
+        let sources: Vec<(String, Option<String>)> = columns.iter().map(source).collect();
+        let mut names: Vec<&String> = sources.iter().map(|(name, _)| name).collect();
+        names.dedup();
+        let place = |name: &String| cells.names.iter().position(|own| own == name);
+        let headed = names.iter().all(|name| place(name).is_some());
+        let width = cells.names.len();
+        if !headed && (cells.headed || ![names.len(), names.len() + 1].contains(&width)) {
+            let why = match names.iter().find(|name| place(name).is_none()) {
+                Some(name) if cells.headed => format!("no column `{name}`"),
+                _ => format!("{width} columns; expected {}", names.len()),
+            };
+            return Err(Error::file(&cells.path, why));
+        }
+        let mut rows = Vec::with_capacity(cells.rows.len());
+        for row in &cells.rows {
+            let mut values = Vec::with_capacity(sources.len());
+            for (name, word) in &sources {
+                let by_order = || names.iter().position(|own| *own == name);
+                let column = if headed { place(name) } else { by_order() }.unwrap_or_default();
+                match word {
+                    Some(word) => values.push(f32::from(u8::from(&row.cells[column] == word))),
+                    None => Encoder::Number(column).encode(&cells, row, &mut values)?,
+                }
+            }
+            rows.push(values);
+        }
+        Ok(rows)
+    }
+}
+
 impl Dataset<Example, Error> for Table {
     fn get(&self, index: usize) -> Result<Example> {
         let width = self.columns.len();
@@ -112,6 +174,8 @@ impl Dataset<Example, Error> for Table {
 struct Cells {
     path: PathBuf,
     names: Vec<String>,
+    /// Whether the names stood in the file.
+    headed: bool,
     rows: Vec<Row>,
 }
 
@@ -126,18 +190,20 @@ impl Cells {
         let [first, ..] = &rows[..] else {
             return Err(Error::file(path, "empty; expected rows of numbers and a class"));
         };
+        let headed = match names {
+            Names::Detect => looks_like_header(&rows),
+            Names::Header => true,
+            Names::Given(_) | Names::Numbers => false,
+        };
         let names = match names {
             Names::Given(names) => names.to_vec(),
-            Names::Detect if looks_like_header(&rows) => header(&mut rows),
-            Names::Header => header(&mut rows),
-            Names::Detect | Names::Numbers => {
-                (1..=first.cells.len()).map(|number| number.to_string()).collect()
-            }
+            _ if headed => header(&mut rows),
+            _ => (1..=first.cells.len()).map(|number| number.to_string()).collect(),
         };
         if rows.is_empty() {
             return Err(Error::file(path, "only a header; expected rows of numbers and a class"));
         }
-        let cells = Self { path: path.into(), names, rows };
+        let cells = Self { path: path.into(), names, headed, rows };
         cells.check_shape()?;
         Ok(cells)
     }

@@ -105,7 +105,12 @@ pub(crate) fn class_names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The picture files directly in `folder`, by their names' endings, sorted.
+///
+/// # Errors
+///
+/// When the folder cannot be read.
+pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let is_picture = |path: &PathBuf| {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
         EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) && path.is_file()

@@ -9,6 +9,7 @@
 //! before the file is seen to hold it; and a module changes only after everything fitted.
 
 mod checkpoint;
+mod inspect;
 mod load;
 mod pickle;
 mod rebuild;
@@ -23,6 +24,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+pub use inspect::{metadata, module_keys};
 pub use load::{LoadOptions, LoadReport, load};
 pub use save::save;
 pub use source::{Format, keys};

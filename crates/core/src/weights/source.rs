@@ -16,7 +16,7 @@ use crate::{Error, Result};
 
 /// The largest JSON header accepted, enough for 100,000 tensors. The format allows six times
 /// as much, but reading it may take 20 times its size of memory.
-const MAX_HEADER: u64 = 16 << 20;
+pub(super) const MAX_HEADER: u64 = 16 << 20;
 
 /// How a weights file is laid out. Found from its first bytes, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

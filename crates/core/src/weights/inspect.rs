@@ -1,0 +1,50 @@
+//! Looking at weights without loading them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use burn::module::Module;
+use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot};
+
+use super::source::MAX_HEADER;
+use crate::{Error, Result};
+
+/// Names and shapes of a module's own weights, as [`save`](super::save) would write them,
+/// sorted by name.
+pub fn module_keys<M: Module>(module: &M) -> Vec<(String, Vec<usize>)> {
+    let tensors = module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true);
+    let key = |tensor: burn::store::burn_pack::Tensor| (tensor.name, tensor.shape.to_vec());
+    let mut keys: Vec<_> = tensors.into_iter().map(key).collect();
+    keys.sort();
+    keys
+}
+
+/// The text that a safetensors file carries beside its tensors.
+///
+/// # Errors
+///
+/// The file cannot be read, or is no safetensors file.
+pub fn metadata(path: &Path) -> Result<BTreeMap<String, String>> {
+    #[derive(serde::Deserialize)]
+    struct Header {
+        #[serde(rename = "__metadata__", default)]
+        metadata: BTreeMap<String, String>,
+        #[serde(flatten)]
+        _tensors: HashMap<String, serde::de::IgnoredAny>,
+    }
+    let io = |source| Error::io(path, source);
+    let wrong = || Error::file(path, "no safetensors file; expected one that `export` wrote");
+    let mut file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|_| wrong())?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_HEADER.min(size) {
+        return Err(wrong());
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header).map_err(|_| wrong())?;
+    serde_json::from_slice::<Header>(&header).map(|header| header.metadata).map_err(|_| wrong())
+}
