@@ -4,6 +4,10 @@
 //! by 0.1 (0 in PyTorch), its RMSprop has momentum 0.9 (0), its epsilon is 1e-5 (1e-8), and
 //! its AdamW decays by 1e-4 (1e-2). Burn clips the norm of each tensor by itself where
 //! PyTorch's `clip_grad_norm_` clips the norm over all of them: see [`clip_grad_norm`].
+//!
+//! Burn computes Adam's bias corrections `1 - beta^t` in 32 bits, PyTorch in 64. Over 20 steps
+//! of the quadratic in tests/golden/optim the weights differ by up to 6e-6 of their size from
+//! PyTorch's, where those of the other optimisers differ by less than 1e-6.
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::decay::WeightDecayConfig;
@@ -306,6 +310,8 @@ mod tests {
         let (a, target, start) = (tensor("a"), tensor("target"), tensor("start"));
         for (name, steps) in golden["cases"].as_object().unwrap() {
             let (config, rate) = case(name);
+            // See the header about Adam.
+            let tolerance = if name.starts_with("adam") { 1e-5 } else { 1e-6 };
             let mut optimizer = config.build().unwrap();
             let mut module = Parameters {
                 first: Param::from_tensor(start.clone().slice([0..2])),
@@ -330,7 +336,7 @@ mod tests {
                 for (value, expected) in module.values().iter().zip(expected) {
                     let error = (value - expected).abs() / expected.abs().max(1.0);
                     eprintln!("{name} {step} {error:.1e}");
-                    assert!(error < 1e-6, "{name}, step {step}: {value} for {expected}");
+                    assert!(error < tolerance, "{name}, step {step}: {value} for {expected}");
                 }
             }
         }

@@ -157,9 +157,10 @@ fn unwrap(
 ) -> Result<BTreeMap<String, PackTensor>> {
     let mut best: Option<(usize, Vec<PackTensor>)> = None;
     for wrapper in WRAPPERS {
-        let inside = tensors.iter().filter_map(|tensor| {
-            let name = tensor.name.strip_prefix(wrapper)?.to_string();
-            Some(PackTensor { name, ..tensor.clone() })
+        let inside = tensors.iter().filter(|tensor| tensor.name.starts_with(wrapper));
+        let inside = inside.cloned().map(|mut tensor| {
+            tensor.name.drain(..wrapper.len());
+            tensor
         });
         let (renamed, _) = rename.remap(inside.collect());
         let matches = renamed.iter().filter(|tensor| expected.contains_key(&tensor.name)).count();
