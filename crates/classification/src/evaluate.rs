@@ -138,7 +138,7 @@ pub fn run_scores(
     with_config!(config::model(&config.header, &path)?, Config => {
         let network: Config = config::model_config(&config.config, &path)?;
         let mut network = network.init(device);
-        weights::load(&mut network, &run.weights_path(), &LoadOptions::default())?;
+        weights::load(&mut network, &run.weights_path(), &LoadOptions { sealed: true, ..LoadOptions::default() })?;
         scores(&network, config, examples, device)
     })
 }

@@ -30,7 +30,7 @@ pub fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     with_config!(config::model(&config.header, &path)?, Config => {
         let network: Config = config::model_config(&config.config, &path)?;
         let mut network = network.init(&cpu);
-        weights::load(&mut network, &run.weights_path(), &LoadOptions::default())?;
+        weights::load(&mut network, &run.weights_path(), &LoadOptions { sealed: true, ..LoadOptions::default() })?;
         weights::save(&network, &args.file, &metadata)?;
     });
     writeln!(out, "{}", args.file.display())?;

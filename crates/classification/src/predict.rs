@@ -93,7 +93,7 @@ impl Predictor {
                 mean: vec![0.0; channels],
                 std: vec![1.0; channels],
             };
-            let forward = forward(&network, path, device)?;
+            let forward = forward(&network, path, false, device)?;
             Ok(Self { labels, preprocess, columns: None, forward, device: device.clone() })
         })
     }
@@ -107,7 +107,7 @@ impl Predictor {
                 );
                 return Err(Error::file(named, why));
             }
-            forward(&network, weights, device)?
+            forward(&network, weights, true, device)?
         });
         let RunConfig { labels, preprocess, columns, .. } = config;
         Ok(Self { labels, preprocess, columns, forward, device: device.clone() })
@@ -145,14 +145,15 @@ fn read(path: &Path, columns: Option<&[String]>) -> Result<Vec<Input>> {
     }
 }
 
-/// The network's function, with the weights in `path`.
+/// The network's function, with the weights in `path`; `sealed` where Tenfold wrote them.
 fn forward<C: ModelConfig>(
     config: &C,
     path: &Path,
+    sealed: bool,
     device: &Device,
 ) -> Result<Box<dyn Fn(Tensor<4>) -> Tensor<2> + Send>> {
     let mut network = config.init(device);
-    weights::load(&mut network, path, &LoadOptions::default())?;
+    weights::load(&mut network, path, &LoadOptions { sealed, ..LoadOptions::default() })?;
     Ok(Box::new(move |inputs| network.forward(inputs)))
 }
 

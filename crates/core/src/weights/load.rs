@@ -40,6 +40,8 @@ pub struct LoadOptions {
     pub skip: Vec<String>,
     /// Accept keys that only the module or only the file has. Shapes must agree even so.
     pub partial: bool,
+    /// Refuse a file without the checksum that [`save`](super::save) puts into each.
+    pub sealed: bool,
 }
 
 /// What [`load`] did.
@@ -77,6 +79,9 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
 
     let expected = expected(module);
     let source = source::open(path)?;
+    if options.sealed && !source.sealed {
+        return Err(Error::file(path, "damaged, or not written by this program: no checksum"));
+    }
     let mut offered = unwrap(path, source.tensors, &rename, &expected)?;
     offered.retain(|key, _| expected.contains_key(key) || !key.ends_with(".num_batches_tracked"));
 

@@ -14,6 +14,7 @@ mod load;
 mod pickle;
 mod rebuild;
 mod save;
+mod seal;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -33,8 +34,8 @@ use crate::{Error, Result};
 
 /// SHA-256 of a file's bytes in lower-case hexadecimal.
 ///
-/// safetensors has no checksum of its own: comparing with the digest that [`save`] returned
-/// is what finds a flipped byte.
+/// It tells whether a file is the one that it was; whether a file that [`save`] wrote is
+/// undamaged, [`load`] finds out by itself.
 pub fn digest(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
     let mut hasher = Sha256::new();

@@ -4,19 +4,18 @@
 //! map: its order, and with it the digest, would change from run to run.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::module::Module;
 use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleSnapshot};
 use burn::tensor::DType;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
-use super::hex;
-use crate::{Error, Result};
+use super::seal;
+use crate::{Error, Result, files};
 
 /// What the header says about one tensor.
 #[derive(Serialize)]
@@ -26,11 +25,11 @@ struct Entry {
     data_offsets: [usize; 2],
 }
 
-/// Writes the weights of `module` to `path` as safetensors, and returns the file's SHA-256.
+/// Writes the weights of `module` to `path` as safetensors.
 ///
-/// Keys and layouts are PyTorch's, floats are 32 bits wide, and `metadata` goes into the
-/// header as it is. The file appears complete or not at all: it is written under a temporary
-/// name in the same folder, flushed to the disk and renamed. Equal weights give equal bytes.
+/// Keys and layouts are PyTorch's, floats are 32 bits wide. `metadata` goes into the header,
+/// with the file's own SHA-256 beside it, by which [`load`](super::load) finds damage. The
+/// file appears complete or not at all. Equal weights give equal bytes.
 ///
 /// # Errors
 ///
@@ -40,42 +39,32 @@ pub fn save<M: Module>(
     module: &M,
     path: &Path,
     metadata: &BTreeMap<String, String>,
-) -> Result<String> {
+) -> Result<()> {
     let adapter = BurnToPyTorchAdapter.chain(FloatCastAdapter::to(DType::F32));
     // PyTorch's keys never hold the name of an enum's variant.
     let mut tensors = module.collect(None, Some(Box::new(adapter)), true);
     // Wide types first, as the safetensors crate does, so that all data is aligned.
     tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));
-    let header = header(path, &tensors, metadata)?;
-
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-        _ => PathBuf::from("."),
+    let mut metadata = metadata.clone();
+    metadata.insert(seal::KEY.into(), seal::ZEROS.into());
+    let mut header = header(path, &tensors, &metadata)?;
+    let bytes = |tensor: &PackTensor| {
+        let name = &tensor.name;
+        tensor.clone().into_bytes().map_err(|e| Error::file(path, format!("{name}: {e}")))
     };
-    let temporary = new_file(&folder).map_err(|e| Error::io(path, e))?;
-    let digest = write(temporary.as_file(), path, &header, tensors)?;
-    let io_error = |e| Error::io(path, e);
-    temporary.as_file().sync_all().map_err(io_error)?;
-    temporary.persist(path).map_err(|e| Error::io(path, e.error))?;
-    // The rename itself survives a power cut only once the folder is on the disk too.
-    #[cfg(unix)]
-    File::open(&folder).and_then(|folder| folder.sync_all()).map_err(io_error)?;
-    Ok(digest)
-}
-
-/// Writes the whole file, one tensor in memory at a time, and returns its digest.
-fn write(file: &File, path: &Path, header: &[u8], tensors: Vec<PackTensor>) -> Result<String> {
-    let io_error = |e| Error::io(path, e);
-    let mut out = Hashing { file: BufWriter::new(file), hasher: Sha256::new() };
-    out.write_all(&(header.len() as u64).to_le_bytes()).map_err(io_error)?;
-    out.write_all(header).map_err(io_error)?;
-    for tensor in tensors {
-        let name = tensor.name.clone();
-        let bytes = tensor.into_bytes().map_err(|e| Error::file(path, format!("{name}: {e}")))?;
-        out.write_all(&bytes).map_err(io_error)?;
-    }
-    out.flush().map_err(io_error)?;
-    Ok(hex(out.hasher))
+    // Twice over the tensors, one in memory at a time: the checksum stands before the data.
+    seal::close(&mut header, |hasher| {
+        tensors.iter().try_for_each(|tensor| Ok(hasher.update(&bytes(tensor)?[..])))
+    })?;
+    files::write_with(path, |file| {
+        let mut out = BufWriter::new(file);
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(&header)?;
+        for tensor in &tensors {
+            out.write_all(&bytes(tensor).map_err(io::Error::other)?)?;
+        }
+        out.flush()
+    })
 }
 
 /// The JSON header, padded so that the data begins at a multiple of eight.
@@ -100,7 +89,7 @@ fn header(
 
     #[derive(Serialize)]
     struct Header<'a> {
-        #[serde(rename = "__metadata__", skip_serializing_if = "BTreeMap::is_empty")]
+        #[serde(rename = "__metadata__")]
         metadata: &'a BTreeMap<String, String>,
         #[serde(flatten)]
         entries: BTreeMap<&'a str, Entry>,
@@ -125,35 +114,4 @@ fn dtype_name(dtype: DType) -> Option<&'static str> {
         DType::Bool(_) if dtype.size() == 1 => "BOOL",
         _ => return None,
     })
-}
-
-/// A temporary file with the permissions of any other new file: tempfile's own default is
-/// for secrets, and would make the weights unreadable to everybody else after the rename.
-fn new_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".weights-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
-/// A file whose digest grows as it is written.
-struct Hashing<'a> {
-    file: BufWriter<&'a File>,
-    hasher: Sha256,
-}
-
-impl Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }

@@ -11,7 +11,7 @@ use burn::tensor::{BoolStore, Bytes, DType, Shape, TensorData};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use super::checkpoint;
+use super::{checkpoint, seal};
 use crate::{Error, Result};
 
 /// The largest JSON header accepted, enough for 100,000 tensors. The format allows six times
@@ -34,6 +34,8 @@ pub(super) struct Source {
     pub format: Format,
     /// Named as in the file, in PyTorch's layout.
     pub tensors: Vec<PackTensor>,
+    /// Whether a checksum in the file vouches for them.
+    pub sealed: bool,
 }
 
 /// Names and shapes of the tensors in a weights file, sorted by name.
@@ -84,23 +86,23 @@ pub(super) fn open(path: &Path) -> Result<Source> {
     if let Some(length) = json_length.filter(|n| *n <= MAX_HEADER)
         && start.get(8).is_none_or(|byte| *byte == b'{')
     {
-        let tensors = safetensors(file, size, length)
+        let (tensors, sealed) = safetensors(file, size, length)
             .map_err(|why| Error::file(path, format!("damaged safetensors file: {why}")))?;
-        return Ok(Source { format: Format::Safetensors, tensors });
+        return Ok(Source { format: Format::Safetensors, tensors, sealed });
     }
     let damaged = |why: String| Error::file(path, why);
     if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
         let tensors = checkpoint::zip(file, size).map_err(damaged)?;
-        return Ok(Source { format: Format::PyTorch, tensors });
+        return Ok(Source { format: Format::PyTorch, tensors, sealed: false });
     }
     if checkpoint::is_legacy(&start) {
         let tensors = checkpoint::legacy(file, size).map_err(damaged)?;
-        return Ok(Source { format: Format::PyTorchLegacy, tensors });
+        return Ok(Source { format: Format::PyTorchLegacy, tensors, sealed: false });
     }
     Err(damaged(checkpoint::why_not(&start, file)))
 }
 
-fn safetensors(mut file: File, size: u64, length: u64) -> Result<Vec<PackTensor>, String> {
+fn safetensors(mut file: File, size: u64, length: u64) -> Result<(Vec<PackTensor>, bool), String> {
     // The file must hold the header before memory for it is taken.
     let data_start = 8 + length;
     let data_length = size.checked_sub(data_start).ok_or_else(|| {
@@ -115,6 +117,11 @@ fn safetensors(mut file: File, size: u64, length: u64) -> Result<Vec<PackTensor>
     let end = metadata.data_len() as u64;
     if end != data_length {
         return Err(format!("{data_length} bytes of data where its header announces {end}"));
+    }
+
+    let sealed = seal::fits(&mut file, header).map_err(|e| e.to_string())?;
+    if sealed == Some(false) {
+        return Err("its content does not fit the SHA-256 that it carries".into());
     }
 
     let file = Arc::new(Mutex::new(file));
@@ -135,7 +142,7 @@ fn safetensors(mut file: File, size: u64, length: u64) -> Result<Vec<PackTensor>
             Ok(bytes)
         }));
     }
-    Ok(tensors)
+    Ok((tensors, sealed.is_some()))
 }
 
 /// A tensor whose bytes, in row-major order, come from `read` when they are wanted.

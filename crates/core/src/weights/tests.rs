@@ -100,8 +100,9 @@ fn saved_files_hold_what_pytorch_has() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let metadata = BTreeMap::from([("model".to_string(), "small".to_string())]);
-    let sum = save(&module, &path, &metadata).unwrap();
-    assert_eq!(sum, digest(&path).unwrap());
+    save(&module, &path, &metadata).unwrap();
+    let sum = digest(&path).unwrap();
+    assert_eq!(super::metadata(&path).unwrap()["model"], "small");
 
     let bytes = fs::read(&path).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -117,11 +118,28 @@ fn saved_files_hold_what_pytorch_has() {
     }
 
     // The same weights give the same bytes, and nothing else is left in the folder.
-    assert_eq!(save(&module, &path, &metadata).unwrap(), sum);
+    save(&module, &path, &metadata).unwrap();
+    assert_eq!(digest(&path).unwrap(), sum);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let mut again = small();
     load(&mut again, &path, &LoadOptions::default()).unwrap();
     assert_eq!(output(&again), output(&module));
+}
+
+#[test]
+fn a_flipped_bit_is_found_wherever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    save(&small(), &path, &BTreeMap::new()).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let sealed = LoadOptions { sealed: true, ..LoadOptions::default() };
+    load(&mut small(), &path, &sealed).unwrap();
+    for place in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 1 << (place % 8);
+        fs::write(&path, damaged).unwrap();
+        assert!(load(&mut small(), &path, &sealed).is_err(), "byte {place}");
+    }
 }
 
 #[test]
