@@ -18,6 +18,8 @@ pub const MOST_BYTES: u64 = 512 << 20;
 /// What a decoder may allocate beside the picture itself, in bytes.
 const MOST_MEMORY: u64 = 1 << 30;
 
+const CUT_OFF: &str = "it is cut off before its end";
+
 /// What a picture's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -53,9 +55,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<DynamicImage> {
 pub fn decode(path: impl AsRef<Path>, bytes: &[u8]) -> Result<DynamicImage> {
     let path = path.as_ref();
     let (mut decoder, format) = open(path, Cursor::new(bytes))?;
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-        // The JPEG decoder fills what is missing with grey instead of reporting it.
-        return Err(unreadable(path, "it is cut off before its end"));
+    if format == ImageFormat::Jpeg {
+        check_jpeg_end(path, bytes)?;
     }
     // Damaged metadata does not make the pixels worse.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
@@ -69,12 +70,16 @@ pub fn decode(path: impl AsRef<Path>, bytes: &[u8]) -> Result<DynamicImage> {
 ///
 /// # Errors
 ///
-/// As [`read`], except for faults among the pixels.
+/// As [`read`], except for faults among the pixels; of a JPEG, a missing end is noticed.
 pub fn header(path: impl AsRef<Path>) -> Result<Header> {
     use image::metadata::Orientation as O;
     let path = path.as_ref();
     let file = regular_file(path)?;
-    let (mut decoder, _) = open(path, std::io::BufReader::new(file))?;
+    let (mut decoder, format) = open(path, std::io::BufReader::new(file))?;
+    if format == ImageFormat::Jpeg {
+        // The decoder has read the whole file anyway.
+        check_jpeg_end(path, &bytes_of(path)?)?;
+    }
     let (width, height) = decoder.dimensions();
     let channels = if decoder.color_type().has_color() { 3 } else { 1 };
     let (width, height) = match decoder.orientation().unwrap_or(O::NoTransforms) {
@@ -183,10 +188,15 @@ fn unreadable(path: &Path, why: impl std::fmt::Display) -> Error {
 fn why(error: ImageError) -> String {
     match error {
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            "it is cut off before its end".into()
+            CUT_OFF.into()
         }
         other => other.to_string(),
     }
+}
+
+/// The JPEG decoder fills what is missing with grey instead of reporting it.
+fn check_jpeg_end(path: &Path, bytes: &[u8]) -> Result<()> {
+    if jpeg_is_whole(bytes) { Ok(()) } else { Err(unreadable(path, CUT_OFF)) }
 }
 
 /// Whether a JPEG reaches its end-of-image marker. Segments are skipped by their length, so

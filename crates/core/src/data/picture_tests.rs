@@ -66,8 +66,10 @@ fn a_photograph_is_turned_upright() {
     assert_eq!((image.width(), image.height()), (7, 9));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.jpg");
-    std::fs::write(&path, turned).unwrap();
-    assert_eq!(header(path).unwrap(), Header { channels: 3, height: 9, width: 7 });
+    std::fs::write(&path, &turned).unwrap();
+    assert_eq!(header(&path).unwrap(), Header { channels: 3, height: 9, width: 7 });
+    std::fs::write(&path, &turned[..turned.len() - 20]).unwrap();
+    assert!(header(&path).unwrap_err().to_string().contains("cut off before its end"));
 }
 
 #[test]
