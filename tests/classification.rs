@@ -54,7 +54,16 @@ fn pictures_from_training_to_a_portable_file() {
     write_pictures(&pictures, 60);
     let run = folder.path().join("run");
     let trained = classification(args![
-        "train", "mlp", "--data", &pictures, "--out", &run, "--epochs", "4", "--batch-size", "8"
+        "train",
+        "mlp",
+        "--data",
+        &pictures,
+        "--out",
+        &run,
+        "--epochs",
+        "4",
+        "--batch-size",
+        "8"
     ]);
     assert_eq!(trained.status, 0, "{}", trained.err);
     assert!(trained.out.starts_with("accuracy 100.00 %"), "{}", trained.out);
@@ -68,7 +77,13 @@ fn pictures_from_training_to_a_portable_file() {
     let picture = first_picture(&pictures);
     let drawings = folder.path().join("drawn");
     let answers = classification(args![
-        "predict", &run, &picture, pictures.join("below"), "--draw", &drawings, "--json"
+        "predict",
+        &run,
+        &picture,
+        pictures.join("below"),
+        "--draw",
+        &drawings,
+        "--json"
     ])
     .json();
     let answers = answers.as_array().unwrap();
@@ -94,7 +109,15 @@ fn pictures_from_training_to_a_portable_file() {
     std::fs::write(&labels, "high\nlow\n").unwrap();
     let weights = run.join("model.safetensors");
     let others = classification(args![
-        "predict", "--model", "mlp", "--weights", &weights, "--labels", &labels, &picture, "--json"
+        "predict",
+        "--model",
+        "mlp",
+        "--weights",
+        &weights,
+        "--labels",
+        &labels,
+        &picture,
+        "--json"
     ])
     .json();
     assert_eq!(others[0]["suggestions"][0]["label"], "high");
@@ -138,8 +161,17 @@ fn a_frozen_backbone_stays_and_a_new_head_learns() {
     }
     let weights = first.join("model.safetensors");
     let trained = classification(args![
-        "train", "mlp", "--data", &renamed, "--epochs", "1", "--out", &second, "--weights",
-        &weights, "--freeze-backbone"
+        "train",
+        "mlp",
+        "--data",
+        &renamed,
+        "--epochs",
+        "1",
+        "--out",
+        &second,
+        "--weights",
+        &weights,
+        "--freeze-backbone"
     ]);
     assert_eq!(trained.status, 0, "{}", trained.err);
     let tensors = |run: &Path| {
@@ -166,8 +198,21 @@ fn a_finished_run_resumes_to_itself_and_early_stopping_stops() {
     let run = folder.path().join("run");
     // At this rate nothing improves after the first epochs.
     let args = args![
-        "train", "mlp", "--data", &pictures, "--out", &run, "--epochs", "40", "--patience", "3",
-        "--lr", "0.05", "--schedule", "constant", "--json"
+        "train",
+        "mlp",
+        "--data",
+        &pictures,
+        "--out",
+        &run,
+        "--epochs",
+        "40",
+        "--patience",
+        "3",
+        "--lr",
+        "0.05",
+        "--schedule",
+        "constant",
+        "--json"
     ];
     let summary = classification(args).json();
     let epochs = summary["epochs"].as_u64().unwrap();

@@ -160,7 +160,9 @@ mod tests {
             "--set: no choice `depth`: this model has dropout, hidden"
         );
         assert!(message(set(&mlp, "classes=3")).contains("no choice `classes`"));
-        assert!(message(set(&mlp, "hidden=wide")).starts_with("--set: `hidden=wide`: invalid type"));
+        assert!(
+            message(set(&mlp, "hidden=wide")).starts_with("--set: `hidden=wide`: invalid type")
+        );
         let logistic = LogisticConfig::new([1, 28, 28], 10);
         let why = set(&logistic, "a=1").unwrap_err().to_string();
         assert!(why.ends_with("this model has no choices"), "{why}");

@@ -109,7 +109,11 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     print_json(&json, out)
 }
 
-fn check_labels(config: &RunConfig, data: &DataSet) -> Result<()> {
+/// Data whose labels are not the run's would be scored against the wrong names.
+///
+/// # Errors
+/// The first label that differs.
+pub fn check_labels(config: &RunConfig, data: &DataSet) -> Result<()> {
     if data.classes == config.labels {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use crate::classifier::{Classifier, ExampleBatches, plain_batches};
 use crate::config::{self, DataChoice, RunConfig, Start};
 use crate::evaluate::{self, Scores};
-use crate::models::{HEAD, ModelConfig};
+use crate::models::{HEAD, ModelConfig, Network};
 use crate::recipes;
 use crate::zoo::{DEFAULT_DATA, Zoo};
 use burn::module::{Module, ParamGroup};
@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenfold_core::cli::args::TrainArgs;
 use tenfold_core::cli::{Zoo as _, print_json};
@@ -42,7 +42,9 @@ pub fn run<C: ModelConfig>(
         let config: RunConfig = run.config(Zoo::TASK)?;
         refuse_changes(model, args, &config)?;
         let data = config.data.open(args.place.data_dir.as_deref())?;
-        return train::<C>(&run, &config, &data, &device, args, out);
+        evaluate::check_labels(&config, &data)?;
+        let classifier = prepare::<C>(&config, &run.config_path(), &device)?;
+        return train(&run, &config, &data, classifier, &device, args, out);
     }
     // Everything that can be wrong with the data and the flags comes before the folder.
     let choice = DataChoice {
@@ -58,11 +60,12 @@ pub fn run<C: ModelConfig>(
         let why = "holds a run already: --resume continues it, --overwrite replaces it";
         return Err(Error::argument("--out", format!("{} {why}", folder.display())).into());
     }
+    let classifier = prepare::<C>(&config, &folder.join("config.json"), &device)?;
     let run = Run::at(&folder)?;
     let _lock = run.lock()?;
     run.clear()?;
     files::write_json(&run.config_path(), &config)?;
-    train::<C>(&run, &config, &data, &device, args, out)
+    train(&run, &config, &data, classifier, &device, args, out)
 }
 
 /// `runs/MODEL-DATA`, the data by its last name.
@@ -132,7 +135,13 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
         ("--optimizer", args.optimizer.is_some_and(|kind| kind != training.optimizer.kind)),
         ("--momentum", differs(args.momentum, training.optimizer.momentum)),
         ("--nesterov", args.nesterov && !training.optimizer.nesterov),
-        ("--weight-decay", differs(args.weight_decay.map(|x| f64::from(x as f32)), training.optimizer.weight_decay.into())),
+        (
+            "--weight-decay",
+            differs(
+                args.weight_decay.map(|x| f64::from(x as f32)),
+                training.optimizer.weight_decay.into(),
+            ),
+        ),
         ("--schedule", args.schedule.is_some_and(|kind| kind != training.schedule.kind)),
         ("--warmup", differs(args.warmup, training.schedule.warmup)),
         ("--augment", args.augment.is_some() && args.augment != config.augment),
@@ -150,16 +159,34 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
     }
 }
 
-fn train<C: ModelConfig>(
+/// The network with its initial weights, on a device that records gradients.
+fn prepare<C: ModelConfig>(
+    config: &RunConfig,
+    path: &Path,
+    device: &Device,
+) -> Result<Classifier<C::Network>> {
+    let network: C = config::model_config(&config.config, path)?;
+    let tape = device.clone().autodiff();
+    tape.seed(config.training.seed);
+    // Burn draws initial weights when they are first looked at: look before the seed is reused.
+    let network = network.init(&tape).materialize();
+    let network = match &config.start {
+        Some(start) => start_from(network, start)?,
+        None => network,
+    };
+    Ok(Classifier { network })
+}
+
+fn train<N: Network>(
     run: &Run,
     config: &RunConfig,
     data: &DataSet,
+    classifier: Classifier<N>,
     device: &Device,
     args: &TrainArgs,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let settings = &config.training;
-    let network: C = config::model_config(&config.config, &run.config_path())?;
     eprintln!(
         "{} on {}: {} examples to train on, {} to validate, {} to test; into {}",
         config.header.model,
@@ -171,12 +198,6 @@ fn train<C: ModelConfig>(
     );
     report_skipped(data);
     let tape = device.clone().autodiff();
-    tape.seed(settings.seed);
-    // Burn draws initial weights when they are first looked at: look before the seed is reused.
-    let mut classifier = Classifier { network: network.init(&tape).materialize() };
-    if let Some(start) = &config.start {
-        classifier.network = start_from(classifier.network, start)?;
-    }
     let epoch = Epoch::default();
     let batches = Arc::new(ExampleBatches {
         examples: data.train.clone(),
@@ -239,7 +260,8 @@ fn start_from<N: Module>(network: N, start: &Start) -> Result<N> {
     let head = format!("{HEAD}.");
     let file_head = weights::keys(path)?.into_iter().filter(|(key, _)| key.starts_with(&head));
     let mut network = network;
-    let own_head = weights::module_keys(&network).into_iter().filter(|(key, _)| key.starts_with(&head));
+    let own_head =
+        weights::module_keys(&network).into_iter().filter(|(key, _)| key.starts_with(&head));
     let mut options = LoadOptions::default();
     if !file_head.eq(own_head) {
         eprintln!("{}: other classes than this data; the last layer starts anew", path.display());

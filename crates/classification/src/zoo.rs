@@ -49,8 +49,7 @@ pub const DEFAULT_DATA: &str = "glyphs";
 impl cli::Zoo for Zoo {
     const TASK: &'static str = "classification";
     const PROGRAM: &'static str = env!("CARGO_PKG_NAME");
-    const ABOUT: &'static str =
-        "Trains, measures and uses classifiers of pictures and tables; every model proposes \
+    const ABOUT: &'static str = "Trains, measures and uses classifiers of pictures and tables; every model proposes \
          labels with confidence for a person to confirm";
 
     fn card(self) -> Card {
@@ -86,11 +85,7 @@ impl cli::Zoo for Zoo {
         evaluate::run(args, out)
     }
 
-    fn predict(
-        model: Option<Self>,
-        args: &PredictArgs,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
+    fn predict(model: Option<Self>, args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         predict::run(model, args, out)
     }
 

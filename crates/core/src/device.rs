@@ -35,7 +35,9 @@ fn parse_index(name: &str, index: &str) -> Result<usize> {
 fn without(feature: &str) -> Error {
     Error::argument(
         "--device",
-        format!("this program was built without feature `{feature}`: add `--features {feature}` to the cargo command"),
+        format!(
+            "this program was built without feature `{feature}`: add `--features {feature}` to the cargo command"
+        ),
     )
 }
 

@@ -272,7 +272,8 @@ mod tests {
     #[test]
     fn the_papers_network_has_its_60_000_parameters() {
         let device = device::open("cpu").unwrap();
-        let config = LeNetConfig { variant: Variant::Lecun1998, ..LeNetConfig::new([1, 28, 28], 10) };
+        let config =
+            LeNetConfig { variant: Variant::Lecun1998, ..LeNetConfig::new([1, 28, 28], 10) };
         let LeNet::Lecun1998(network) = config.init(&device) else { panic!("the other variant") };
         let unused = (16 * 6 - 60) * 25;
         let output = 84 * 10 + 10;

@@ -131,11 +131,8 @@ pub fn run<Z: Zoo>(
         // Help and version come this way too, with status 0 and on stdout.
         Err(message) => {
             let text = message.render();
-            let _ = if message.use_stderr() {
-                write!(err, "{text}")
-            } else {
-                write!(out, "{text}")
-            };
+            let _ =
+                if message.use_stderr() { write!(err, "{text}") } else { write!(out, "{text}") };
             return u8::try_from(message.exit_code()).unwrap_or(2);
         }
     };

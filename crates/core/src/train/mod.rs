@@ -23,8 +23,8 @@ use burn::train::metric::store::{EpochSummary, MetricsUpdate, Split};
 use burn::train::metric::{MetricDefinition, NumericEntry};
 use burn::train::{
     EventProcessorTraining, InferenceStep, Learner, LearnerEvent, SupervisedLearningStrategy,
-    SupervisedTraining, SupervisedTrainingEventProcessor, TrainLoader, TrainStep, TrainingComponents,
-    TrainingItem, TrainingStrategy, ValidLoader,
+    SupervisedTraining, SupervisedTrainingEventProcessor, TrainLoader, TrainStep,
+    TrainingComponents, TrainingItem, TrainingStrategy, ValidLoader,
 };
 use history::{History, Line};
 use loader::Epoch;
@@ -37,7 +37,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// A model in its training dress: the network, and the loss around it.
-pub trait Trainable: TrainStep + InferenceStep + Module + ModuleDisplay + std::fmt::Display + 'static {
+pub trait Trainable:
+    TrainStep + InferenceStep + Module + ModuleDisplay + std::fmt::Display + 'static
+{
     /// The network that is saved, without the dress.
     type Network: Module;
 
@@ -106,12 +108,7 @@ pub fn fit<M: Trainable>(
     if resume && let Some(folder) = checkpoint::newest(&run.checkpoint_path()) {
         let (state, loaded, optimizer) = checkpoint::load(&folder, model, course.optimizer)?;
         model = loaded;
-        course = Course {
-            optimizer,
-            history: state.history,
-            step: state.step,
-            done: state.epoch,
-        };
+        course = Course { optimizer, history: state.history, step: state.step, done: state.epoch };
     }
     if course.over(settings) {
         return Ok(course.history);
@@ -233,8 +230,7 @@ impl Loop {
             };
             *model = course.optimizer.step(lr, model.clone(), gradients);
             course.step += 1;
-            let item =
-                TrainingItem::new(output.item, batches.progress(), Some(course.step), None);
+            let item = TrainingItem::new(output.item, batches.progress(), Some(course.step), None);
             events.process_train(LearnerEvent::ProcessedItem(item)).map_err(event)?;
             if self.means.diverged() {
                 return Err(self.diverged(epoch, course));

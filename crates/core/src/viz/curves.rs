@@ -89,8 +89,15 @@ fn draw_panel(
             .label(split)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
     }
+    // Losses fall and accuracies rise: the legend goes where the curves are not.
+    let falls = values.first() > values.last();
+    let corner = match falls {
+        true => SeriesLabelPosition::UpperRight,
+        false => SeriesLabelPosition::LowerRight,
+    };
     chart
         .configure_series_labels()
+        .position(corner)
         .border_style(BLACK.mix(0.2))
         .background_style(WHITE.mix(0.8))
         .label_font(("sans-serif", 12))

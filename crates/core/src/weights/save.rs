@@ -35,11 +35,7 @@ struct Entry {
 ///
 /// The folder cannot be written to, the disk is full, or a tensor has an element type that
 /// safetensors lacks, such as a quantised one.
-pub fn save<M: Module>(
-    module: &M,
-    path: &Path,
-    metadata: &BTreeMap<String, String>,
-) -> Result<()> {
+pub fn save<M: Module>(module: &M, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
     let adapter = BurnToPyTorchAdapter.chain(FloatCastAdapter::to(DType::F32));
     // PyTorch's keys never hold the name of an enum's variant.
     let mut tensors = module.collect(None, Some(Box::new(adapter)), true);
