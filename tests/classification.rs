@@ -20,7 +20,17 @@ fn every_model_trains_on_the_embedded_data() {
         let folder = folder();
         let out = folder.path().join("run");
         let outcome = classification(args![
-            "train", name, "--limit", "400", "--epochs", "2", "--batch-size", "8", "--out", &out, "--json"
+            "train",
+            name,
+            "--limit",
+            "400",
+            "--epochs",
+            "2",
+            "--batch-size",
+            "8",
+            "--out",
+            &out,
+            "--json"
         ]);
         let summary = outcome.json();
         // Guessing among 36 classes is right in 2.8 of 100.

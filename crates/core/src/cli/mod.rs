@@ -78,6 +78,7 @@ struct Program<Z: Zoo> {
 
 // `about` is written out: a doc comment on a flattened struct would replace it.
 #[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "made once per program")]
 enum Verb<Z: Zoo> {
     #[command(about = "List the models: paper, year, parameters, default data")]
     Models {

@@ -314,8 +314,8 @@ mod tests {
             let tolerance = if name.starts_with("adam") { 1e-5 } else { 1e-6 };
             let mut optimizer = config.build().unwrap();
             let mut module = Parameters {
-                first: Param::from_tensor(start.clone().slice([0..2])),
-                second: Param::from_tensor(start.clone().slice([2..3]).reshape([1, 1])),
+                first: Param::from_tensor(start.clone().narrow(0, 0, 2)),
+                second: Param::from_tensor(start.clone().narrow(0, 2, 1).reshape([1, 1])),
             };
             let steps: BTreeMap<usize, Vec<f64>> = steps
                 .as_object()

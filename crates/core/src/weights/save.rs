@@ -50,7 +50,10 @@ pub fn save<M: Module>(module: &M, path: &Path, metadata: &BTreeMap<String, Stri
     };
     // Twice over the tensors, one in memory at a time: the checksum stands before the data.
     seal::close(&mut header, |hasher| {
-        tensors.iter().try_for_each(|tensor| Ok(hasher.update(&bytes(tensor)?[..])))
+        tensors.iter().try_for_each(|tensor| {
+            hasher.update(&bytes(tensor)?[..]);
+            Ok(())
+        })
     })?;
     files::write_with(path, |file| {
         let mut out = BufWriter::new(file);
