@@ -14,10 +14,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |file| file.write_all(bytes))
 }
 
-/// [`write`] for content that is produced piece by piece.
+/// [`write()`] for content that is produced piece by piece.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
@@ -48,10 +48,10 @@ pub fn sync_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// [`write`] of `value` as indented JSON.
+/// [`write()`] of `value` as indented JSON.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|why| Error::file(path, why))?;
     text.push(b'\n');
