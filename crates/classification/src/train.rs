@@ -19,6 +19,7 @@ use tenfold_core::data::{DataSet, Kind, Preprocess};
 use tenfold_core::run::{Header, Run};
 use tenfold_core::train::history::History;
 use tenfold_core::train::loader::{Epoch, Loader};
+use tenfold_core::train::optim::Clip;
 use tenfold_core::train::renderer::{grouped, note};
 use tenfold_core::train::{Training, fit};
 use tenfold_core::weights::{self, LoadOptions};
@@ -124,6 +125,7 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
     let training = &config.training;
     let differs = |given: Option<f64>, was: f64| given.is_some_and(|given| given != was);
     let count = |given: Option<u32>| given.map(f64::from);
+    let clips = |norm: f64| training.optimizer.clip == Some(Clip::Norm(norm as f32));
     let changed = [
         ("--data", args.data.as_ref().is_some_and(|name| *name != config.data.name)),
         ("--epochs", differs(count(args.epochs), training.epochs as f64)),
@@ -142,6 +144,7 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
                 training.optimizer.weight_decay.into(),
             ),
         ),
+        ("--clip-norm", args.clip_norm.is_some_and(|norm| !clips(norm))),
         ("--schedule", args.schedule.is_some_and(|kind| kind != training.schedule.kind)),
         ("--warmup", differs(args.warmup, training.schedule.warmup)),
         ("--augment", args.augment.is_some() && args.augment != config.augment),
