@@ -84,6 +84,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_come_back_from_json_as_they_were() {
+        // serde_json reads this one wrong unless its `float_roundtrip` is on.
+        let history = with_losses(&[0.0024352369618492894, 1.0 / 3.0, f64::MIN_POSITIVE]);
+        let text = serde_json::to_string(&history).unwrap();
+        assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
+    }
+
+    #[test]
     fn the_best_epoch_is_the_first_of_the_lowest_losses() {
         assert_eq!(with_losses(&[3.0, 1.0, 2.0, 1.0]).best(), Some((2, 1.0)));
         assert_eq!(with_losses(&[]).best(), None);
