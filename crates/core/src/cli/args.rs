@@ -93,6 +93,9 @@ pub struct EvalArgs {
     pub data: Option<String>,
     #[arg(long, value_enum, default_value = "test", help = "The split to measure on")]
     pub split: SplitChoice,
+    #[arg(long, value_name = "DIR")]
+    #[arg(help = "Write the confusion matrix and the worst mistakes as pictures")]
+    pub draw: Option<PathBuf>,
     #[arg(long, help = "Print one JSON document")]
     pub json: bool,
     #[command(flatten)]

@@ -134,8 +134,7 @@ pub fn bar(total: usize) -> Option<ProgressBar> {
         return None;
     }
     let bar = ProgressBar::new(total as u64);
-    let template =
-        "{prefix} [{bar:24}] {human_pos}/{human_len}  {rate}/s  {eta:>4} left  {msg}";
+    let template = "{prefix} [{bar:24}] {human_pos}/{human_len}  {rate}/s  {eta:>4} left  {msg}";
     // indicatif's own rate has nine decimals.
     let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
         let _ = write!(out, "{:>7}", grouped(state.per_sec() as usize));
