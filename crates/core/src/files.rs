@@ -5,6 +5,9 @@ use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
 
+/// What temporary names begin with.
+pub(crate) const TEMPORARY: &str = ".tenfold-";
+
 /// Replaces `path` with `bytes`, atomically: a reader, or a power cut, sees the old content
 /// or the new, never a part.
 ///
@@ -26,7 +29,7 @@ pub fn write_with(
     let fail = |source| Error::io(path, source);
     // `make_in`, not `new_in`, because a private mode 0600 would surprise who shares a run.
     let mut temporary = tempfile::Builder::new()
-        .prefix(".tenfold-")
+        .prefix(TEMPORARY)
         .make_in(folder, |name| std::fs::File::create_new(name))
         .map_err(|source| Error::io(folder, source))?;
     content(temporary.as_file_mut()).map_err(fail)?;

@@ -145,7 +145,8 @@ impl Run {
         Ok(())
     }
 
-    /// Keeps a second training out of this folder.
+    /// Keeps a second training out of this folder, and removes what one that was killed
+    /// left half-written.
     ///
     /// # Errors
     /// Another training holds it.
@@ -154,11 +155,25 @@ impl Run {
         let open = || std::fs::File::options().create(true).append(true).open(&path);
         let file = open().map_err(|source| Error::io(&path, source))?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => {
+                self.sweep();
+                Ok(Lock { _file: file })
+            }
             Err(std::fs::TryLockError::WouldBlock) => {
                 Err(Error::file(&self.folder, "another training is writing into this run folder"))
             }
             Err(std::fs::TryLockError::Error(source)) => Err(Error::io(&path, source)),
+        }
+    }
+
+    /// Removes temporary files: none of them is in use while the lock is held.
+    fn sweep(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(files::TEMPORARY) {
+                // Litter harms nothing: the next training tries again.
+                let _ = std::fs::remove_file(entry.path());
+            }
         }
     }
 
@@ -257,7 +272,9 @@ mod tests {
     fn one_training_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let run = Run::at(folder.path()).unwrap();
+        std::fs::write(folder.path().join(".tenfold-1a2b3c"), "half of the w").unwrap();
         let held = run.lock().unwrap();
+        assert!(!folder.path().join(".tenfold-1a2b3c").exists());
         assert!(run.lock().unwrap_err().to_string().contains("another training"));
         drop(held);
         run.lock().unwrap();

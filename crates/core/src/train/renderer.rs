@@ -9,7 +9,7 @@ use burn::train::renderer::{
 };
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::collections::{BTreeMap, HashMap};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -113,7 +113,7 @@ impl Renderer {
             false => String::new(),
         };
         let rate = grouped((self.done as f64 / seconds.max(1e-9)) as usize);
-        eprintln!("{}{part}  {}  ({seconds:.1} s, {rate}/s)", self.title(), self.values());
+        note(format_args!("{}{part}  {}  ({seconds:.1} s, {rate}/s)", self.title(), self.values()));
     }
 
     fn values(&self) -> String {
@@ -121,6 +121,12 @@ impl Renderer {
         let values = means.iter().rev().map(|(name, value)| format!("{name} {value:.4}"));
         values.collect::<Vec<_>>().join("  ")
     }
+}
+
+/// One line on stderr for the person who waits. `eprintln!` would panic where nobody reads
+/// stderr any more, as in `train ... 2>&1 | head -1`, and a training is worth more than a line.
+pub fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// 12345 as `12,345`.
