@@ -10,6 +10,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tenfold_core::cli::args::PredictArgs;
@@ -203,6 +204,7 @@ pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyho
         Ok::<_, Error>(label::paths(folder, paths.iter().map(PathBuf::as_path)))
     });
     let drawings = drawings.transpose()?;
+    refuse_to_draw_over(&paths, drawings.as_deref().unwrap_or_default())?;
     let mut answers = Vec::new();
     for (chunk, paths) in paths.chunks(BATCH).enumerate() {
         let columns = predictor.columns.as_deref();
@@ -238,6 +240,21 @@ pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyho
     match faults.is_empty() {
         true => Ok(()),
         false => Err(Faults(faults).into()),
+    }
+}
+
+/// A drawing has its input's name: in the input's own folder it would replace the picture.
+fn refuse_to_draw_over(inputs: &[PathBuf], drawings: &[PathBuf]) -> Result<()> {
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let inputs: HashSet<PathBuf> =
+        if drawings.is_empty() { HashSet::new() } else { inputs.iter().filter_map(real).collect() };
+    let over = |path: &&PathBuf| real(path).is_some_and(|path| inputs.contains(&path));
+    match drawings.iter().find(over) {
+        None => Ok(()),
+        Some(path) => {
+            let why = format!("would replace the input {}: name another folder", path.display());
+            Err(Error::argument("--draw", why))
+        }
     }
 }
 
