@@ -19,7 +19,8 @@ use tenfold_core::data::{DataSet, Kind, Preprocess};
 use tenfold_core::run::{Header, Run};
 use tenfold_core::train::history::History;
 use tenfold_core::train::loader::{Epoch, Loader};
-use tenfold_core::train::renderer::grouped;
+use tenfold_core::train::optim::Clip;
+use tenfold_core::train::renderer::{grouped, say};
 use tenfold_core::train::{Training, fit};
 use tenfold_core::weights::{self, LoadOptions};
 use tenfold_core::{Error, Result, device, files};
@@ -124,6 +125,7 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
     let training = &config.training;
     let differs = |given: Option<f64>, was: f64| given.is_some_and(|given| given != was);
     let count = |given: Option<u32>| given.map(f64::from);
+    let clip = |norm: f64| Some(Clip::Norm(norm as f32));
     let changed = [
         ("--data", args.data.as_ref().is_some_and(|name| *name != config.data.name)),
         ("--epochs", differs(count(args.epochs), training.epochs as f64)),
@@ -142,6 +144,7 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
                 training.optimizer.weight_decay.into(),
             ),
         ),
+        ("--clip-norm", args.clip_norm.is_some_and(|norm| clip(norm) != training.optimizer.clip)),
         ("--schedule", args.schedule.is_some_and(|kind| kind != training.schedule.kind)),
         ("--warmup", differs(args.warmup, training.schedule.warmup)),
         ("--augment", args.augment.is_some() && args.augment != config.augment),
@@ -187,7 +190,7 @@ fn train<N: Network>(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let settings = &config.training;
-    eprintln!(
+    say(format_args!(
         "{} on {}: {} examples to train on, {} to validate, {} to test; into {}",
         config.header.model,
         data.name,
@@ -195,7 +198,7 @@ fn train<N: Network>(
         grouped(data.validation.len()),
         grouped(data.test.len()),
         run.folder().display()
-    );
+    ));
     report_skipped(data);
     let tape = device.clone().autodiff();
     let epoch = Epoch::default();
@@ -243,10 +246,10 @@ pub fn report_skipped(data: &DataSet) {
     if data.skipped.is_empty() {
         return;
     }
-    eprintln!("left out {} faulty records:", grouped(data.skipped.len()));
-    data.skipped.iter().take(5).for_each(|line| eprintln!("  {line}"));
+    say(format_args!("left out {} faulty records:", grouped(data.skipped.len())));
+    data.skipped.iter().take(5).for_each(|line| say(format_args!("  {line}")));
     if data.skipped.len() > 5 {
-        eprintln!("  and {} more", grouped(data.skipped.len() - 5));
+        say(format_args!("  and {} more", grouped(data.skipped.len() - 5)));
     }
 }
 
@@ -264,7 +267,8 @@ fn start_from<N: Module>(network: N, start: &Start) -> Result<N> {
         weights::module_keys(&network).into_iter().filter(|(key, _)| key.starts_with(&head));
     let mut options = LoadOptions::default();
     if !file_head.eq(own_head) {
-        eprintln!("{}: other classes than this data; the last layer starts anew", path.display());
+        let path = path.display();
+        say(format_args!("{path}: other classes than this data; the last layer starts anew"));
         options.skip.push(format!("^{HEAD}\\."));
     }
     weights::load(&mut network, path, &options)?;

@@ -9,7 +9,7 @@ use burn::train::renderer::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{BTreeMap, HashMap};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -113,7 +113,7 @@ impl Renderer {
             false => String::new(),
         };
         let rate = grouped((self.done as f64 / seconds.max(1e-9)) as usize);
-        eprintln!("{}{part}  {}  ({seconds:.1} s, {rate}/s)", self.title(), self.values());
+        say(format_args!("{}{part}  {}  ({seconds:.1} s, {rate}/s)", self.title(), self.values()));
     }
 
     fn values(&self) -> String {
@@ -121,6 +121,12 @@ impl Renderer {
         let values = means.iter().rev().map(|(name, value)| format!("{name} {value:.4}"));
         values.collect::<Vec<_>>().join("  ")
     }
+}
+
+/// A line on stderr. Where nobody reads it any more, a closed terminal or `| head`, the
+/// training goes on, where `eprintln!` would panic.
+pub fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// 12345 as `12,345`.
