@@ -140,7 +140,7 @@ pub fn run_scores(
 ) -> Result<Scores> {
     let path = run.config_path();
     with_config!(config::model(&config.header, &path)?, Config => {
-        let network: Config = config::model_config(&config.config, &path)?;
+        let network: Config = config.network(&path)?;
         let mut network = network.init(device);
         weights::load(&mut network, &run.weights_path(), &LoadOptions { sealed: true, ..LoadOptions::default() })?;
         scores(&network, config, examples, device)

@@ -28,7 +28,7 @@ pub fn run(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let metadata = BTreeMap::from([(CONFIG_KEY.to_string(), text)]);
     let cpu = device::open("cpu")?;
     with_config!(config::model(&config.header, &path)?, Config => {
-        let network: Config = config::model_config(&config.config, &path)?;
+        let network: Config = config.network(&path)?;
         let mut network = network.init(&cpu);
         weights::load(&mut network, &run.weights_path(), &LoadOptions { sealed: true, ..LoadOptions::default() })?;
         weights::save(&network, &args.file, &metadata)?;

@@ -80,6 +80,7 @@ impl Predictor {
                 let why = format!("not the weights of `{}`: it holds {}", model.name(), names.join(", "));
                 Error::file(path, why)
             })?;
+            network.check().map_err(|why| Error::file(path, why))?;
             let (input, classes) = (network.input_shape(), network.classes());
             let labels = match labels {
                 Some(file) => read_labels(file, classes)?,
@@ -101,13 +102,7 @@ impl Predictor {
 
     fn new(config: RunConfig, named: &Path, weights: &Path, device: &Device) -> Result<Self> {
         let forward = with_config!(config::model(&config.header, named)?, Config => {
-            let network: Config = config::model_config(&config.config, named)?;
-            if network.classes() != config.labels.len() {
-                let why = format!(
-                    "{} labels for a model of {} classes", config.labels.len(), network.classes()
-                );
-                return Err(Error::file(named, why));
-            }
+            let network: Config = config.network(named)?;
             forward(&network, weights, true, device)?
         });
         let RunConfig { labels, preprocess, columns, .. } = config;

@@ -168,7 +168,7 @@ fn prepare<C: ModelConfig>(
     path: &Path,
     device: &Device,
 ) -> Result<Classifier<C::Network>> {
-    let network: C = config::model_config(&config.config, path)?;
+    let network: C = config.network(path)?;
     let tape = device.clone().autodiff();
     tape.seed(config.training.seed);
     // Burn draws initial weights when they are first looked at: look before the seed is reused.
