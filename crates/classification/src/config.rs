@@ -1,12 +1,13 @@
 //! A classification run's `config.json`.
 
 use crate::models::ModelConfig;
-use crate::zoo::Zoo;
+use crate::zoo::{Zoo, with_config};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use tenfold_core::cli::Zoo as _;
 use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, default_data_dir, open};
-use tenfold_core::run::Header;
+use tenfold_core::run::{Header, Run};
 use tenfold_core::train::Settings;
 use tenfold_core::{Error, Result};
 
@@ -69,6 +70,24 @@ impl DataChoice {
 }
 
 impl RunConfig {
+    /// The configuration of a run.
+    ///
+    /// # Errors
+    /// It is missing, damaged, newer than this program, or contradicts itself.
+    pub fn read(run: &Run) -> Result<Self> {
+        let config: Self = run.config(Zoo::TASK)?;
+        config.check(&run.config_path())?;
+        Ok(config)
+    }
+
+    /// Refuses an unknown model, and all that [`RunConfig::network`] refuses.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, path: &Path) -> Result<()> {
+        with_config!(model(&self.header, path)?, Config => self.network::<Config>(path).map(|_| ()))
+    }
+
     /// The model's own Config; `path` is named in errors.
     ///
     /// # Errors

@@ -4,13 +4,13 @@ use crate::classifier::{Batch, plain_batches, read_back};
 use crate::config::{self, RunConfig};
 use crate::models::{ModelConfig, Network};
 use crate::train::report_skipped;
-use crate::zoo::{Zoo, with_config};
+use crate::zoo::with_config;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
 use serde_json::json;
 use std::io::Write;
 use tenfold_core::cli::args::{EvalArgs, SplitChoice};
-use tenfold_core::cli::{Zoo as _, print_json};
+use tenfold_core::cli::print_json;
 use tenfold_core::data::{DataSet, Examples};
 use tenfold_core::run::Run;
 use tenfold_core::train::loader::Loader;
@@ -83,7 +83,7 @@ impl Scores {
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.place.device)?;
     let run = Run::open(&args.run)?;
-    let config: RunConfig = run.config(Zoo::TASK)?;
+    let config = RunConfig::read(&run)?;
     let mut choice = config.data.clone();
     if let Some(name) = &args.data {
         choice.name = name.clone();

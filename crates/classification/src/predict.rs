@@ -42,7 +42,7 @@ impl Predictor {
     /// A file of the run that is missing, damaged or newer than this program.
     pub fn from_run(folder: &Path, device: &Device) -> Result<Self> {
         let run = Run::open(folder)?;
-        let config: RunConfig = run.config(Zoo::TASK)?;
+        let config = RunConfig::read(&run)?;
         Self::new(config, &run.config_path(), &run.weights_path(), device)
     }
 

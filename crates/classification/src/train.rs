@@ -40,7 +40,7 @@ pub fn run<C: ModelConfig>(
     if args.resume {
         let run = Run::open(&folder)?;
         let _lock = run.lock()?;
-        let config: RunConfig = run.config(Zoo::TASK)?;
+        let config = RunConfig::read(&run)?;
         refuse_changes(model, args, &config)?;
         let data = config.data.open(args.place.data_dir.as_deref())?;
         evaluate::check_labels(&config, &data)?;
