@@ -4,7 +4,7 @@ use crate::classifier::{Batch, plain_batches, read_back};
 use crate::config::{self, RunConfig};
 use crate::models::{ModelConfig, Network};
 use crate::train::report_skipped;
-use crate::zoo::{Zoo, with_config};
+use crate::zoo::with_config;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
 use serde_json::json;
@@ -188,7 +188,7 @@ pub struct ClassScore {
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.place.device)?;
     let run = Run::open(&args.run)?;
-    let config: RunConfig = run.config(Zoo::TASK)?;
+    let config = RunConfig::read(&run)?;
     let mut choice = config.data.clone();
     if let Some(name) = &args.data {
         choice.name = name.clone();
@@ -274,7 +274,7 @@ pub fn run_scores(
 ) -> Result<Scores> {
     let path = run.config_path();
     with_config!(config::model(&config.header, &path)?, Config => {
-        let network: Config = config::model_config(&config.config, &path)?;
+        let network: Config = config.network(&path)?;
         let mut network = network.init(device);
         weights::load(&mut network, &run.weights_path(), &LoadOptions { sealed: true, ..LoadOptions::default() })?;
         scores(&network, config, examples, device)
