@@ -11,7 +11,7 @@ use serde_json::json;
 use std::io::Write;
 use std::path::Path;
 use tenfold_core::cli::args::{EvalArgs, SplitChoice};
-use tenfold_core::cli::{Zoo as _, print_json};
+use tenfold_core::cli::print_json;
 use tenfold_core::data::{DataSet, Examples, Input};
 use tenfold_core::run::Run;
 use tenfold_core::suggest::Suggestion;
