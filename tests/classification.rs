@@ -84,6 +84,14 @@ fn pictures_from_training_to_a_portable_file() {
     assert_eq!(scores["top5"], 1.0);
     assert!(scores["loss"].as_f64().unwrap() < 0.3);
 
+    assert_eq!(scores["confusion"], serde_json::json!([[6, 0], [0, 6]]));
+    assert_eq!(scores["classes"][0]["f1"], 1.0);
+    let looked = folder.path().join("looked");
+    let table = classification(args!["eval", &run, "--draw", &looked]);
+    assert!(table.out.contains("precision"), "{}", table.out);
+    // Nothing was wrong, so there is no sheet of mistakes.
+    assert_eq!(names(&looked), ["confusion.svg"]);
+
     let picture = first_picture(&pictures);
     let drawings = folder.path().join("drawn");
     let answers = classification(args![

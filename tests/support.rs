@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: one command line run in-process, and small files to feed it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::random::SplitMix64;
@@ -28,6 +29,17 @@ impl Outcome {
         assert_eq!(self.err.lines().count(), 1, "one line expected: {:?}", self.err);
         self.err.strip_prefix("error: ").expect("an error begins with `error: `").trim_end()
     }
+}
+
+/// Runs a command line that must end with exit status 1 and one line that holds all of
+/// `expected`.
+pub fn fails<S: Into<OsString>>(args: impl IntoIterator<Item = S>, expected: &[&str]) {
+    let outcome = classification(args);
+    let why = outcome.error();
+    for &part in expected {
+        assert!(why.contains(part), "`{part}` is not in: {why}");
+    }
+    assert_eq!(outcome.out, "", "an error has no results");
 }
 
 /// Runs `tenfold-classification` with these arguments.
@@ -83,6 +95,29 @@ pub fn write_table(path: &Path, rows: usize) {
 /// One 8 x 8 picture of [`write_pictures`], class `above`.
 pub fn first_picture(folder: &Path) -> PathBuf {
     folder.join("above/000.png")
+}
+
+/// The content of every file below a folder, to see whether anything changed.
+pub fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files.extend(contents(&path));
+        } else {
+            files.insert(path.clone(), std::fs::read(&path).expect("a file"));
+        }
+    }
+    files
+}
+
+/// Copies a folder with everything in it.
+pub fn copy(from: &Path, to: &Path) {
+    for (path, bytes) in contents(from) {
+        let path = to.join(path.strip_prefix(from).expect("a path below the folder"));
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, bytes).expect("a file");
+    }
 }
 
 /// Name and raw bytes of every tensor in a safetensors file.

@@ -1,11 +1,13 @@
 //! A classification run's `config.json`.
 
-use crate::zoo::Zoo;
+use crate::models::ModelConfig;
+use crate::zoo::{Zoo, with_config};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use tenfold_core::cli::Zoo as _;
 use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, default_data_dir, open};
-use tenfold_core::run::Header;
+use tenfold_core::run::{Header, Run};
 use tenfold_core::train::Settings;
 use tenfold_core::{Error, Result};
 
@@ -67,6 +69,49 @@ impl DataChoice {
     }
 }
 
+impl RunConfig {
+    /// The configuration of a run.
+    ///
+    /// # Errors
+    /// It is missing, damaged, newer than this program, or contradicts itself.
+    pub fn read(run: &Run) -> Result<Self> {
+        let config: Self = run.config(Zoo::TASK)?;
+        config.check(&run.config_path())?;
+        Ok(config)
+    }
+
+    /// Refuses an unknown model, and all that [`RunConfig::network`] refuses.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, path: &Path) -> Result<()> {
+        with_config!(model(&self.header, path)?, Config => self.network::<Config>(path).map(|_| ()))
+    }
+
+    /// The model's own Config; `path` is named in errors.
+    ///
+    /// # Errors
+    /// A field that is missing, of another type, or that no network can have; labels or
+    /// preprocessing of another model.
+    pub fn network<C: ModelConfig>(&self, path: &Path) -> Result<C> {
+        let wrong = |why: String| Error::file(path, format!("the model's config: {why}"));
+        let network: C =
+            serde_json::from_value(self.config.clone()).map_err(|why| wrong(why.to_string()))?;
+        network.check().map_err(wrong)?;
+        let (labels, classes) = (self.labels.len(), network.classes());
+        if labels != classes {
+            let why = format!("{labels} labels for a model of {classes} classes");
+            return Err(Error::file(path, why));
+        }
+        let (given, taken) = (self.preprocess.shape(), network.input_shape());
+        if given != taken {
+            let why = format!("preprocessing to {given:?} for a model that takes {taken:?}");
+            return Err(Error::file(path, why));
+        }
+        Ok(network)
+    }
+}
+
 /// `--weights`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Start {
@@ -87,23 +132,11 @@ pub fn model(header: &Header, path: &Path) -> Result<Zoo> {
     find(&header.model).map_err(|_| Error::file(path, format!("unknown model `{}`", header.model)))
 }
 
-/// The model's own Config out of a configuration.
-///
-/// # Errors
-/// A field that is missing or of another type.
-pub fn model_config<C: serde::de::DeserializeOwned>(config: &Value, path: &Path) -> Result<C> {
-    serde_json::from_value(config.clone())
-        .map_err(|why| Error::file(path, format!("the model's config does not fit: {why}")))
-}
-
 /// Changes fields of a model's Config as `--set KEY=VALUE` says. A value is JSON, or a word.
 ///
 /// # Errors
 /// Not KEY=VALUE, a key that the Config lacks, or a value it cannot take.
-pub fn set_fields<C: Serialize + serde::de::DeserializeOwned>(
-    config: &C,
-    changes: &[String],
-) -> Result<C> {
+pub fn set_fields<C: ModelConfig>(config: &C, changes: &[String]) -> Result<C> {
     let wrong = |why: String| Error::argument("--set", why);
     let mut value = serde_json::to_value(config).map_err(|why| wrong(why.to_string()))?;
     for change in changes {
@@ -127,7 +160,9 @@ pub fn set_fields<C: Serialize + serde::de::DeserializeOwned>(
         serde_json::from_value::<C>(value.clone())
             .map_err(|why| wrong(format!("`{change}`: {why}")))?;
     }
-    serde_json::from_value(value).map_err(|why| wrong(why.to_string()))
+    let changed: C = serde_json::from_value(value).map_err(|why| wrong(why.to_string()))?;
+    changed.check().map_err(wrong)?;
+    Ok(changed)
 }
 
 #[cfg(test)]
@@ -135,7 +170,7 @@ mod tests {
     use super::*;
     use crate::models::lenet::{LeNetConfig, Variant};
     use crate::models::logistic::LogisticConfig;
-    use crate::models::{ModelConfig, mlp::MlpConfig};
+    use crate::models::mlp::MlpConfig;
 
     fn set<C: ModelConfig>(config: &C, change: &str) -> Result<C> {
         set_fields(config, &[change.to_string()])
@@ -163,6 +198,11 @@ mod tests {
         assert!(
             message(set(&mlp, "hidden=wide")).starts_with("--set: `hidden=wide`: invalid type")
         );
+        for change in ["hidden=[0]", "hidden=[9,99999999999]", "dropout=1", "dropout=-0.1"] {
+            let why = message(set(&mlp, change));
+            let field = change.split('=').next().unwrap();
+            assert!(why.starts_with(&format!("--set: {field}: ")), "{why}");
+        }
         let logistic = LogisticConfig::new([1, 28, 28], 10);
         let why = set(&logistic, "a=1").unwrap_err().to_string();
         assert!(why.ends_with("this model has no choices"), "{why}");

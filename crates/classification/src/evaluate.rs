@@ -4,26 +4,38 @@ use crate::classifier::{Batch, plain_batches, read_back};
 use crate::config::{self, RunConfig};
 use crate::models::{ModelConfig, Network};
 use crate::train::report_skipped;
-use crate::zoo::{Zoo, with_config};
+use crate::zoo::with_config;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
 use serde_json::json;
 use std::io::Write;
+use std::path::Path;
 use tenfold_core::cli::args::{EvalArgs, SplitChoice};
-use tenfold_core::cli::{Zoo as _, print_json};
-use tenfold_core::data::{DataSet, Examples};
+use tenfold_core::cli::print_json;
+use tenfold_core::data::{DataSet, Examples, Input};
 use tenfold_core::run::Run;
+use tenfold_core::suggest::Suggestion;
 use tenfold_core::train::loader::Loader;
 use tenfold_core::train::renderer::{bar, grouped};
+use tenfold_core::viz::{confusion, label, sheet};
 use tenfold_core::weights::{self, LoadOptions};
 use tenfold_core::{Error, Result, device};
 
 /// Examples per step where nothing is learnt.
 pub const BATCH: usize = 256;
 
+/// The worst mistakes that are kept, to be looked at.
+const WORST: usize = 48;
+
 /// What was counted over a split.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
+    /// The labels, in the order of the network's outputs.
+    pub labels: Vec<String>,
+    /// How often an example of one label (row) was given another or the same (column).
+    pub confusion: Vec<usize>,
+    /// The examples that were wrong with the highest loss, worst first.
+    pub worst: Vec<Mistake>,
     /// Examples.
     pub count: usize,
     /// Of them, those whose best suggestion was right.
@@ -34,21 +46,52 @@ pub struct Scores {
     pub loss: f64,
 }
 
+/// An example whose best suggestion was wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mistake {
+    /// Its place in the split.
+    pub index: usize,
+    /// What it is.
+    pub label: usize,
+    /// What was suggested first.
+    pub suggested: usize,
+    /// With which probability.
+    pub score: f32,
+    /// Cross-entropy in nats.
+    pub loss: f32,
+}
+
 impl Scores {
+    fn new(labels: &[String]) -> Self {
+        let confusion = vec![0; labels.len() * labels.len()];
+        Self { labels: labels.to_vec(), confusion, ..Self::default() }
+    }
+
     /// Part of the examples that was right.
     pub fn accuracy(&self) -> f64 {
         self.right as f64 / self.count as f64
     }
 
     /// Counts a batch of log-probabilities `[batch, classes]`, row by row, against its labels.
-    fn add(&mut self, log_probabilities: &[f32], labels: &[usize], classes: usize) {
+    fn add(&mut self, log_probabilities: &[f32], labels: &[usize]) {
+        let classes = self.labels.len();
         for (row, &label) in log_probabilities.chunks(classes).zip(labels) {
             let own = row[label];
+            let best = (0..classes).reduce(|a, b| if row[b] > row[a] { b } else { a });
+            let best = best.unwrap_or_default();
+            self.confusion[label * classes + best] += 1;
+            if best != label {
+                let (score, loss) = (row[best].exp(), -own);
+                let mistake = Mistake { index: self.count, label, suggested: best, score, loss };
+                let place = self.worst.partition_point(|other| other.loss >= loss);
+                self.worst.insert(place, mistake);
+                self.worst.truncate(WORST);
+            }
             // As a person sees the list: of equal scores the earlier label stands first.
             let before = |(i, &other): (usize, &f32)| other > own || (other == own && i < label);
             let rank = row.iter().enumerate().filter(|&place| before(place)).count();
             self.count += 1;
-            self.right += usize::from(rank == 0);
+            self.right += usize::from(best == label);
             self.right_in_five += usize::from(rank < 5);
             self.loss -= f64::from(own);
         }
@@ -64,6 +107,53 @@ impl Scores {
         })
     }
 
+    /// Precision, recall and F1 of each label.
+    pub fn classes(&self) -> Vec<ClassScore> {
+        let n = self.labels.len();
+        let score = |(class, label): (usize, &String)| {
+            let right = self.confusion[class * n + class] as f64;
+            let count: usize = self.confusion[class * n..][..n].iter().sum();
+            let suggested: usize = (0..n).map(|row| self.confusion[row * n + class]).sum();
+            ClassScore {
+                label: label.clone(),
+                count,
+                // Where a denominator is 0 so is the numerator.
+                precision: right / suggested.max(1) as f64,
+                recall: right / count.max(1) as f64,
+                f1: 2.0 * right / (count + suggested).max(1) as f64,
+            }
+        };
+        self.labels.iter().enumerate().map(score).collect()
+    }
+
+    /// The table of [`Self::classes`] and the commonest confusions, for a person.
+    ///
+    /// # Errors
+    /// `out` cannot be written.
+    pub fn print_classes(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let classes = self.classes();
+        let width = self.labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(5);
+        writeln!(out, "\n{:<width$}  precision  recall      F1   count", "label")?;
+        for ClassScore { label, precision, recall, f1, count } in &classes {
+            writeln!(
+                out,
+                "{label:<width$}  {precision:>9.4}  {recall:>6.4}  {f1:>6.4}  {count:>6}"
+            )?;
+        }
+        let n = self.labels.len();
+        let mut confused: Vec<(usize, usize)> =
+            self.confusion.iter().copied().enumerate().filter(|(i, _)| i / n != i % n).collect();
+        confused.retain(|&(_, count)| count > 0);
+        confused.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        if !confused.is_empty() {
+            writeln!(out, "\ncommonest mistakes")?;
+        }
+        for (i, count) in confused.into_iter().take(10) {
+            writeln!(out, "{count:>6}  {} taken for {}", self.labels[i / n], self.labels[i % n])?;
+        }
+        Ok(())
+    }
+
     /// One line for a person.
     ///
     /// # Errors
@@ -76,6 +166,21 @@ impl Scores {
     }
 }
 
+/// How well one label is told from the others.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ClassScore {
+    /// The label.
+    pub label: String,
+    /// Examples that have it.
+    pub count: usize,
+    /// Part of the examples suggested as this label that are it.
+    pub precision: f64,
+    /// Part of this label's examples that were suggested as it.
+    pub recall: f64,
+    /// Harmonic mean of the two.
+    pub f1: f64,
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -83,7 +188,7 @@ impl Scores {
 pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.place.device)?;
     let run = Run::open(&args.run)?;
-    let config: RunConfig = run.config(Zoo::TASK)?;
+    let config = RunConfig::read(&run)?;
     let mut choice = config.data.clone();
     if let Some(name) = &args.data {
         choice.name = name.clone();
@@ -98,15 +203,44 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         SplitChoice::Test => ("test", &data.test),
     };
     let scores = run_scores(&run, &config, examples, &device)?;
+    if let Some(folder) = &args.draw {
+        draw(folder, &scores, examples)?;
+    }
     if !args.json {
         scores.print(name, out)?;
+        scores.print_classes(out)?;
         return Ok(());
     }
     let mut json = scores.json();
     json["split"] = name.into();
     json["data"] = choice.name.into();
     json["skipped"] = data.skipped.len().into();
+    json["classes"] = json!(scores.classes());
+    json["confusion"] = scores.confusion.chunks(scores.labels.len().max(1)).collect();
     print_json(&json, out)
+}
+
+/// Writes `confusion.svg`, and `mistakes.png` where there are pictures and mistakes.
+fn draw(folder: &Path, scores: &Scores, examples: &Examples) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+    let matrix = folder.join("confusion.svg");
+    confusion::write(&scores.labels, &scores.confusion, &matrix)?;
+    let mut tiles = Vec::new();
+    for mistake in &scores.worst {
+        let Input::Picture(picture) = examples.get(mistake.index)?.input else { return Ok(()) };
+        let suggestion = Suggestion {
+            label: format!(
+                "{} not {}",
+                scores.labels[mistake.label], scores.labels[mistake.suggested]
+            ),
+            score: mistake.score,
+        };
+        tiles.push(label::draw(&picture, &[suggestion]));
+    }
+    match tiles.is_empty() {
+        true => Ok(()),
+        false => sheet::write(&tiles, &folder.join("mistakes.png")),
+    }
 }
 
 /// Data whose labels are not the run's would be scored against the wrong names.
@@ -140,7 +274,7 @@ pub fn run_scores(
 ) -> Result<Scores> {
     let path = run.config_path();
     with_config!(config::model(&config.header, &path)?, Config => {
-        let network: Config = config::model_config(&config.config, &path)?;
+        let network: Config = config.network(&path)?;
         let mut network = network.init(device);
         weights::load(&mut network, &run.weights_path(), &LoadOptions { sealed: true, ..LoadOptions::default() })?;
         scores(&network, config, examples, device)
@@ -158,12 +292,11 @@ fn scores<N: Network>(
     }
     let batches = plain_batches(examples, &config.preprocess);
     let bar = bar(examples.len());
-    let mut scores = Scores::default();
+    let mut scores = Scores::new(&config.labels);
     for batch in Loader::new(batches, BATCH, device.clone()).pass() {
         let Batch { inputs, targets } = batch?;
         let log_probabilities = log_softmax(network.forward(inputs), 1);
-        let [_, classes] = log_probabilities.dims();
-        scores.add(&read_back(log_probabilities)?, &read_labels(targets)?, classes);
+        scores.add(&read_back(log_probabilities)?, &read_labels(targets)?);
         if let Some(bar) = &bar {
             bar.set_position(scores.count as u64);
         }
@@ -185,19 +318,49 @@ mod tests {
 
     #[test]
     fn ranks_and_losses_are_counted() {
-        let mut scores = Scores::default();
+        let mut scores = Scores::new(&["a", "b", "c"].map(String::from));
         let rows: Vec<f32> = [0.7f32, 0.2, 0.1, 0.2, 0.2, 0.6].map(f32::ln).into();
-        scores.add(&rows, &[0, 1], 3);
+        scores.add(&rows, &[0, 1]);
         assert_eq!((scores.count, scores.right, scores.right_in_five), (2, 1, 2));
         let expected = -(0.7f64.ln() + 0.2f64.ln());
         assert!((scores.loss - expected).abs() < 1e-6);
         assert_eq!(scores.accuracy(), 0.5);
+        assert_eq!(scores.confusion, [1, 0, 0, 0, 0, 1, 0, 0, 0]);
+        let [mistake] = &scores.worst[..] else { panic!("one mistake was made") };
+        assert_eq!((mistake.index, mistake.label, mistake.suggested), (1, 1, 2));
+        assert!((mistake.score - 0.6).abs() < 1e-6);
     }
 
     #[test]
     fn of_equal_scores_the_first_is_the_suggestion() {
-        let mut scores = Scores::default();
-        scores.add(&[0.0, 0.0, 0.0, 0.0], &[0, 1], 2);
+        let mut scores = Scores::new(&["a", "b"].map(String::from));
+        scores.add(&[0.0, 0.0, 0.0, 0.0], &[0, 1]);
         assert_eq!(scores.right, 1);
+    }
+
+    #[test]
+    fn precision_and_recall_by_hand() {
+        // Of 4 a, 3 were right; of 2 b, both; one a was taken for b.
+        let mut scores = Scores::new(&["a", "b", "never"].map(String::from));
+        scores.confusion = vec![3, 1, 0, 0, 2, 0, 0, 0, 0];
+        let [a, b, never] = &scores.classes()[..] else { panic!("three labels") };
+        assert_eq!((a.count, a.precision, a.recall), (4, 1.0, 0.75));
+        assert_eq!((b.count, b.precision, b.recall, b.f1), (2, 2.0 / 3.0, 1.0, 0.8));
+        assert_eq!((never.count, never.precision, never.recall, never.f1), (0, 0.0, 0.0, 0.0));
+        let mut text = Vec::new();
+        scores.print_classes(&mut text).unwrap();
+        assert!(String::from_utf8(text).unwrap().contains("     1  a taken for b"));
+    }
+
+    #[test]
+    fn the_worst_come_first_and_are_not_too_many() {
+        let mut scores = Scores::new(&["a", "b"].map(String::from));
+        for i in 0..100u16 {
+            let wrong = 0.5 + 0.4 * f32::from(i) / 100.0;
+            scores.add(&[wrong.ln(), (1.0 - wrong).ln()], &[1]);
+        }
+        assert_eq!(scores.worst.len(), WORST);
+        assert_eq!(scores.worst[0].index, 99);
+        assert!(scores.worst.is_sorted_by(|a, b| a.loss >= b.loss));
     }
 }

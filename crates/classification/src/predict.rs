@@ -10,6 +10,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tenfold_core::cli::args::PredictArgs;
@@ -41,7 +42,7 @@ impl Predictor {
     /// A file of the run that is missing, damaged or newer than this program.
     pub fn from_run(folder: &Path, device: &Device) -> Result<Self> {
         let run = Run::open(folder)?;
-        let config: RunConfig = run.config(Zoo::TASK)?;
+        let config = RunConfig::read(&run)?;
         Self::new(config, &run.config_path(), &run.weights_path(), device)
     }
 
@@ -79,6 +80,7 @@ impl Predictor {
                 let why = format!("not the weights of `{}`: it holds {}", model.name(), names.join(", "));
                 Error::file(path, why)
             })?;
+            network.check().map_err(|why| Error::file(path, why))?;
             let (input, classes) = (network.input_shape(), network.classes());
             let labels = match labels {
                 Some(file) => read_labels(file, classes)?,
@@ -100,13 +102,7 @@ impl Predictor {
 
     fn new(config: RunConfig, named: &Path, weights: &Path, device: &Device) -> Result<Self> {
         let forward = with_config!(config::model(&config.header, named)?, Config => {
-            let network: Config = config::model_config(&config.config, named)?;
-            if network.classes() != config.labels.len() {
-                let why = format!(
-                    "{} labels for a model of {} classes", config.labels.len(), network.classes()
-                );
-                return Err(Error::file(named, why));
-            }
+            let network: Config = config.network(named)?;
             forward(&network, weights, true, device)?
         });
         let RunConfig { labels, preprocess, columns, .. } = config;
@@ -203,6 +199,7 @@ pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyho
         Ok::<_, Error>(label::paths(folder, paths.iter().map(PathBuf::as_path)))
     });
     let drawings = drawings.transpose()?;
+    refuse_to_draw_over(&paths, drawings.as_deref().unwrap_or_default())?;
     let mut answers = Vec::new();
     for (chunk, paths) in paths.chunks(BATCH).enumerate() {
         let columns = predictor.columns.as_deref();
@@ -238,6 +235,21 @@ pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyho
     match faults.is_empty() {
         true => Ok(()),
         false => Err(Faults(faults).into()),
+    }
+}
+
+/// A drawing has its input's name: in the input's own folder it would replace the picture.
+fn refuse_to_draw_over(inputs: &[PathBuf], drawings: &[PathBuf]) -> Result<()> {
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let inputs: HashSet<PathBuf> =
+        if drawings.is_empty() { HashSet::new() } else { inputs.iter().filter_map(real).collect() };
+    let over = |path: &&PathBuf| real(path).is_some_and(|path| inputs.contains(&path));
+    match drawings.iter().find(over) {
+        None => Ok(()),
+        Some(path) => {
+            let why = format!("would replace the input {}: name another folder", path.display());
+            Err(Error::argument("--draw", why))
+        }
     }
 }
 

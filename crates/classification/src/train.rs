@@ -40,7 +40,7 @@ pub fn run<C: ModelConfig>(
     if args.resume {
         let run = Run::open(&folder)?;
         let _lock = run.lock()?;
-        let config: RunConfig = run.config(Zoo::TASK)?;
+        let config = RunConfig::read(&run)?;
         refuse_changes(model, args, &config)?;
         let data = config.data.open(args.place.data_dir.as_deref())?;
         evaluate::check_labels(&config, &data)?;
@@ -168,7 +168,7 @@ fn prepare<C: ModelConfig>(
     path: &Path,
     device: &Device,
 ) -> Result<Classifier<C::Network>> {
-    let network: C = config::model_config(&config.config, path)?;
+    let network: C = config.network(path)?;
     let tape = device.clone().autodiff();
     tape.seed(config.training.seed);
     // Burn draws initial weights when they are first looked at: look before the seed is reused.

@@ -82,7 +82,21 @@ impl Error {
     }
 }
 
-/// The message on one line: libraries below may break theirs.
+/// The message on one line, without control characters: libraries below may break theirs, and
+/// a file's name may hold anything.
 pub(crate) fn one_line(message: impl std::fmt::Display) -> String {
-    message.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    let message = message.to_string();
+    let parts = message.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_one_line_and_names_stay_as_they_are() {
+        let error = Error::file("two  spaces.csv", "first\r\n   second\tthird\x1B[2J\n");
+        assert_eq!(one_line(error), "two  spaces.csv: first second third [2J");
+    }
 }

@@ -27,6 +27,13 @@ pub fn write_with(
 ) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let fail = |source| Error::io(path, source);
+    // A rename would put a file in the place of `/dev/stdout`, or of a folder's name.
+    if std::fs::metadata(path).is_ok_and(|old| !old.is_file()) {
+        return Err(Error::file(
+            path,
+            "there is something that is not a file; expected a file's name",
+        ));
+    }
     // `make_in`, not `new_in`, because a private mode 0600 would surprise who shares a run.
     let mut temporary = tempfile::Builder::new()
         .prefix(TEMPORARY)
@@ -87,6 +94,13 @@ mod tests {
         assert!(error.to_string().contains("summary.json"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write(folder.path(), b"x").unwrap_err().to_string().contains("not a file"));
+        assert!(folder.path().is_dir());
     }
 
     #[test]

@@ -1,11 +1,13 @@
 """Writes the numbers that the tests of crates/core/src/train/optim.rs compare with.
 
-    python3 make.py > expected.json        needs torch
+    python3 make.py OUTDIR        needs torch
 
 Each optimiser takes 20 steps on f(p) = 1/2 sum a_i (p_i - t_i)^2 in double precision.
 """
 
 import json
+import pathlib
+import sys
 
 import torch
 
@@ -58,4 +60,6 @@ def run(name, kind, options):
 cases = {name: run(name, kind, options) for name, (kind, options) in CASES.items()}
 # float32 constants such as 0.7 are inexact in torch.tensor(...).double(): say what was used.
 start = torch.tensor(START).double().tolist()
-print(json.dumps({"a": A, "target": TARGET, "start": start, "cases": cases}, indent=1))
+with open(pathlib.Path(sys.argv[1]) / "expected.json", "w") as file:
+    json.dump({"a": A, "target": TARGET, "start": start, "cases": cases}, file, indent=1)
+    file.write("\n")

@@ -5,8 +5,11 @@
 Every number comes from a formula, so the files can be made again and compared.
 """
 
+import io
 import json
 import os
+import re
+import struct
 import sys
 from collections import OrderedDict
 
@@ -41,11 +44,26 @@ def model():
     return net.eval()
 
 
+def without_addresses(data):
+    """A legacy file names its storages by memory address: number them instead."""
+    keys = {}
+
+    def numbered(match):
+        key = str(keys.setdefault(match[1], len(keys))).encode()
+        return b"X" + struct.pack("<I", len(key)) + key
+
+    return re.sub(rb"X[\x08-\x14]\0\0\0(\d{8,20})", numbered, data)
+
+
 class Malicious:
     """Unpickling this with Python would run a command that leaves a marker file."""
 
     def __reduce__(self):
         return os.system, ("touch tenfold-malicious-pickle-ran",)
+
+
+# Storages stand in the order of their addresses as text: in that of the weights instead.
+torch.serialization.sorted = list
 
 
 def main(out):
@@ -54,9 +72,14 @@ def main(out):
     state = net.state_dict()
 
     def save(name, value, **options):
-        # The name inside the archive follows the file's: saving to an open file keeps it fixed.
+        # The name inside the archive follows the file's: saving to memory keeps it fixed.
+        buffer = io.BytesIO()
+        torch.save(value, buffer, **options)
+        data = buffer.getvalue()
+        if "legacy" in name:
+            data = without_addresses(data)
         with open(os.path.join(out, name), "wb") as file:
-            torch.save(value, file, **options)
+            file.write(data)
 
     save("small.pth", state)
     save("small_legacy.pth", state, _use_new_zipfile_serialization=False)

@@ -1,11 +1,13 @@
 """Writes the numbers that the tests of crates/core/src/train/schedule.rs compare with.
 
-    python3 make.py > expected.json        needs torch
+    python3 make.py OUTDIR        needs torch
 
 The learning rate of each of 40 steps, by PyTorch's own schedulers.
 """
 
 import json
+import pathlib
+import sys
 import warnings
 
 import torch
@@ -41,4 +43,6 @@ cases = {
     "warm_cosine": rates(lambda o: warm(o, lr.CosineAnnealingLR(o, T_max=STEPS - 4))),
     "warm_step": rates(lambda o: warm(o, lr.StepLR(o, step_size=15, gamma=0.1))),
 }
-print(json.dumps({"steps": STEPS, "base": BASE, "cases": cases}, indent=1))
+with open(pathlib.Path(sys.argv[1]) / "expected.json", "w") as file:
+    json.dump({"steps": STEPS, "base": BASE, "cases": cases}, file, indent=1)
+    file.write("\n")

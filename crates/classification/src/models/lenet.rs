@@ -9,7 +9,7 @@
 //! `lecun1998` differs from the paper: the output layer is linear under a softmax, where the
 //! paper has distances to drawn 7 x 12 bitmaps of the characters (equation 7).
 
-use super::{ModelConfig, Network, shape};
+use super::{ModelConfig, Network, check_dropout, check_widths, shape};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
@@ -91,6 +91,15 @@ impl ModelConfig for LeNetConfig {
 
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let [channels, height, width] = self.input;
+        if [height, width] != [SIDE, SIDE] || ![1, 3].contains(&channels) {
+            return Err(format!("input: {:?}; expected [1 or 3, {SIDE}, {SIDE}]", self.input));
+        }
+        check_widths("classes", &[500, self.classes])?;
+        check_dropout(self.dropout)
     }
 
     fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self> {

@@ -6,7 +6,7 @@
 //! Differs from the paper: several classes through the softmax, and fitted by gradient
 //! descent instead of by iterated weighted least squares.
 
-use super::{ModelConfig, Network, flat_input, shape, square_input};
+use super::{ModelConfig, Network, check_widths, flat_input, numbers, shape, square_input};
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
@@ -40,6 +40,10 @@ impl ModelConfig for LogisticConfig {
 
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_widths("input", &[numbers(self.input), self.classes])
     }
 
     fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self> {

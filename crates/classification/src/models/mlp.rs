@@ -7,7 +7,9 @@
 //! dropout after each hidden layer (Srivastava et al. 2014), softmax cross-entropy in place
 //! of the squared error.
 
-use super::{ModelConfig, Network, flat_input, shape, square_input};
+use super::{
+    ModelConfig, Network, check_dropout, check_widths, flat_input, numbers, shape, square_input,
+};
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
@@ -48,6 +50,14 @@ impl ModelConfig for MlpConfig {
 
     fn classes(&self) -> usize {
         self.classes
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut widths = vec![numbers(self.input)];
+        widths.extend(&self.hidden);
+        widths.push(self.classes);
+        check_widths("hidden", &widths)?;
+        check_dropout(self.dropout)
     }
 
     fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self> {

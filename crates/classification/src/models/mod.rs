@@ -38,6 +38,12 @@ pub trait ModelConfig: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// How many classes.
     fn classes(&self) -> usize;
 
+    /// Refuses what no network can have: the values may come from a person or a damaged file.
+    ///
+    /// # Errors
+    /// The field, and what was expected of it.
+    fn check(&self) -> Result<(), String>;
+
     /// The Config whose network has these weights, by their names and PyTorch shapes.
     fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self>;
 
@@ -52,6 +58,36 @@ pub const HEAD: &str = "output";
 const LARGEST_FLAT: usize = 64;
 /// To this many pixels a side are larger pictures brought.
 const FLAT: usize = 32;
+
+/// Parameters beyond this many are a slip of the pen: they would fill 8 GB, and training
+/// takes four times as much.
+const MOST_PARAMETERS: usize = 1 << 31;
+
+/// Refuses linear layers between these widths, inputs first and classes last, where one is
+/// empty or all together are too large; `field` is named.
+fn check_widths(field: &str, widths: &[usize]) -> Result<(), String> {
+    if widths.contains(&0) {
+        return Err(format!("{field}: a layer without units; expected 1 or more"));
+    }
+    let sizes = widths.windows(2).map(|pair| pair[0].checked_add(1)?.checked_mul(pair[1]));
+    let all = sizes.into_iter().try_fold(0usize, |sum, size| sum.checked_add(size?));
+    match all {
+        Some(count) if count <= MOST_PARAMETERS => Ok(()),
+        _ => Err(format!("{field}: expected at most {MOST_PARAMETERS} parameters in all")),
+    }
+}
+
+/// The numbers in an input; 0 for one that no machine holds.
+fn numbers(input: [usize; 3]) -> usize {
+    input.into_iter().try_fold(1usize, usize::checked_mul).unwrap_or(0)
+}
+
+fn check_dropout(dropout: f64) -> Result<(), String> {
+    match (0.0..1.0).contains(&dropout) {
+        true => Ok(()),
+        false => Err(format!("dropout: {dropout}; expected a number from 0 to below 1")),
+    }
+}
 
 /// The input of a model that takes anything and flattens it.
 fn flat_input(kind: &Kind) -> [usize; 3] {

@@ -5,6 +5,7 @@ use crate::data::augment::Augment;
 use crate::train::optim::OptimizerKind;
 use crate::train::schedule::ScheduleKind;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use std::path::PathBuf;
 
 /// Where the data and the arithmetic are; the same for every verb that computes.
@@ -24,7 +25,7 @@ pub struct Place {
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug)]
 pub struct TrainArgs {
-    #[arg(long, value_name = "NAME|DIR|FILE.csv")]
+    #[arg(long, value_name = "NAME|DIR|FILE.csv", value_parser = NonEmptyStringValueParser::new())]
     #[arg(help = "Data: a fetched set, a folder of class folders, or a CSV [default: embedded]")]
     pub data: Option<String>,
     #[arg(long, value_name = "RUN", help = "Run folder [default: runs/MODEL-DATA]")]
@@ -89,10 +90,14 @@ pub struct TrainArgs {
 pub struct EvalArgs {
     #[arg(value_name = "RUN", help = "Run folder that `train` made")]
     pub run: PathBuf,
-    #[arg(long, value_name = "NAME|DIR|FILE.csv", help = "Other data than the run's")]
+    #[arg(long, value_name = "NAME|DIR|FILE.csv", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help = "Other data than the run's")]
     pub data: Option<String>,
     #[arg(long, value_enum, default_value = "test", help = "The split to measure on")]
     pub split: SplitChoice,
+    #[arg(long, value_name = "DIR")]
+    #[arg(help = "Write the confusion matrix and the worst mistakes as pictures")]
+    pub draw: Option<PathBuf>,
     #[arg(long, help = "Print one JSON document")]
     pub json: bool,
     #[command(flatten)]

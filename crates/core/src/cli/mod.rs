@@ -157,10 +157,22 @@ pub fn run<Z: Zoo>(
             // Where even stderr is closed, the exit status still tells.
             let _ = match error.downcast_ref::<Faults>() {
                 Some(Faults(faults)) => faults.iter().try_for_each(|fault| print(fault, err)),
-                None => print(&format_args!("{error:#}"), err),
+                None => print(&described(&error), err),
             };
             1
         }
+    }
+}
+
+/// The whole message. Ours says its cause by itself; what the operating system says of
+/// stdout names no file.
+fn described(error: &anyhow::Error) -> String {
+    if let Some(error) = error.downcast_ref::<crate::Error>() {
+        return error.to_string();
+    }
+    match error.downcast_ref::<std::io::Error>() {
+        Some(error) => format!("stdout: {error}"),
+        None => format!("{error:#}"),
     }
 }
 

@@ -292,7 +292,7 @@ impl Loop {
             done => format!("the checkpoint of epoch {done} is kept"),
         };
         Error::Training(format!(
-            "the loss became NaN or infinite in epoch {epoch} at step {}: try a lower --lr than {}; {kept}",
+            "the loss became NaN or infinite in epoch {epoch} at step {}: try a lower --lr than {:?}; {kept}",
             course.step, self.settings.lr
         ))
     }

@@ -7,7 +7,7 @@ use burn::train::renderer::{
     EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
     MetricsRendererTraining,
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -140,10 +140,13 @@ pub fn bar(total: usize) -> Option<ProgressBar> {
         return None;
     }
     let bar = ProgressBar::new(total as u64);
-    let template =
-        "{prefix} [{bar:24}] {human_pos}/{human_len}  {per_sec:>9}  {eta:>4} left  {msg}";
+    let template = "{prefix} [{bar:24}] {human_pos}/{human_len}  {rate}/s  {eta:>4} left  {msg}";
+    // indicatif's own rate has nine decimals.
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:>7}", grouped(state.per_sec() as usize));
+    };
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> "));
+        bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
     }
     Some(bar)
 }

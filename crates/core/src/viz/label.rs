@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// Smaller pictures are enlarged to at least this many pixels a side, so that a person sees them.
 const SMALLEST: u32 = 224;
+/// None is enlarged beyond this many pixels a side.
+const LARGEST: u32 = 4096;
 const LINE: u32 = 22;
 const INK: Rgb<u8> = Rgb([240, 240, 240]);
 const BAR: Rgb<u8> = Rgb([70, 130, 180]);
@@ -63,11 +65,19 @@ pub fn paths<'a>(
     folder: &Path,
     inputs: impl IntoIterator<Item = &'a Path>,
 ) -> Vec<std::path::PathBuf> {
+    let mut taken = std::collections::HashSet::new();
     let mut seen = std::collections::HashMap::new();
     let path = |input: &Path| {
         let stem = input.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let count = seen.entry(stem.clone()).and_modify(|count| *count += 1).or_insert(1);
-        folder.join(if *count == 1 { format!("{stem}.png") } else { format!("{stem}-{count}.png") })
+        let count: &mut usize = seen.entry(stem.clone()).or_default();
+        loop {
+            *count += 1;
+            let name = if *count == 1 { stem.clone() } else { format!("{stem}-{count}") };
+            // One of the inputs may itself be called `x-2`.
+            if taken.insert(name.clone()) {
+                return folder.join(format!("{name}.png"));
+            }
+        }
     };
     inputs.into_iter().map(path).collect()
 }
@@ -75,7 +85,9 @@ pub fn paths<'a>(
 /// Whole-number enlargement with hard pixels, so that 28 x 28 digits stay what they are.
 fn enlarge(picture: RgbImage) -> RgbImage {
     let (width, height) = picture.dimensions();
-    let factor = SMALLEST.div_ceil(width.min(height).max(1));
+    // A long thin picture must not become a huge one.
+    let most = LARGEST / width.max(height).max(1);
+    let factor = SMALLEST.div_ceil(width.min(height).max(1)).min(most);
     if factor <= 1 {
         return picture;
     }
@@ -115,6 +127,13 @@ mod tests {
     }
 
     #[test]
+    fn a_long_thin_picture_does_not_become_a_huge_one() {
+        let drawn = enlarge(RgbImage::new(1, 3000));
+        assert_eq!(drawn.dimensions(), (1, 3000));
+        assert_eq!(enlarge(RgbImage::new(1, 9000)).dimensions(), (1, 9000));
+    }
+
+    #[test]
     fn long_labels_are_cut_and_any_score_is_drawn() {
         assert_eq!(fit("abcdef", 4, |text| text.chars().count() as u32), "abc…");
         assert_eq!(fit("abc", 0, |text| text.chars().count() as u32), "");
@@ -125,8 +144,9 @@ mod tests {
 
     #[test]
     fn inputs_of_the_same_name_both_stay() {
-        let inputs = ["a/x.jpg", "b/x.jpg", "b/y.jpg"].map(Path::new);
+        let inputs = ["a/x.jpg", "a/x-2.jpg", "b/x.jpg", "b/y.jpg"].map(Path::new);
         let names = paths(Path::new("out"), inputs);
-        assert_eq!(names, ["out/x.png", "out/x-2.png", "out/y.png"].map(std::path::PathBuf::from));
+        let expected = ["out/x.png", "out/x-2.png", "out/x-3.png", "out/y.png"];
+        assert_eq!(names, expected.map(std::path::PathBuf::from));
     }
 }

@@ -1,4 +1,6 @@
-//! Pictures for people: curves of a training, labels drawn on pictures.
+//! Pictures for people: curves of a training, confusion matrices, labels on pictures.
 
+pub mod confusion;
 pub mod curves;
 pub mod label;
+pub mod sheet;
