@@ -35,7 +35,7 @@ pub fn run<C: ModelConfig>(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let device = device::open(&args.place.device)?;
-    let name = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    let name = args.data.as_deref().map_or_else(|| DEFAULT_DATA.into(), tidied);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(model, &name));
     if args.resume {
         let run = Run::open(&folder)?;
@@ -67,6 +67,14 @@ pub fn run<C: ModelConfig>(
     run.clear()?;
     files::write_json(&run.config_path(), &config)?;
     train(&run, &config, &data, classifier, &device, args, out)
+}
+
+/// `data/` is `data`, so that a shell's completion makes no other data of it on --resume.
+fn tidied(name: &str) -> String {
+    match name.trim_end_matches('/') {
+        "" => name.into(),
+        trimmed => trimmed.into(),
+    }
 }
 
 /// `runs/MODEL-DATA`, the data by its last name.
@@ -127,7 +135,10 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
     let count = |given: Option<u32>| given.map(f64::from);
     let clips = |norm: f64| training.optimizer.clip == Some(Clip::Norm(norm as f32));
     let changed = [
-        ("--data", args.data.as_ref().is_some_and(|name| *name != config.data.name)),
+        (
+            "--data",
+            args.data.as_ref().is_some_and(|name| tidied(name) != tidied(&config.data.name)),
+        ),
         ("--epochs", differs(count(args.epochs), training.epochs as f64)),
         ("--batch-size", differs(count(args.batch_size), training.batch_size as f64)),
         ("--lr", differs(args.lr, training.lr)),
