@@ -149,11 +149,6 @@ pub fn run<Z: Zoo>(
         // `... | head` closes the pipe when it has seen enough: no failure of ours.
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
-            // Files name themselves; a bare error of the system is about where results go.
-            let error = match error.is::<std::io::Error>() {
-                true => error.context("stdout"),
-                false => error,
-            };
             // Where even stderr is closed, the exit status still tells.
             let _ = match error.downcast_ref::<Faults>() {
                 Some(Faults(faults)) => faults.iter().try_for_each(|fault| print(fault, err)),
