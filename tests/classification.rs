@@ -12,15 +12,27 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_model_trains_on_the_embedded_data() {
+fn small_models_train_on_the_embedded_data() {
     let models = classification(["models", "--json"]).json();
-    assert!(models.as_array().unwrap().len() >= 3);
-    for model in models.as_array().unwrap() {
-        let name = model["name"].as_str().unwrap();
+    assert!(models.as_array().unwrap().len() >= 30);
+    // The larger ones take minutes; that each of their parameters learns is tested beside them.
+    for name in ["logistic", "mlp", "lenet", "resnet20"] {
+        let known = models.as_array().unwrap().iter().any(|model| model["name"] == name);
+        assert!(known, "{name}");
         let folder = folder();
         let out = folder.path().join("run");
         let outcome = classification(args![
-            "train", name, "--limit", "400", "--epochs", "2", "--batch-size", "8", "--out", &out, "--json"
+            "train",
+            name,
+            "--limit",
+            "400",
+            "--epochs",
+            "2",
+            "--batch-size",
+            "8",
+            "--out",
+            &out,
+            "--json"
         ]);
         let summary = outcome.json();
         // Guessing among 36 classes is right in 2.8 of 100.

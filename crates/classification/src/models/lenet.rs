@@ -68,12 +68,15 @@ pub struct LeNetConfig {
     pub dropout: f64,
 }
 
-impl ModelConfig for LeNetConfig {
-    type Network = LeNet;
-
-    fn new(input: [usize; 3], classes: usize) -> Self {
+impl LeNetConfig {
+    /// The default choices for inputs of shape `[channels, height, width]`.
+    pub fn new(input: [usize; 3], classes: usize) -> Self {
         Self { input, classes, variant: Variant::Modern, dropout: 0.4 }
     }
+}
+
+impl ModelConfig for LeNetConfig {
+    type Network = LeNet;
 
     fn input(kind: &Kind) -> Result<[usize; 3]> {
         match kind {
@@ -93,7 +96,7 @@ impl ModelConfig for LeNetConfig {
         self.classes
     }
 
-    fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self> {
+    fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
         let &[classes, _] = shape(keys, "output.weight")? else { return None };
         let (variant, first) = match shape(keys, "c1.weight") {
             Some(first) => (Variant::Lecun1998, first),
@@ -298,7 +301,7 @@ mod tests {
         let changed = x.clone().slice_assign([0..1, 5..6], Tensor::ones([1, 1, 14, 14], &device));
         let difference = network.sparse_c3(changed) - network.sparse_c3(x);
         let per_map = difference.abs().sum_dims(&[2, 3]).flatten::<1>(0, 3);
-        let per_map: Vec<f32> = per_map.into_data().to_vec().unwrap();
+        let per_map: Vec<f32> = per_map.into_data().try_to_vec().unwrap();
         for (map, &sum) in per_map.iter().enumerate() {
             assert_eq!(sum > 0.0, TABLE_I[map].contains(&5), "map {map}");
         }
