@@ -507,6 +507,10 @@ fn a_run_is_neither_overwritten_nor_changed_by_mistake() {
     }
     assert_eq!(contents(trained.path()), before);
 
+    // The same data under a name with a slash is no change.
+    let same = train(&["--resume", "--data", &format!("{}/", data.display())]);
+    assert_eq!(classification(same).status, 0);
+
     // Data that is no longer what the run was trained on.
     std::fs::rename(data.join("above"), data.join("over")).unwrap();
     fails(train(&["--resume"]), &["--data: pictures: its label `over` is not among the run's"]);

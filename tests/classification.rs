@@ -12,11 +12,13 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_model_trains_on_the_embedded_data() {
+fn small_models_train_on_the_embedded_data() {
     let models = classification(["models", "--json"]).json();
-    assert!(models.as_array().unwrap().len() >= 3);
-    for model in models.as_array().unwrap() {
-        let name = model["name"].as_str().unwrap();
+    assert_eq!(models.as_array().unwrap().len(), 26);
+    // The larger ones take minutes; that each of their parameters learns is tested beside them.
+    for name in ["logistic", "mlp", "lenet", "resnet20"] {
+        let known = models.as_array().unwrap().iter().any(|model| model["name"] == name);
+        assert!(known, "{name}");
         let folder = folder();
         let out = folder.path().join("run");
         let outcome = classification(args![

@@ -81,11 +81,13 @@ pub struct Classifier<N: Module> {
 impl<N: Network> Classifier<N> {
     fn judge(&self, batch: Batch) -> ClassificationOutput {
         let logits = self.network.forward(batch.inputs);
-        let loss = CrossEntropyLossConfig::new()
-            .init(&logits.device())
-            .forward(logits.clone(), batch.targets.clone());
+        let loss = cross_entropy(logits.clone(), batch.targets.clone());
         ClassificationOutput::new(loss, logits, batch.targets)
     }
+}
+
+fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+    CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, targets)
 }
 
 impl<N: Network> TrainStep for Classifier<N> {
@@ -93,7 +95,13 @@ impl<N: Network> TrainStep for Classifier<N> {
     type Output = ClassificationOutput;
 
     fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> {
-        let output = self.judge(batch);
+        let Batch { inputs, targets } = batch;
+        let (logits, auxiliaries) = self.network.train_forward(inputs);
+        let mut loss = cross_entropy(logits.clone(), targets.clone());
+        for (auxiliary, weight) in auxiliaries {
+            loss = loss + cross_entropy(auxiliary, targets.clone()) * weight;
+        }
+        let output = ClassificationOutput::new(loss, logits, targets);
         TrainOutput::new(self, output.loss.backward(), output)
     }
 }

@@ -61,9 +61,9 @@ impl Predictor {
         Self::new(config, path, path, device)
     }
 
-    /// From weights alone: the sizes of the model are read off the weights, and pictures are
-    /// scaled to 0..1 without further normalisation. Without `labels` the classes are
-    /// numbered from 0.
+    /// From weights alone: the sizes of the model are read off the weights. Pictures get the
+    /// model's own preprocessing, torchvision's for ImageNet weights; a model without one
+    /// has them scaled to 0..1. Without `labels` the classes are numbered from 0.
     ///
     /// # Errors
     /// Weights that do not fit the model, or labels that do not fit the weights.
@@ -74,8 +74,10 @@ impl Predictor {
         device: &Device,
     ) -> Result<Self> {
         let keys = weights::keys(path)?;
-        with_config!(model, Config => {
-            let network = Config::infer(&keys).ok_or_else(|| {
+        with_config!(model, Config, new => {
+            // Input and classes are placeholders: the weights tell them.
+            let network: Option<Config> = new([3, 224, 224], 1000).infer(&keys);
+            let network = network.ok_or_else(|| {
                 let names: Vec<&str> = keys.iter().take(10).map(|(key, _)| key.as_str()).collect();
                 let why = format!("not the weights of `{}`: it holds {}", model.name(), names.join(", "));
                 Error::file(path, why)
@@ -87,14 +89,14 @@ impl Predictor {
                 None => (0..classes).map(|class| class.to_string()).collect(),
             };
             let [channels, height, width] = input;
-            let preprocess = Preprocess::Picture {
+            let preprocess = network.preprocess().unwrap_or(Preprocess::Picture {
                 channels,
                 height,
                 width,
                 resize: Resize::Stretch,
                 mean: vec![0.0; channels],
                 std: vec![1.0; channels],
-            };
+            });
             let forward = forward(&network, path, false, device)?;
             Ok(Self { labels, preprocess, columns: None, forward, device: device.clone() })
         })
@@ -149,7 +151,7 @@ fn forward<C: ModelConfig>(
     device: &Device,
 ) -> Result<Box<dyn Fn(Tensor<4>) -> Tensor<2> + Send>> {
     let mut network = config.init(device);
-    weights::load(&mut network, path, &LoadOptions { sealed, ..LoadOptions::default() })?;
+    weights::load(&mut network, path, &LoadOptions { sealed, ..C::Network::load_options() })?;
     Ok(Box::new(move |inputs| network.forward(inputs)))
 }
 

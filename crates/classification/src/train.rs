@@ -3,7 +3,7 @@
 use crate::classifier::{Classifier, ExampleBatches, plain_batches};
 use crate::config::{self, DataChoice, RunConfig, Start};
 use crate::evaluate::{self, Scores};
-use crate::models::{HEAD, ModelConfig, Network};
+use crate::models::{ModelConfig, Network};
 use crate::recipes;
 use crate::zoo::{DEFAULT_DATA, Zoo};
 use burn::module::{Module, ParamGroup};
@@ -22,20 +22,21 @@ use tenfold_core::train::loader::{Epoch, Loader};
 use tenfold_core::train::optim::Clip;
 use tenfold_core::train::renderer::{grouped, note};
 use tenfold_core::train::{Training, fit};
-use tenfold_core::weights::{self, LoadOptions};
+use tenfold_core::weights;
 use tenfold_core::{Error, Result, device, files};
 
-/// Trains a model of Config `C`, or continues its training.
+/// Trains the model that `new` configures, or continues its training.
 ///
 /// # Errors
 /// Whatever keeps the training from its end.
 pub fn run<C: ModelConfig>(
     model: Zoo,
+    new: fn([usize; 3], usize) -> C,
     args: &TrainArgs,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let device = device::open(&args.place.device)?;
-    let name = args.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+    let name = args.data.as_deref().map_or_else(|| DEFAULT_DATA.into(), tidied);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(model, &name));
     if args.resume {
         let run = Run::open(&folder)?;
@@ -55,7 +56,7 @@ pub fn run<C: ModelConfig>(
         target: args.target.clone(),
     };
     let data = choice.open(args.place.data_dir.as_deref())?;
-    let config = new_config::<C>(model, args, choice, &data)?;
+    let config = new_config(model, new, args, choice, &data)?;
     // A taken folder is refused before anything is created in it.
     if folder.join("config.json").exists() && !args.overwrite {
         let why = "holds a run already: --resume continues it, --overwrite replaces it";
@@ -69,6 +70,14 @@ pub fn run<C: ModelConfig>(
     train(&run, &config, &data, classifier, &device, args, out)
 }
 
+/// `data/` is `data`, so that a shell's completion makes no other data of it on --resume.
+fn tidied(name: &str) -> String {
+    match name.trim_end_matches('/') {
+        "" => name.into(),
+        trimmed => trimmed.into(),
+    }
+}
+
 /// `runs/MODEL-DATA`, the data by its last name.
 fn default_folder(model: Zoo, data: &str) -> PathBuf {
     let trimmed = data.trim_end_matches(['/', '\\']);
@@ -79,12 +88,13 @@ fn default_folder(model: Zoo, data: &str) -> PathBuf {
 
 fn new_config<C: ModelConfig>(
     model: Zoo,
+    new: fn([usize; 3], usize) -> C,
     args: &TrainArgs,
     choice: DataChoice,
     data: &DataSet,
 ) -> Result<RunConfig> {
     let input = C::input(&data.kind)?;
-    let network = config::set_fields(&C::new(input, data.classes.len()), &args.set)?;
+    let network = config::set_fields(&new(input, data.classes.len()), &args.set)?;
     let value = serde_json::to_value(&network);
     let start = args.weights.as_ref().map(|path| {
         let sha256 = weights::digest(path)?;
@@ -95,7 +105,10 @@ fn new_config<C: ModelConfig>(
         header: Header::new(Zoo::TASK, &model.name()),
         config: value.map_err(|why| Error::argument("--set", why))?,
         labels: data.classes.clone(),
-        preprocess: Preprocess::fit(&sized(&data.kind, input), &data.train)?,
+        preprocess: match network.preprocess() {
+            Some(preprocess) => preprocess,
+            None => Preprocess::fit(&sized(&data.kind, input), &data.train)?,
+        },
         columns: match &data.kind {
             Kind::Rows { columns } => Some(columns.clone()),
             Kind::Pictures { .. } => None,
@@ -127,7 +140,10 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
     let count = |given: Option<u32>| given.map(f64::from);
     let clips = |norm: f64| training.optimizer.clip == Some(Clip::Norm(norm as f32));
     let changed = [
-        ("--data", args.data.as_ref().is_some_and(|name| *name != config.data.name)),
+        (
+            "--data",
+            args.data.as_ref().is_some_and(|name| tidied(name) != tidied(&config.data.name)),
+        ),
         ("--epochs", differs(count(args.epochs), training.epochs as f64)),
         ("--batch-size", differs(count(args.batch_size), training.batch_size as f64)),
         ("--lr", differs(args.lr, training.lr)),
@@ -255,26 +271,25 @@ pub fn report_skipped(data: &DataSet) {
 
 /// The network with weights that were trained before; its last layer starts anew where the
 /// file's has other classes.
-fn start_from<N: Module>(network: N, start: &Start) -> Result<N> {
+fn start_from<N: Network>(network: N, start: &Start) -> Result<N> {
     let path = &start.weights;
     if weights::digest(path)? != start.sha256 {
         return Err(Error::file(path, "not the file that this run was started from"));
     }
-    let head = format!("{HEAD}.");
-    let file_head = weights::keys(path)?.into_iter().filter(|(key, _)| key.starts_with(&head));
+    let heads: Vec<String> = N::HEADS.iter().map(|head| format!("{head}.")).collect();
+    let in_head = |key: &(String, Vec<usize>)| heads.iter().any(|head| key.0.starts_with(head));
     let mut network = network;
-    let own_head =
-        weights::module_keys(&network).into_iter().filter(|(key, _)| key.starts_with(&head));
-    let mut options = LoadOptions::default();
-    if !file_head.eq(own_head) {
+    let own_heads = weights::module_keys(&network).into_iter().filter(&in_head);
+    let mut options = N::load_options();
+    if !weights::keys(path)?.into_iter().filter(&in_head).eq(own_heads) {
         let path = path.display();
         note(format_args!("{path}: other classes than this data; the last layer starts anew"));
-        options.skip.push(format!("^{HEAD}\\."));
+        options.skip.extend(heads.iter().map(|head| format!("^{}", head.replace('.', "\\."))));
     }
     weights::load(&mut network, path, &options)?;
     if start.freeze_backbone {
-        let head = ParamGroup::from_predicate(head);
-        network = network.freeze_group(ParamGroup::all().exclude(head));
+        let heads = ParamGroup::from_any_predicates(heads);
+        network = network.freeze_group(ParamGroup::all().exclude(heads));
     }
     Ok(network)
 }

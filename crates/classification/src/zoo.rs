@@ -1,8 +1,7 @@
 //! The closed list of this crate's models: help, dispatch and tests come from it.
 
-use crate::models::ModelConfig;
+use crate::models::{self, ModelConfig};
 use crate::{evaluate, export, predict, train};
-use burn::module::Module;
 use clap::ValueEnum;
 use std::io::Write;
 use tenfold_core::cli::args::{EvalArgs, ExportArgs, PredictArgs, TrainArgs};
@@ -20,31 +19,140 @@ pub enum Zoo {
     /// LeNet-5.
     #[value(name = "lenet")]
     LeNet,
+    /// AlexNet, one tower.
+    #[value(name = "alexnet")]
+    AlexNet,
+    /// VGG-11.
+    #[value(name = "vgg11")]
+    Vgg11,
+    /// VGG-11 with batch normalisation.
+    #[value(name = "vgg11_bn")]
+    Vgg11Bn,
+    /// VGG-13.
+    #[value(name = "vgg13")]
+    Vgg13,
+    /// VGG-13 with batch normalisation.
+    #[value(name = "vgg13_bn")]
+    Vgg13Bn,
+    /// VGG-16.
+    #[value(name = "vgg16")]
+    Vgg16,
+    /// VGG-16 with batch normalisation.
+    #[value(name = "vgg16_bn")]
+    Vgg16Bn,
+    /// VGG-19.
+    #[value(name = "vgg19")]
+    Vgg19,
+    /// VGG-19 with batch normalisation.
+    #[value(name = "vgg19_bn")]
+    Vgg19Bn,
+    /// GoogLeNet.
+    #[value(name = "googlenet")]
+    GoogLeNet,
+    /// ResNet-18.
+    #[value(name = "resnet18")]
+    ResNet18,
+    /// ResNet-34.
+    #[value(name = "resnet34")]
+    ResNet34,
+    /// ResNet-50.
+    #[value(name = "resnet50")]
+    ResNet50,
+    /// ResNet-101.
+    #[value(name = "resnet101")]
+    ResNet101,
+    /// ResNet-152.
+    #[value(name = "resnet152")]
+    ResNet152,
+    /// ResNet-20 for CIFAR.
+    #[value(name = "resnet20")]
+    ResNet20,
+    /// ResNet-32 for CIFAR.
+    #[value(name = "resnet32")]
+    ResNet32,
+    /// ResNet-44 for CIFAR.
+    #[value(name = "resnet44")]
+    ResNet44,
+    /// ResNet-56 for CIFAR.
+    #[value(name = "resnet56")]
+    ResNet56,
+    /// DenseNet-121.
+    #[value(name = "densenet121")]
+    DenseNet121,
+    /// DenseNet-161.
+    #[value(name = "densenet161")]
+    DenseNet161,
+    /// DenseNet-169.
+    #[value(name = "densenet169")]
+    DenseNet169,
+    /// DenseNet-201.
+    #[value(name = "densenet201")]
+    DenseNet201,
 }
 
-/// Runs `$body` with `$Config` as the Config type of a model.
+/// Runs `$body` with `$Config` as the Config type of a model, and `$new` as the function that
+/// makes its Config from the shape of the inputs and the number of classes.
 macro_rules! with_config {
     ($zoo:expr, $Config:ident => $body:expr) => {
-        match $zoo {
-            $crate::zoo::Zoo::Logistic => {
-                type $Config = $crate::models::logistic::LogisticConfig;
-                $body
-            }
-            $crate::zoo::Zoo::Mlp => {
-                type $Config = $crate::models::mlp::MlpConfig;
-                $body
-            }
-            $crate::zoo::Zoo::LeNet => {
-                type $Config = $crate::models::lenet::LeNetConfig;
-                $body
-            }
-        }
+        $crate::zoo::with_config!($zoo, $Config, _new => $body)
     };
+    ($zoo:expr, $C:ident, $new:ident => $body:expr) => {{
+        use $crate::zoo::{Zoo, with_config as arm};
+        match $zoo {
+            Zoo::Logistic => arm!(@ logistic::LogisticConfig, $C, $new, $body),
+            Zoo::Mlp => arm!(@ mlp::MlpConfig, $C, $new, $body),
+            Zoo::LeNet => arm!(@ lenet::LeNetConfig, $C, $new, $body),
+            Zoo::AlexNet => arm!(@ alexnet::AlexNetConfig, alexnet, $C, $new, $body),
+            Zoo::Vgg11 => arm!(@ vgg::VggConfig, vgg11, $C, $new, $body),
+            Zoo::Vgg11Bn => arm!(@ vgg::VggConfig, vgg11_bn, $C, $new, $body),
+            Zoo::Vgg13 => arm!(@ vgg::VggConfig, vgg13, $C, $new, $body),
+            Zoo::Vgg13Bn => arm!(@ vgg::VggConfig, vgg13_bn, $C, $new, $body),
+            Zoo::Vgg16 => arm!(@ vgg::VggConfig, vgg16, $C, $new, $body),
+            Zoo::Vgg16Bn => arm!(@ vgg::VggConfig, vgg16_bn, $C, $new, $body),
+            Zoo::Vgg19 => arm!(@ vgg::VggConfig, vgg19, $C, $new, $body),
+            Zoo::Vgg19Bn => arm!(@ vgg::VggConfig, vgg19_bn, $C, $new, $body),
+            Zoo::GoogLeNet => arm!(@ googlenet::GoogLeNetConfig, googlenet, $C, $new, $body),
+            Zoo::ResNet18 => arm!(@ resnet::ResNetConfig, resnet18, $C, $new, $body),
+            Zoo::ResNet34 => arm!(@ resnet::ResNetConfig, resnet34, $C, $new, $body),
+            Zoo::ResNet50 => arm!(@ resnet::ResNetConfig, resnet50, $C, $new, $body),
+            Zoo::ResNet101 => arm!(@ resnet::ResNetConfig, resnet101, $C, $new, $body),
+            Zoo::ResNet152 => arm!(@ resnet::ResNetConfig, resnet152, $C, $new, $body),
+            Zoo::ResNet20 => arm!(@ resnet_cifar::CifarResNetConfig, resnet20, $C, $new, $body),
+            Zoo::ResNet32 => arm!(@ resnet_cifar::CifarResNetConfig, resnet32, $C, $new, $body),
+            Zoo::ResNet44 => arm!(@ resnet_cifar::CifarResNetConfig, resnet44, $C, $new, $body),
+            Zoo::ResNet56 => arm!(@ resnet_cifar::CifarResNetConfig, resnet56, $C, $new, $body),
+            Zoo::DenseNet121 => arm!(@ densenet::DenseNetConfig, densenet121, $C, $new, $body),
+            Zoo::DenseNet161 => arm!(@ densenet::DenseNetConfig, densenet161, $C, $new, $body),
+            Zoo::DenseNet169 => arm!(@ densenet::DenseNetConfig, densenet169, $C, $new, $body),
+            Zoo::DenseNet201 => arm!(@ densenet::DenseNetConfig, densenet201, $C, $new, $body),
+        }
+    }};
+    // A model whose defaults depend on the shape of its inputs.
+    (@ $module:ident::$Type:ident, $C:ident, $new:ident, $body:expr) => {{
+        type $C = $crate::models::$module::$Type;
+        let $new: fn([usize; 3], usize) -> $C = <$C>::new;
+        $body
+    }};
+    // One of a family of convolutional networks.
+    (@ $module:ident::$Type:ident, $member:ident, $C:ident, $new:ident, $body:expr) => {{
+        type $C = $crate::models::$module::$Type;
+        let $new: fn([usize; 3], usize) -> $C =
+            |input, classes| <$C>::$member(classes).with_input(input);
+        $body
+    }};
 }
 pub(crate) use with_config;
 
 /// The embedded data that every model trains on when none is named.
 pub const DEFAULT_DATA: &str = "glyphs";
+
+const ALEXNET: &str =
+    "Krizhevsky et al., ImageNet Classification with Deep Convolutional Neural Networks";
+const DENSENET: &str = "Huang et al., Densely Connected Convolutional Networks";
+const GOOGLENET: &str = "Szegedy et al., Going Deeper with Convolutions";
+const VGG: &str =
+    "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition";
+const RESNET: &str = "He et al., Deep Residual Learning for Image Recognition";
 
 impl cli::Zoo for Zoo {
     const TASK: &'static str = "classification";
@@ -67,18 +175,41 @@ impl cli::Zoo for Zoo {
                 "LeCun et al., Gradient-Based Learning Applied to Document Recognition",
                 1998,
             ),
+            Self::AlexNet => ("AlexNet, one tower", ALEXNET, 2012),
+            Self::Vgg11 => ("VGG-11", VGG, 2015),
+            Self::Vgg11Bn => ("VGG-11 with batch normalisation", VGG, 2015),
+            Self::Vgg13 => ("VGG-13", VGG, 2015),
+            Self::Vgg13Bn => ("VGG-13 with batch normalisation", VGG, 2015),
+            Self::Vgg16 => ("VGG-16", VGG, 2015),
+            Self::Vgg16Bn => ("VGG-16 with batch normalisation", VGG, 2015),
+            Self::Vgg19 => ("VGG-19", VGG, 2015),
+            Self::Vgg19Bn => ("VGG-19 with batch normalisation", VGG, 2015),
+            Self::GoogLeNet => ("GoogLeNet", GOOGLENET, 2015),
+            Self::ResNet18 => ("ResNet-18", RESNET, 2016),
+            Self::ResNet34 => ("ResNet-34", RESNET, 2016),
+            Self::ResNet50 => ("ResNet-50", RESNET, 2016),
+            Self::ResNet101 => ("ResNet-101", RESNET, 2016),
+            Self::ResNet152 => ("ResNet-152", RESNET, 2016),
+            Self::ResNet20 => ("ResNet-20 for CIFAR", RESNET, 2016),
+            Self::ResNet32 => ("ResNet-32 for CIFAR", RESNET, 2016),
+            Self::ResNet44 => ("ResNet-44 for CIFAR", RESNET, 2016),
+            Self::ResNet56 => ("ResNet-56 for CIFAR", RESNET, 2016),
+            Self::DenseNet121 => ("DenseNet-121", DENSENET, 2017),
+            Self::DenseNet161 => ("DenseNet-161", DENSENET, 2017),
+            Self::DenseNet169 => ("DenseNet-169", DENSENET, 2017),
+            Self::DenseNet201 => ("DenseNet-201", DENSENET, 2017),
         };
         // Glyphs: 28 x 28 grey, 36 classes.
         let kind = Kind::Pictures { channels: 1, height: 28, width: 28 };
-        let parameters = with_config!(self, Config => {
+        let parameters = with_config!(self, Config, new => {
             let input = Config::input(&kind).unwrap_or([1, 28, 28]);
-            device::open("cpu").map_or(0, |cpu| Config::new(input, 36).init(&cpu).num_params())
+            device::open("cpu").map_or(0, |cpu| models::parameters(&new(input, 36).init(&cpu)))
         });
         Card { name: self.name(), title, paper, year, parameters, data: DEFAULT_DATA }
     }
 
     fn train(self, args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-        with_config!(self, Config => train::run::<Config>(self, args, out))
+        with_config!(self, Config, new => train::run::<Config>(self, new, args, out))
     }
 
     fn eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -68,12 +68,15 @@ pub struct LeNetConfig {
     pub dropout: f64,
 }
 
-impl ModelConfig for LeNetConfig {
-    type Network = LeNet;
-
-    fn new(input: [usize; 3], classes: usize) -> Self {
+impl LeNetConfig {
+    /// The default choices for inputs of shape `[channels, height, width]`.
+    pub fn new(input: [usize; 3], classes: usize) -> Self {
         Self { input, classes, variant: Variant::Modern, dropout: 0.4 }
     }
+}
+
+impl ModelConfig for LeNetConfig {
+    type Network = LeNet;
 
     fn input(kind: &Kind) -> Result<[usize; 3]> {
         match kind {
@@ -102,7 +105,7 @@ impl ModelConfig for LeNetConfig {
         check_dropout(self.dropout)
     }
 
-    fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self> {
+    fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
         let &[classes, _] = shape(keys, "output.weight")? else { return None };
         let (variant, first) = match shape(keys, "c1.weight") {
             Some(first) => (Variant::Lecun1998, first),

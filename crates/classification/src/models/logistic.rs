@@ -23,12 +23,15 @@ pub struct LogisticConfig {
     pub classes: usize,
 }
 
-impl ModelConfig for LogisticConfig {
-    type Network = Logistic;
-
-    fn new(input: [usize; 3], classes: usize) -> Self {
+impl LogisticConfig {
+    /// The default choices for inputs of shape `[channels, height, width]`.
+    pub fn new(input: [usize; 3], classes: usize) -> Self {
         Self { input, classes }
     }
+}
+
+impl ModelConfig for LogisticConfig {
+    type Network = Logistic;
 
     fn input(kind: &Kind) -> Result<[usize; 3]> {
         Ok(flat_input(kind))
@@ -46,7 +49,7 @@ impl ModelConfig for LogisticConfig {
         check_widths("input", &[numbers(self.input), self.classes])
     }
 
-    fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self> {
+    fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
         let &[classes, inputs] = shape(keys, "output.weight")? else { return None };
         Some(Self::new(square_input(inputs)?, classes))
     }

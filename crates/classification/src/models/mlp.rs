@@ -31,14 +31,17 @@ pub struct MlpConfig {
     pub dropout: f64,
 }
 
-impl ModelConfig for MlpConfig {
-    type Network = Mlp;
-
-    fn new(input: [usize; 3], classes: usize) -> Self {
+impl MlpConfig {
+    /// The default choices for inputs of shape `[channels, height, width]`.
+    pub fn new(input: [usize; 3], classes: usize) -> Self {
         // Tables have few columns: a network sized for pictures would only memorise them.
         let hidden = if input[1] == 1 { vec![64, 32] } else { vec![512, 256] };
         Self { input, classes, hidden, dropout: 0.2 }
     }
+}
+
+impl ModelConfig for MlpConfig {
+    type Network = Mlp;
 
     fn input(kind: &Kind) -> Result<[usize; 3]> {
         Ok(flat_input(kind))
@@ -60,7 +63,7 @@ impl ModelConfig for MlpConfig {
         check_dropout(self.dropout)
     }
 
-    fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self> {
+    fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
         let &[classes, mut inputs] = shape(keys, "output.weight")? else { return None };
         let layer = |i: usize| shape(keys, &format!("hidden.{i}.weight"));
         let mut hidden = Vec::new();

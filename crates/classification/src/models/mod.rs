@@ -1,30 +1,65 @@
 //! The models, one file each, and what they have in common.
 
+pub mod alexnet;
+pub mod densenet;
+pub mod googlenet;
+pub mod layers;
 pub mod lenet;
 pub mod logistic;
 pub mod mlp;
+pub mod resnet;
+pub mod resnet_cifar;
+#[cfg(test)]
+mod torchvision_tests;
+pub mod vgg;
 
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Device, Tensor};
+use layers::Stem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tenfold_core::Result;
-use tenfold_core::data::Kind;
+use tenfold_core::data::{Kind, Preprocess};
+use tenfold_core::weights::{self, LoadOptions};
 
 /// A classifier's network.
 pub trait Network: Module + ModuleDisplay + 'static {
     /// Inputs `[batch, channels, height, width]` to logits `[batch, classes]`. A row of a
     /// table is `[1, 1, columns]`.
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
+
+    /// What a training step learns from: the logits, and those of auxiliary heads, all of them
+    /// `[batch, classes]`, each of the latter with the weight of its loss.
+    fn train_forward(&self, inputs: Tensor<4>) -> (Tensor<2>, Vec<(Tensor<2>, f32)>) {
+        (self.forward(inputs), Vec::new())
+    }
+
+    /// The layers that have an output for each class, by their names in a weights file: what
+    /// is replaced when the classes change, and trained alone over a frozen backbone.
+    const HEADS: &'static [&'static str] = &["output"];
+
+    /// Regular expressions and their replacements that turn the keys of older weights files
+    /// into this network's.
+    const RENAMES: &'static [(&'static str, &'static str)] = &[];
+
+    /// How to load weights that others trained.
+    fn load_options() -> LoadOptions {
+        let rename = |&(from, to): &(&str, &str)| (from.to_string(), to.to_string());
+        LoadOptions { rename: Self::RENAMES.iter().map(rename).collect(), ..LoadOptions::default() }
+    }
+}
+
+/// A network whose inner pictures serve other tasks, such as detection.
+pub trait Backbone {
+    /// Inputs `[batch, channels, height, width]` to named maps of features, from fine to
+    /// coarse; each model documents names and strides.
+    fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)>;
 }
 
 /// A model's choices; what stands under `config` in a run's `config.json`.
 pub trait ModelConfig: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// The network it makes.
     type Network: Network;
-
-    /// The default choices for inputs of shape `[channels, height, width]`.
-    fn new(input: [usize; 3], classes: usize) -> Self;
 
     /// The shape `[channels, height, width]` in which this model takes such data.
     ///
@@ -44,15 +79,27 @@ pub trait ModelConfig: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// The field, and what was expected of it.
     fn check(&self) -> Result<(), String>;
 
-    /// The Config whose network has these weights, by their names and PyTorch shapes.
-    fn infer(keys: &[(String, Vec<usize>)]) -> Option<Self>;
+    /// The preprocessing that comes with this network; where there is none, it is measured on
+    /// the training data.
+    fn preprocess(&self) -> Option<Preprocess> {
+        None
+    }
+
+    /// These choices with the sizes of the weights of such names and PyTorch shapes; none
+    /// where they are another model's.
+    fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self>;
 
     /// A network with random weights from the device's seed.
     fn init(&self, device: &Device) -> Self::Network;
 }
 
-/// Every network's last layer has this name, so that it can be replaced and trained alone.
-pub const HEAD: &str = "output";
+/// How many numbers a network learns; running averages are not among them. Nothing is
+/// allocated for them.
+pub fn parameters<M: Module>(network: &M) -> usize {
+    let keys = weights::module_keys(network);
+    let learnt = keys.iter().filter(|(key, _)| !key.contains(".running_"));
+    learnt.map(|(_, shape)| shape.iter().product::<usize>()).sum()
+}
 
 /// Pictures keep their size up to this many pixels a side in models that flatten them.
 const LARGEST_FLAT: usize = 64;
@@ -86,6 +133,33 @@ fn check_dropout(dropout: f64) -> Result<(), String> {
     match (0.0..1.0).contains(&dropout) {
         true => Ok(()),
         false => Err(format!("dropout: {dropout}; expected a number from 0 to below 1")),
+    }
+}
+
+/// The most layers or maps that a convolutional network's Config may ask for in one place.
+const MOST_LAYERS: usize = 1_024;
+
+/// What every convolutional network needs: a picture that its pools do not use up, classes,
+/// and `counts` (layers, maps) of 1 or more.
+fn check_convolutional(
+    input: [usize; 3],
+    classes: usize,
+    stem: Stem,
+    counts: &[usize],
+) -> Result<(), String> {
+    let [channels, height, width] = input;
+    // AlexNet's first layers, the greediest, leave nothing of less than 63 pixels.
+    let smallest = if stem == Stem::ImageNet { 63 } else { 28 };
+    let sides = smallest..=1_024;
+    if ![1, 3].contains(&channels) || !sides.contains(&height) || !sides.contains(&width) {
+        return Err(format!(
+            "input: {input:?}; expected [1 or 3, height, width], {smallest} to 1024 pixels a side"
+        ));
+    }
+    check_widths("classes", &[MOST_LAYERS, classes])?;
+    match counts.iter().find(|&&count| !(1..=MOST_LAYERS).contains(&count)) {
+        Some(count) => Err(format!("layers: {count}; expected 1 to {MOST_LAYERS}")),
+        None => Ok(()),
     }
 }
 

@@ -159,8 +159,8 @@ pub fn run<Z: Zoo>(
     }
 }
 
-/// The whole message. Ours says its cause by itself; what the operating system says of
-/// stdout names no file.
+/// The whole message. Ours says its cause and its file by itself; a bare error of the
+/// operating system is about where results go.
 fn described(error: &anyhow::Error) -> String {
     if let Some(error) = error.downcast_ref::<crate::Error>() {
         return error.to_string();

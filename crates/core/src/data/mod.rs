@@ -14,6 +14,7 @@ mod open;
 pub mod picture;
 pub mod preprocess;
 pub mod random;
+mod resample;
 mod split;
 
 use std::sync::Arc;

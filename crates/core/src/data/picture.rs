@@ -119,8 +119,8 @@ pub(crate) fn luma([red, green, blue]: [u8; 3]) -> u8 {
 }
 
 fn regular_file(path: &Path) -> Result<File> {
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    let metadata = file.metadata().map_err(|error| Error::io(path, error))?;
+    // Looked at before it is opened: to open a pipe would wait for its writer.
+    let metadata = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
     if !metadata.is_file() {
         return Err(unreadable(path, "it is not a file"));
     }
@@ -130,7 +130,7 @@ fn regular_file(path: &Path) -> Result<File> {
             format!("{} bytes, where at most {MOST_BYTES} are read", metadata.len()),
         ));
     }
-    Ok(file)
+    File::open(path).map_err(|error| Error::io(path, error))
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {

@@ -1,11 +1,10 @@
 //! Turns one input into the numbers a model takes, the same way in training and long after.
 
-use fast_image_resize::{self as fir, images::Image as FirImage};
 use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Examples, Input, Kind, picture};
+use super::{Examples, Input, Kind, picture, resample};
 use crate::{Error, Result};
 
 /// How many training examples mean and deviation are measured on, at most.
@@ -223,22 +222,17 @@ fn resized(image: DynamicImage, height: u32, width: u32) -> Result<DynamicImage>
     if (image.width(), image.height()) == (width, height) {
         return Ok(image);
     }
-    let failed = |why: &dyn std::fmt::Display| {
-        Error::argument("input", format!("a picture that cannot be resized: {why}"))
-    };
     let grey = matches!(image, DynamicImage::ImageLuma8(_));
-    let pixel = if grey { fir::PixelType::U8 } else { fir::PixelType::U8x3 };
-    let mut out = FirImage::new(width, height, pixel);
-    let options = fir::ResizeOptions::new()
-        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Bilinear));
-    fir::Resizer::new().resize(&image, &mut out, &options).map_err(|error| failed(&error))?;
-    let bytes = out.into_vec();
+    let channels = if grey { 1 } else { 3 };
+    let sides = [image.height(), image.width()].map(|side| side as usize);
+    let new = [height, width].map(|side| side as usize);
+    let bytes = resample::resize(image.as_bytes(), channels, sides, new);
     let image = if grey {
         GrayImage::from_raw(width, height, bytes).map(DynamicImage::ImageLuma8)
     } else {
         RgbImage::from_raw(width, height, bytes).map(DynamicImage::ImageRgb8)
     };
-    image.ok_or_else(|| failed(&"its size does not fit its pixels"))
+    image.ok_or_else(|| Error::argument("input", "a picture whose size does not fit its pixels"))
 }
 
 fn centre_crop(image: &DynamicImage, height: u32, width: u32) -> DynamicImage {

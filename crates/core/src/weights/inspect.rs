@@ -6,19 +6,16 @@ use std::io::Read;
 use std::path::Path;
 
 use burn::module::Module;
-use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot};
 
+use super::load;
 use super::source::MAX_HEADER;
 use crate::{Error, Result};
 
 /// Names and shapes of a module's own weights, as [`save`](super::save) would write them,
-/// sorted by name.
+/// sorted by name. Weights that are not initialised yet stay so.
 pub fn module_keys<M: Module>(module: &M) -> Vec<(String, Vec<usize>)> {
-    let tensors = module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true);
-    let key = |tensor: burn::store::burn_pack::Tensor| (tensor.name, tensor.shape.to_vec());
-    let mut keys: Vec<_> = tensors.into_iter().map(key).collect();
-    keys.sort();
-    keys
+    let expected = load::expected(module).into_iter();
+    expected.map(|(key, expected)| (key, expected.shape.to_vec())).collect()
 }
 
 /// The text that a safetensors file carries beside its tensors.

@@ -187,10 +187,10 @@ fn unwrap(
 }
 
 /// A parameter or buffer of the module, under PyTorch's name and in PyTorch's layout.
-struct Expected {
+pub(super) struct Expected {
     /// Where Burn finds it.
     path: String,
-    shape: Shape,
+    pub(super) shape: Shape,
     kind: Kind,
 }
 
@@ -221,7 +221,7 @@ impl Kind {
 
 /// What the module needs, without initialising parameters that are not yet: a large model
 /// would spend a second drawing numbers that are overwritten at once.
-fn expected<M: Module>(module: &M) -> BTreeMap<String, Expected> {
+pub(super) fn expected<M: Module>(module: &M) -> BTreeMap<String, Expected> {
     let mut visitor = Visitor::default();
     module.visit(&mut visitor);
     visitor.found

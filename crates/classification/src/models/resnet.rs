@@ -1,0 +1,294 @@
+//! ResNet.
+//!
+//! K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", CVPR
+//! (2016), table 1. The networks for CIFAR of the same paper are in [`super::resnet_cifar`].
+//!
+//! Differs from the paper, as torchvision does, whose names the layers have:
+//! - in a bottleneck that halves the maps the stride is at the 3 x 3 convolution, not at the
+//!   first 1 x 1 one;
+//! - [`Stem::Small`] begins with a 3 x 3 convolution of stride 1 and without the pool, so that
+//!   all strides below are a quarter of what is said there.
+
+use super::layers::{MapLayer, Stem, average, conv, he, maps, max_pool, norm, picture_input};
+use super::{Backbone, ModelConfig, Network, check_convolutional, shape};
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::pool::MaxPool2d;
+use burn::nn::{BatchNorm, Linear, LinearConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use tenfold_core::Result;
+use tenfold_core::data::{Kind, Preprocess};
+
+/// Table 1: the depth, whether blocks have a bottleneck, and the blocks of conv2_x to conv5_x.
+const TABLE_1: [(usize, bool, [usize; 4]); 5] = [
+    (18, false, [2, 2, 2, 2]),
+    (34, false, [3, 4, 6, 3]),
+    (50, true, [3, 4, 6, 3]),
+    (101, true, [3, 4, 23, 3]),
+    (152, true, [3, 8, 36, 3]),
+];
+/// Channels of conv2_x to conv5_x within their blocks.
+const CHANNELS: [usize; 4] = [64, 128, 256, 512];
+/// A bottleneck's outputs have this many times its inner channels.
+const EXPANSION: usize = 4;
+
+/// The choices of [`ResNet`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResNetConfig {
+    /// `[channels, height, width]`.
+    pub input: [usize; 3],
+    /// How many classes.
+    pub classes: usize,
+    /// How the network begins.
+    pub stem: Stem,
+    /// Whether the blocks squeeze their maps through a quarter of the channels.
+    pub bottleneck: bool,
+    /// How many blocks each of the four stages has.
+    pub blocks: [usize; 4],
+}
+
+impl ResNetConfig {
+    /// 18 layers, for pictures `[3, 224, 224]`.
+    pub fn resnet18(classes: usize) -> Self {
+        Self::row(0, classes)
+    }
+
+    /// 34 layers, for pictures `[3, 224, 224]`.
+    pub fn resnet34(classes: usize) -> Self {
+        Self::row(1, classes)
+    }
+
+    /// 50 layers, for pictures `[3, 224, 224]`.
+    pub fn resnet50(classes: usize) -> Self {
+        Self::row(2, classes)
+    }
+
+    /// 101 layers, for pictures `[3, 224, 224]`.
+    pub fn resnet101(classes: usize) -> Self {
+        Self::row(3, classes)
+    }
+
+    /// 152 layers, for pictures `[3, 224, 224]`.
+    pub fn resnet152(classes: usize) -> Self {
+        Self::row(4, classes)
+    }
+
+    fn row(row: usize, classes: usize) -> Self {
+        let (_, bottleneck, blocks) = TABLE_1[row];
+        let stem = Stem::ImageNet;
+        Self { input: stem.input(3), classes, stem, bottleneck, blocks }
+    }
+
+    /// The same for pictures of another shape `[channels, height, width]`, with the stem for it.
+    pub fn with_input(self, input: [usize; 3]) -> Self {
+        Self { input, stem: Stem::of(input), ..self }
+    }
+}
+
+impl ModelConfig for ResNetConfig {
+    type Network = ResNet;
+
+    fn input(kind: &Kind) -> Result<[usize; 3]> {
+        picture_input(kind)
+    }
+
+    fn input_shape(&self) -> [usize; 3] {
+        self.input
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn preprocess(&self) -> Option<Preprocess> {
+        self.stem.preprocess(self.input)
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        check_convolutional(self.input, self.classes, self.stem, &self.blocks)
+    }
+
+    fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
+        let &[classes, _] = shape(keys, "fc.weight")? else { return None };
+        let kernel @ &[_, channels, ..] = shape(keys, "conv1.weight")? else { return None };
+        shape(keys, "layer4.0.conv1.weight")?;
+        let stem = Stem::of_kernel(kernel, 7);
+        Some(Self { input: stem.input(channels), classes, stem, ..self.clone() })
+    }
+
+    fn init(&self, device: &Device) -> ResNet {
+        let (kernel, stride) = match self.stem {
+            Stem::ImageNet => (7, 2),
+            Stem::Small => (3, 1),
+        };
+        let mut inputs = CHANNELS[0];
+        let mut stage = |index: usize| -> Vec<Block> {
+            let block = |place| {
+                let stride = if place == 0 && index > 0 { 2 } else { 1 };
+                let block = Block::new(inputs, CHANNELS[index], stride, self.bottleneck, device);
+                inputs = CHANNELS[index] * if self.bottleneck { EXPANSION } else { 1 };
+                block
+            };
+            (0..self.blocks[index]).map(block).collect()
+        };
+        let [layer1, layer2, layer3, layer4] = [0, 1, 2, 3].map(&mut stage);
+        ResNet {
+            conv1: conv([self.input[0], CHANNELS[0]], kernel, stride, he(true), device),
+            bn1: norm(CHANNELS[0], device),
+            maxpool: (self.stem == Stem::ImageNet).then(|| max_pool(3, 2, 1, false)),
+            layer1,
+            layer2,
+            layer3,
+            layer4,
+            fc: LinearConfig::new(inputs, self.classes).init(device),
+        }
+    }
+}
+
+/// A residual network.
+#[derive(Module, Debug)]
+pub struct ResNet {
+    /// conv1 of table 1.
+    pub conv1: Conv2d,
+    /// Its normalisation.
+    pub bn1: BatchNorm,
+    maxpool: Option<MaxPool2d>,
+    /// conv2_x.
+    pub layer1: Vec<Block>,
+    /// conv3_x.
+    pub layer2: Vec<Block>,
+    /// conv4_x.
+    pub layer3: Vec<Block>,
+    /// conv5_x.
+    pub layer4: Vec<Block>,
+    /// Classes.
+    pub fc: Linear,
+}
+
+impl ResNet {
+    /// What the four stages give.
+    fn features(&self, inputs: Tensor<4>) -> [Tensor<4>; 4] {
+        let mut x = relu(self.bn1.forward(self.conv1.forward(inputs))); // [batch, 64, h/2, w/2]
+        if let Some(pool) = &self.maxpool {
+            x = pool.forward(x); // [batch, 64, h/4, w/4]
+        }
+        let layer1 = residual(&self.layer1, x); // [batch, 64 or 256, h/4, w/4]
+        let layer2 = residual(&self.layer2, layer1.clone()); // [batch, 128 or 512, h/8, w/8]
+        let layer3 = residual(&self.layer3, layer2.clone()); // [batch, 256 or 1024, h/16, w/16]
+        let layer4 = residual(&self.layer4, layer3.clone()); // [batch, 512 or 2048, h/32, w/32]
+        [layer1, layer2, layer3, layer4]
+    }
+}
+
+fn residual(blocks: &[Block], x: Tensor<4>) -> Tensor<4> {
+    blocks.iter().fold(x, |x, block| block.forward(x))
+}
+
+impl Backbone for ResNet {
+    /// `layer1` to `layer4` of strides 4, 8, 16, 32; with bottlenecks they have 256, 512, 1024
+    /// and 2048 channels, without them 64, 128, 256 and 512.
+    fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
+        let names = ["layer1", "layer2", "layer3", "layer4"];
+        names.into_iter().zip(self.features(inputs)).collect()
+    }
+}
+
+impl Network for ResNet {
+    const HEADS: &'static [&'static str] = &["fc"];
+
+    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let [.., last] = self.features(inputs);
+        self.fc.forward(average(last)) // [batch, classes]
+    }
+}
+
+/// A residual block: two convolutions of 3 x 3, or a bottleneck of three.
+#[derive(Module, Debug)]
+pub struct Block {
+    /// 3 x 3, or 1 x 1 into the bottleneck.
+    pub conv1: Conv2d,
+    /// Its normalisation.
+    pub bn1: BatchNorm,
+    /// 3 x 3.
+    pub conv2: Conv2d,
+    /// Its normalisation.
+    pub bn2: BatchNorm,
+    /// 1 x 1 out of the bottleneck.
+    pub conv3: Option<Conv2d>,
+    /// Its normalisation.
+    pub bn3: Option<BatchNorm>,
+    /// The projection of a shortcut between maps of different shapes; empty where it is the
+    /// identity.
+    pub downsample: Vec<MapLayer>,
+}
+
+impl Block {
+    fn new(
+        inputs: usize,
+        channels: usize,
+        stride: usize,
+        bottleneck: bool,
+        device: &Device,
+    ) -> Self {
+        let conv = |shape, kernel, stride| conv(shape, kernel, stride, he(true), device);
+        let outputs = channels * if bottleneck { EXPANSION } else { 1 };
+        let project = stride != 1 || inputs != outputs;
+        let projection = || {
+            let layers = [
+                MapLayer::Conv(conv([inputs, outputs], 1, stride)),
+                MapLayer::Norm(norm(outputs, device)),
+            ];
+            layers.into()
+        };
+        let (first, second) = if bottleneck { ((1, 1), stride) } else { ((3, stride), 1) };
+        Self {
+            conv1: conv([inputs, channels], first.0, first.1),
+            bn1: norm(channels, device),
+            conv2: conv([channels, channels], 3, second),
+            bn2: norm(channels, device),
+            conv3: bottleneck.then(|| conv([channels, outputs], 1, 1)),
+            bn3: bottleneck.then(|| norm(outputs, device)),
+            downsample: if project { projection() } else { Vec::new() },
+        }
+    }
+
+    /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let shortcut = maps(&self.downsample, x.clone());
+        let x = relu(self.bn1.forward(self.conv1.forward(x)));
+        let mut x = self.bn2.forward(self.conv2.forward(x));
+        if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
+            x = bn3.forward(conv3.forward(relu(x)));
+        }
+        relu(x + shortcut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenfold_core::device;
+
+    #[test]
+    fn the_depth_counts_the_layers_with_weights() {
+        for (depth, bottleneck, blocks) in TABLE_1 {
+            let convolutions = if bottleneck { 3 } else { 2 };
+            assert_eq!(blocks.iter().sum::<usize>() * convolutions + 2, depth);
+        }
+    }
+
+    #[test]
+    fn stages_have_their_strides() {
+        let device = device::open("cpu").unwrap();
+        let sides = |config: ResNetConfig, side| -> Vec<[usize; 4]> {
+            let stages = config.init(&device).stages(Tensor::zeros([1, 3, side, side], &device));
+            stages.iter().map(|(_, x)| x.dims()).collect()
+        };
+        let large = [[1, 64, 16, 16], [1, 128, 8, 8], [1, 256, 4, 4], [1, 512, 2, 2]];
+        assert_eq!(sides(ResNetConfig::resnet18(10), 64), large);
+        let small = ResNetConfig::resnet18(10).with_input([3, 32, 32]);
+        assert_eq!(sides(small, 16), large);
+    }
+}
