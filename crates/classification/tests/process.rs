@@ -5,8 +5,8 @@
 mod program;
 
 use program::{
-    LENET, checkpoint, ended, folder, piped, program, reference, resume_to_reference, run, succeed,
-    train, wait_until,
+    LENET, Learnt, checkpoint, ended, folder, kill_after, met, piped, program, reference,
+    resume_to_reference, run, succeed, train, wait_until,
 };
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,10 +24,10 @@ fn on_a_full_disk(blocks: u32, command: &Command) -> Command {
     under(&format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$0" "$@""#), command)
 }
 
-/// Sends SIGINT, as Ctrl-C does.
-fn interrupt(child: &Child) {
+/// Sends a signal; Ctrl-C sends SIGINT.
+fn signal(name: &str, child: &Child) {
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
 }
 
 /// A small trained run, and a picture beside it.
@@ -66,11 +66,11 @@ fn a_disk_that_is_full_from_the_start() {
 
 #[test]
 fn a_disk_that_fills_up_keeps_the_last_checkpoint() {
-    let (_folder, run_folder) = folder();
-    let mut child = train(LENET, &run_folder).spawn().unwrap();
-    assert!(wait_until(&mut child, || checkpoint(&run_folder, 1).exists()));
-    child.kill().unwrap();
-    ended(child);
+    let (_folder, run_folder, ()) = met(|run| {
+        let child = train(LENET, run).spawn().unwrap();
+        kill_after(child, || checkpoint(run, 1).exists(), Duration::ZERO)?;
+        (!checkpoint(run, 2).exists()).then_some(())
+    });
     // Weights fit, the optimiser's numbers, twice as long, do not.
     let resume = train("train lenet --resume", &run_folder);
     let ended = run(&mut on_a_full_disk(3600, &resume));
@@ -83,7 +83,7 @@ fn a_disk_that_fills_up_keeps_the_last_checkpoint() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
-    let (folder, run_folder) = folder();
+    let (folder, _) = folder();
     // Permissions do not bind root, under which tests may run: a file in the way does.
     let file = folder.path().join("file");
     std::fs::write(&file, "mine").unwrap();
@@ -100,10 +100,13 @@ fn a_folder_that_cannot_be_written_is_named() {
     }
 
     // In the middle of a training: the checkpoints' folder cannot be made.
-    let mut child = train(LENET, &run_folder).spawn().unwrap();
-    assert!(wait_until(&mut child, || run_folder.join("config.json").exists()));
-    std::fs::write(run_folder.join("checkpoint"), "in the way").unwrap();
-    let ended = ended(child);
+    let (_folder, run_folder, ended) = met(|run| {
+        let mut child = train(LENET, run).spawn().unwrap();
+        wait_until(&mut child, || run.join("config.json").exists());
+        let in_the_way = std::fs::write(run.join("checkpoint"), "in the way");
+        let ended = ended(child);
+        in_the_way.is_ok().then_some(ended)
+    });
     assert!(ended.error().contains("checkpoint/.new: "), "{}", ended.error());
     std::fs::remove_file(run_folder.join("checkpoint")).unwrap();
     resume_to_reference(&run_folder);
@@ -111,11 +114,13 @@ fn a_folder_that_cannot_be_written_is_named() {
 
 #[test]
 fn ctrl_c_stops_where_nothing_is_lost() {
-    let (_folder, run_folder) = folder();
-    let mut child = train(LENET, &run_folder).spawn().unwrap();
-    assert!(wait_until(&mut child, || checkpoint(&run_folder, 2).exists()));
-    interrupt(&child);
-    let ended = ended(child);
+    let (_folder, run_folder, ended) = met(|run| {
+        let mut child = train(LENET, run).spawn().unwrap();
+        wait_until(&mut child, || checkpoint(run, 2).exists());
+        signal("-INT", &child);
+        let ended = ended(child);
+        (ended.code != Some(0)).then_some(ended)
+    });
     assert!(ended.error().contains("--resume continues after epoch"), "{}", ended.error());
     assert!(!run_folder.join("summary.json").exists());
     resume_to_reference(&run_folder);
@@ -130,9 +135,9 @@ fn a_second_ctrl_c_ends_at_once() {
         let mut child = train(line, &run_folder).spawn().unwrap();
         assert!(wait_until(&mut child, || run_folder.join("config.json").exists()));
         std::thread::sleep(Duration::from_millis(500));
-        interrupt(&child);
+        signal("-INT", &child);
         std::thread::sleep(Duration::from_millis(20));
-        interrupt(&child);
+        signal("-INT", &child);
         let begun = Instant::now();
         let ended = ended(child);
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
@@ -148,13 +153,16 @@ fn a_second_ctrl_c_ends_at_once() {
 fn two_trainings_never_share_a_folder() {
     let (_folder, run_folder) = folder();
     let mut first = train(LENET, &run_folder).spawn().unwrap();
-    assert!(wait_until(&mut first, || checkpoint(&run_folder, 1).exists()));
+    assert!(wait_until(&mut first, || run_folder.join("config.json").exists()));
+    // Held, so that it is still training when the second comes.
+    signal("-STOP", &first);
     for line in ["train lenet --resume", "train lenet --limit 50 --overwrite"] {
         let second = run(&mut train(line, &run_folder));
         assert!(second.error().contains("another training"), "{}", second.error());
     }
+    signal("-CONT", &first);
     assert_eq!(ended(first).code, Some(0));
-    program::Learnt::read(&run_folder).assert_same(&reference().learnt);
+    Learnt::read(&run_folder).assert_same(&reference().learnt);
 }
 
 #[test]

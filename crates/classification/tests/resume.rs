@@ -7,8 +7,8 @@
 mod program;
 
 use program::{
-    LENET, checkpoint, ended, folder, reference, resume_to_reference, succeed, train,
-    uninterrupted, wait_until,
+    LENET, Learnt, checkpoint, folder, kill_after, met, reference, resume_to_reference, succeed,
+    train, uninterrupted,
 };
 use std::path::Path;
 use std::process::Child;
@@ -23,37 +23,29 @@ fn resume(run: &Path) -> Child {
     train("train lenet --resume", run).spawn().unwrap()
 }
 
-/// SIGKILL. Whether the process was still alive.
-fn kill(mut child: Child) -> bool {
-    child.kill().unwrap();
-    ended(child).code.is_none()
-}
-
-/// Kills the training a part of the reference's time after `happened`.
-fn kill_after(mut child: Child, part: f64, happened: impl Fn() -> bool) {
-    assert!(wait_until(&mut child, happened));
-    std::thread::sleep(reference().time.mul_f64(part));
-    assert!(kill(child), "it ended before it could be killed");
+/// A part of the time that the uninterrupted training took.
+fn part(part: f64) -> Duration {
+    reference().time.mul_f64(part)
 }
 
 #[test]
 fn before_the_first_checkpoint() {
-    reference();
-    let (_folder, run) = folder();
-    kill_after(start(&run), 0.02, || run.join("config.json").exists());
-    assert!(!checkpoint(&run, 1).exists());
+    let (_folder, run, ()) = met(|run| {
+        kill_after(start(run), || run.join("config.json").exists(), part(0.02))?;
+        (!checkpoint(run, 1).exists()).then_some(())
+    });
     resume_to_reference(&run);
 }
 
 #[test]
 fn inside_epochs() {
-    reference();
-    let (_folder, run) = folder();
-    kill_after(start(&run), 0.06, || checkpoint(&run, 1).exists());
-    assert!(!checkpoint(&run, 2).exists());
-    // And the continued training once more, in the next epoch.
-    kill_after(resume(&run), 0.06, || checkpoint(&run, 2).exists());
-    assert!(!checkpoint(&run, 4).exists());
+    let (_folder, run, ()) = met(|run| {
+        kill_after(start(run), || checkpoint(run, 1).exists(), part(0.06))?;
+        (!checkpoint(run, 2).exists()).then_some(())?;
+        // And the continued training once more, in a later epoch.
+        kill_after(resume(run), || checkpoint(run, 2).exists(), part(0.06))?;
+        (!checkpoint(run, 4).exists()).then_some(())
+    });
     resume_to_reference(&run);
 }
 
@@ -67,12 +59,11 @@ fn while_a_checkpoint_is_written() {
     for _ in 0..8 {
         // What an earlier kill left there is not yet the next training's.
         let before = touched();
-        let mut child = match run.join("config.json").exists() {
+        let child = match run.join("config.json").exists() {
             true => resume(&run),
             false => start(&run),
         };
-        wait_until(&mut child, || new.exists() && touched() != before);
-        kill(child);
+        kill_after(child, || new.exists() && touched() != before, Duration::ZERO);
         caught += usize::from(new.exists());
         if caught == 3 {
             break;
@@ -84,9 +75,10 @@ fn while_a_checkpoint_is_written() {
 
 #[test]
 fn after_the_training_and_before_the_summary() {
-    let (_folder, run) = folder();
-    kill_after(start(&run), 0.0, || checkpoint(&run, 4).exists());
-    assert!(!run.join("summary.json").exists());
+    let (_folder, run, ()) = met(|run| {
+        kill_after(start(run), || checkpoint(run, 4).exists(), Duration::ZERO)?;
+        (!run.join("summary.json").exists()).then_some(())
+    });
     resume_to_reference(&run);
     // A finished run has nothing left to do, and says the same again.
     resume_to_reference(&run);
@@ -104,8 +96,7 @@ fn at_random_moments_again_and_again() {
         };
         // The later the kill, the shorter the rest of the training.
         let longest = 0.9 - 0.08 * kills as f32;
-        std::thread::sleep(reference().time.mul_f32(random.between(0.02, longest)));
-        kill(child);
+        kill_after(child, || true, part(random.between(0.02, longest).into()));
     }
     resume_to_reference(&run);
 }
@@ -122,14 +113,13 @@ fn other_networks_and_optimisers() {
     for line in lines {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         let whole = uninterrupted(&line).learnt;
-        let (_folder, run) = folder();
-        let mut child = train(&line, &run).spawn().unwrap();
-        assert!(wait_until(&mut child, || checkpoint(&run, 1).exists()));
-        std::thread::sleep(Duration::from_millis(20));
-        assert!(kill(child), "{line}: it ended before it could be killed");
+        let (_folder, run, ()) = met(|run| {
+            let child = train(&line, run).spawn().unwrap();
+            kill_after(child, || checkpoint(run, 1).exists(), Duration::from_millis(20))
+        });
         let model = line.split(' ').nth(1).unwrap();
         succeed(&mut train(&format!("train {model} --resume"), &run));
-        program::Learnt::read(&run).assert_same(&whole);
+        Learnt::read(&run).assert_same(&whole);
     }
 }
 

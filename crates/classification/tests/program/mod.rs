@@ -96,6 +96,26 @@ pub fn wait_until(child: &mut Child, happened: impl Fn() -> bool) -> bool {
     true
 }
 
+/// A run folder in which `scene` met its moment, with what the scene says of it. On a busy
+/// machine the process may be past the moment before the test has its turn: then again.
+pub fn met<T>(scene: impl Fn(&Path) -> Option<T>) -> (tempfile::TempDir, PathBuf, T) {
+    for _ in 0..10 {
+        let (folder, run) = folder();
+        if let Some(seen) = scene(&run) {
+            return (folder, run, seen);
+        }
+    }
+    panic!("ten times past the moment");
+}
+
+/// Kills the process, by SIGKILL, a while after `happened`. `None` where it had ended by itself.
+pub fn kill_after(mut child: Child, happened: impl Fn() -> bool, delay: Duration) -> Option<()> {
+    wait_until(&mut child, happened);
+    std::thread::sleep(delay);
+    child.kill().unwrap();
+    ended(child).code.is_none().then_some(())
+}
+
 /// The folder of the checkpoint of `epoch`.
 pub fn checkpoint(run: &Path, epoch: usize) -> PathBuf {
     run.join(format!("checkpoint/epoch-{epoch:04}"))
