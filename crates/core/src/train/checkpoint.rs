@@ -119,7 +119,7 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 /// Older checkpoints, and what a killed program left half-written.
-fn remove_all_but(root: &Path, keep: &Path) {
+pub(super) fn remove_all_but(root: &Path, keep: &Path) {
     let Ok(entries) = std::fs::read_dir(root) else { return };
     for path in entries.flatten().map(|entry| entry.path()).filter(|path| path != keep) {
         // Litter harms nothing: the next save tries again.

@@ -107,6 +107,7 @@ pub fn fit<M: Trainable>(
     let mut model = model;
     if resume && let Some(folder) = checkpoint::newest(&run.checkpoint_path()) {
         let (state, loaded, optimizer) = checkpoint::load(&folder, model, course.optimizer)?;
+        checkpoint::remove_all_but(&run.checkpoint_path(), &folder);
         model = loaded;
         course = Course { optimizer, history: state.history, step: state.step, done: state.epoch };
     }
