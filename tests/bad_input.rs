@@ -460,8 +460,8 @@ fn damaged_configurations_of_a_run_are_noticed() {
         refused(&["config.json: "]);
     }
     std::fs::write(&path, &whole).unwrap();
-    edit_json(&path, |config| config["model"] = json!("resnet50"));
-    refused(&["config.json: unknown model `resnet50`"]);
+    edit_json(&path, |config| config["model"] = json!("perceptron"));
+    refused(&["config.json: unknown model `perceptron`"]);
     std::fs::remove_file(&path).unwrap();
     refused(&["copy: not a run folder: it has no config.json"]);
 }
