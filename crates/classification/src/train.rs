@@ -234,6 +234,11 @@ fn train<N: Network>(
         validation: Arc::new(Loader::new(validation, evaluate::BATCH, device.clone())),
         epoch,
         metadata: BTreeMap::from([("model".into(), config.header.model.clone())]),
+        frozen: config
+            .start
+            .as_ref()
+            .filter(|start| start.freeze_backbone)
+            .map(|_| backbone::<N>()),
         resume: args.resume,
     };
     let history = fit(training, classifier, |builder| {
@@ -287,11 +292,13 @@ fn start_from<N: Network>(network: N, start: &Start) -> Result<N> {
         options.skip.extend(heads.iter().map(|head| format!("^{}", head.replace('.', "\\."))));
     }
     weights::load(&mut network, path, &options)?;
-    if start.freeze_backbone {
-        let heads = ParamGroup::from_any_predicates(heads);
-        network = network.freeze_group(ParamGroup::all().exclude(heads));
-    }
     Ok(network)
+}
+
+/// What `--freeze-backbone` keeps as it is: all but the last layer.
+fn backbone<N: Network>() -> ParamGroup {
+    let heads: Vec<String> = N::HEADS.iter().map(|head| format!("{head}.")).collect();
+    ParamGroup::all().exclude(ParamGroup::from_any_predicates(heads))
 }
 
 fn summary(

@@ -16,7 +16,7 @@ use crate::data::random::SplitMix64;
 use crate::run::Run;
 use crate::{Error, Result, viz, weights};
 use burn::data::dataloader::DataLoader;
-use burn::module::{Module, ModuleDisplay};
+use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::optim::ModuleOptimizer;
 use burn::train::logger::MetricLogger;
 use burn::train::metric::store::{EpochSummary, MetricsUpdate, Split};
@@ -80,6 +80,9 @@ pub struct Training<'a, M: Trainable> {
     pub epoch: Epoch,
     /// What stands in the weights file beside the weights.
     pub metadata: BTreeMap<String, String>,
+    /// Parameters that keep their values. They are frozen here, not by the caller, because a
+    /// checkpoint that is loaded thaws what it loads.
+    pub frozen: Option<ParamGroup>,
     /// Continue from the run's checkpoint, where there is one.
     pub resume: bool,
 }
@@ -96,7 +99,7 @@ pub fn fit<M: Trainable>(
     model: M,
     metrics: impl FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>,
 ) -> Result<History> {
-    let Training { run, settings, train, validation, epoch, metadata, resume } = training;
+    let Training { run, settings, train, validation, epoch, metadata, frozen, resume } = training;
     interrupt::listen();
     let mut course = Course {
         optimizer: settings.optimizer.build()?,
@@ -113,6 +116,9 @@ pub fn fit<M: Trainable>(
     }
     if course.over(settings) {
         return Ok(course.history);
+    }
+    if let Some(group) = frozen {
+        model = model.freeze_group(group);
     }
     let means = Means::default();
     let steps = settings.epochs * train.num_items().div_ceil(settings.batch_size);
