@@ -124,6 +124,24 @@ fn other_networks_and_optimisers() {
 }
 
 #[test]
+fn a_frozen_backbone_stays_frozen() {
+    let (_base, first) = folder();
+    succeed(&mut train("train mlp --limit 300 --epochs 1", &first));
+    let weights = first.join("model.safetensors");
+    let line = format!(
+        "train mlp --limit 900 --epochs 3 --freeze-backbone --weights {}",
+        weights.display()
+    );
+    let whole = uninterrupted(&line).learnt;
+    let (_folder, run, ()) = met(|run| {
+        let child = train(&line, run).spawn().unwrap();
+        kill_after(child, || checkpoint(run, 1).exists(), Duration::from_millis(1))
+    });
+    succeed(&mut train("train mlp --resume", &run));
+    Learnt::read(&run).assert_same(&whole);
+}
+
+#[test]
 fn the_seed_alone_decides() {
     uninterrupted(LENET).learnt.assert_same(&reference().learnt);
     let other = uninterrupted(&format!("{LENET} --seed 2")).learnt;
