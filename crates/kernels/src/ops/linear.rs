@@ -1,0 +1,129 @@
+//! Fully connected layers.
+
+use super::Activation;
+use burn::tensor::{Tensor, activation, module};
+
+/// `x * weight + bias` for `x`, `[..., inputs]`, `weight`, `[inputs, outputs]`, and `bias`,
+/// `[outputs]`.
+///
+/// # Panics
+/// Where shapes do not fit, as Burn's own.
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    let (x, weight, bias) = match fast::linear(x, weight, bias, activation) {
+        Ok(y) => return y,
+        Err(operands) => operands,
+    };
+    let y = module::linear(x, weight, bias);
+    if activation == Activation::Relu { activation::relu(y) } else { y }
+}
+
+#[cfg(feature = "flex")]
+mod fast {
+    use super::*;
+    use crate::raw::gemm::Finish;
+    use crate::raw::{linear, pool};
+    use crate::route::{self, Operand, Operator};
+    use burn_flex::FlexTensor;
+
+    type Operands<const D: usize> = (Tensor<D>, Tensor<2>, Option<Tensor<1>>);
+
+    pub(super) fn linear<const D: usize>(
+        x: Tensor<D>,
+        weight: Tensor<2>,
+        bias: Option<Tensor<1>>,
+        activation: Activation,
+    ) -> Result<Tensor<D>, Operands<D>> {
+        let shape = x.dims();
+        let [inputs, outputs] = weight.dims();
+        let fits = D > 0 && shape[D - 1] == inputs && inputs > 0 && outputs > 0;
+        let operands = [Operand::new(x.clone()), Operand::new(weight.clone())];
+        if !fits || !route::reaches(&operands) {
+            return Err((x, weight, bias));
+        }
+        let operator = Linear { inputs, outputs, relu: activation == Activation::Relu };
+        let [first, second] = operands;
+        let Some(bias) = bias else {
+            drop((x, weight));
+            return Ok(route::apply(operator, [first, second]));
+        };
+        let operands = [first, second, Operand::new(bias.clone())];
+        if !route::reaches(&operands) {
+            return Err((x, weight, Some(bias)));
+        }
+        drop((x, weight, bias));
+        Ok(route::apply(operator, operands))
+    }
+
+    /// The third input is the bias, if there is one.
+    #[derive(Clone, Debug)]
+    struct Linear {
+        inputs: usize,
+        outputs: usize,
+        relu: bool,
+    }
+
+    impl<const N: usize> Operator<N> for Linear {
+        /// Input, weights, and the output where a ReLU made some of it zero.
+        type Saved = (FlexTensor, FlexTensor, Option<FlexTensor>);
+
+        fn forward(&self, inputs: [FlexTensor; N]) -> (FlexTensor, Self::Saved) {
+            let mut inputs = inputs.into_iter();
+            let x = route::contiguous(inputs.next().expect("an input"));
+            let weight = route::contiguous(inputs.next().expect("weights"));
+            let bias = inputs.next().map(route::contiguous);
+            let finish = if self.relu { Finish::Relu } else { Finish::Write };
+            let y = linear::forward(
+                route::slice(&x),
+                self.inputs,
+                route::slice(&weight),
+                self.outputs,
+                bias.as_ref().map(route::slice),
+                finish,
+            );
+            let mut shape = x.layout().shape().to_vec();
+            if let Some(last) = shape.last_mut() {
+                *last = self.outputs;
+            }
+            let y = route::primitive(y, shape);
+            let kept = self.relu.then(|| y.clone());
+            (y, (x, weight, kept))
+        }
+
+        fn backward(
+            &self,
+            (x, weight, y): Self::Saved,
+            gradient: FlexTensor,
+            wanted: [bool; N],
+        ) -> [Option<FlexTensor>; N] {
+            let gradient = route::contiguous(gradient);
+            let masked;
+            let dy = match y {
+                None => route::slice(&gradient),
+                Some(y) => {
+                    masked = pool::relu_backward(route::slice(&y), route::slice(&gradient));
+                    &masked
+                }
+            };
+            let (inputs, outputs) = (self.inputs, self.outputs);
+            std::array::from_fn(|index| {
+                wanted[index].then(|| match index {
+                    0 => {
+                        let dx = linear::input_gradient(dy, outputs, route::slice(&weight), inputs);
+                        route::primitive(dx, x.layout().shape().clone())
+                    }
+                    1 => {
+                        let dw = linear::weight_gradient(route::slice(&x), inputs, dy, outputs);
+                        route::primitive(dw, [inputs, outputs])
+                    }
+                    _ => route::primitive(linear::bias_gradient(dy, outputs), [outputs]),
+                })
+            })
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The operators on Burn's tensors. On the CPU backend in f32 they are ours, on every other
+//! device and for every other type or option Burn's own, with the same results.
+//!
+//! Tensors of pictures come back channels last in memory: their shapes are
+//! `[batch, channels, height, width]` as ever.
+
+mod activation;
+mod conv;
+mod linear;
+mod norm;
+mod pool;
+
+pub use activation::relu;
+pub use conv::{conv_transpose2d, conv2d};
+pub use linear::linear;
+pub use norm::{Follow, batch_norm, batch_norm_train};
+pub use pool::{avg_pool2d, global_avg_pool2d, max_pool2d};
+
+/// What follows a linear operator at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    Identity,
+    /// Rectification.
+    Relu,
+}

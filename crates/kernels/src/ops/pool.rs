@@ -1,0 +1,161 @@
+//! Pooling.
+
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::{Tensor, module};
+
+/// Maxima of neighbours: `[batch, channels, height, width]` to the same with smaller maps.
+///
+/// # Panics
+/// Where a window does not fit, as Burn's own.
+pub fn max_pool2d(x: Tensor<4>, options: MaxPoolOptions<2>) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    let x = match fast::max(x, &options) {
+        Ok(y) => return y,
+        Err(x) => x,
+    };
+    module::max_pool2d(x, options)
+}
+
+/// Means of neighbours: `[batch, channels, height, width]` to the same with smaller maps.
+///
+/// # Panics
+/// Where a window does not fit, as Burn's own.
+pub fn avg_pool2d(x: Tensor<4>, options: AvgPoolOptions<2>) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    let x = match fast::mean(x, &options) {
+        Ok(y) => return y,
+        Err(x) => x,
+    };
+    module::avg_pool2d(x, options)
+}
+
+/// The mean of each map: `[batch, channels, height, width]` to `[batch, channels, 1, 1]`.
+pub fn global_avg_pool2d(x: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    let x = match fast::global(x) {
+        Ok(y) => return y,
+        Err(x) => x,
+    };
+    module::adaptive_avg_pool2d(x, [1, 1])
+}
+
+#[cfg(feature = "flex")]
+mod fast {
+    use super::*;
+    use crate::raw::pool::{self, Pool};
+    use crate::route::{self, Operand, Operator};
+    use burn_flex::FlexTensor;
+
+    /// The shape, where windows and padding are plain.
+    fn shape(
+        x: &Tensor<4>,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [(usize, usize); 2],
+    ) -> Option<Pool> {
+        let [batch, channels, height, width] = x.dims();
+        let input = [height, width];
+        let plain = |i: usize| {
+            let (before, after) = padding[i];
+            let fits = input[i] + 2 * before >= kernel[i];
+            before == after && before * 2 <= kernel[i] && kernel[i] > 0 && stride[i] > 0 && fits
+        };
+        let output = |i: usize| (input[i] + 2 * padding[i].0 - kernel[i]) / stride[i] + 1;
+        let fits = batch * channels > 0 && (0..2).all(plain) && kernel[0] * kernel[1] <= 256;
+        fits.then(|| Pool {
+            batch,
+            channels,
+            input,
+            kernel,
+            stride,
+            padding: padding.map(|(before, _)| before),
+            output: [0, 1].map(output),
+        })
+    }
+
+    fn run(kind: Kind, shape: Option<Pool>, x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
+        let operands = [Operand::new(x.clone())];
+        match shape {
+            Some(shape) if route::reaches(&operands) => {
+                drop(x);
+                Ok(route::apply(Pooling { kind, shape }, operands))
+            }
+            _ => Err(x),
+        }
+    }
+
+    pub(super) fn max(x: Tensor<4>, options: &MaxPoolOptions<2>) -> Result<Tensor<4>, Tensor<4>> {
+        let plain = options.dilation == [1, 1];
+        let shape = plain.then(|| shape(&x, options.kernel_size, options.stride, options.padding)).flatten();
+        // Where the last window would only just not fit, rounding up changes nothing.
+        let shape = shape.filter(|shape| !options.ceil_mode || even(shape));
+        run(Kind::Max, shape, x)
+    }
+
+    pub(super) fn mean(x: Tensor<4>, options: &AvgPoolOptions<2>) -> Result<Tensor<4>, Tensor<4>> {
+        let shape = shape(&x, options.kernel_size, options.stride, options.padding);
+        let shape = shape.filter(|shape| !options.ceil_mode || even(shape));
+        run(Kind::Mean { count_padding: options.count_include_pad }, shape, x)
+    }
+
+    /// Whether the windows end where the picture does.
+    fn even(shape: &Pool) -> bool {
+        (0..2).all(|i| (shape.input[i] + 2 * shape.padding[i] - shape.kernel[i]) % shape.stride[i] == 0)
+    }
+
+    pub(super) fn global(x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
+        let [batch, channels, height, width] = x.dims();
+        let shape = Pool {
+            batch,
+            channels,
+            input: [height, width],
+            kernel: [height, width],
+            stride: [1, 1],
+            padding: [0, 0],
+            output: [1, 1],
+        };
+        let shape = (!x.dims().contains(&0)).then_some(shape);
+        run(Kind::Mean { count_padding: true }, shape, x)
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Kind {
+        Max,
+        Mean { count_padding: bool },
+    }
+
+    #[derive(Clone, Debug)]
+    struct Pooling {
+        kind: Kind,
+        shape: Pool,
+    }
+
+    impl Operator<1> for Pooling {
+        /// Of a maximum, its place in the window.
+        type Saved = Vec<u8>;
+
+        fn forward(&self, [x]: [FlexTensor; 1]) -> (FlexTensor, Vec<u8>) {
+            let x = route::to_channels_last(x);
+            let Pool { batch, channels, output: [height, width], .. } = self.shape;
+            let (y, places) = match self.kind {
+                Kind::Max => pool::max_forward(&self.shape, route::pixels(&x)),
+                Kind::Mean { count_padding } => {
+                    (pool::mean_forward(&self.shape, route::pixels(&x), count_padding), Vec::new())
+                }
+            };
+            (route::channels_last(y, [batch, channels, height, width]), places)
+        }
+
+        fn backward(&self, places: Vec<u8>, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+            let gradient = route::to_channels_last(gradient);
+            let Pool { batch, channels, input: [height, width], .. } = self.shape;
+            let dx = match self.kind {
+                Kind::Max => pool::max_backward(&self.shape, &places, route::pixels(&gradient)),
+                Kind::Mean { count_padding } => {
+                    pool::mean_backward(&self.shape, route::pixels(&gradient), count_padding)
+                }
+            };
+            [Some(route::channels_last(dx, [batch, channels, height, width]))]
+        }
+    }
+}

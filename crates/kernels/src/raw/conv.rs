@@ -1,0 +1,555 @@
+//! Convolution in two dimensions and both of its gradients; and the transposed convolution,
+//! which is the gradient of the first.
+//!
+//! All three are products of [`gemm`](super::gemm) whose left rows are pixels. Where there is
+//! padding, images are copied a few at a time into a frame of zeros that fits the cache.
+
+use super::gemm::{Aligned, Finish, Outer, Packed, Rows, accumulate, multiply, outer_rows, panel_width};
+use super::{Out, SMALL, View, filled, share, threads};
+use rayon::prelude::*;
+
+/// Floats of a frame of padded images: it and a panel of weights fit the second-level cache.
+const FRAME: usize = 1 << 17;
+/// Multiplications that take as long as moving one float.
+const WORK: usize = 8;
+/// Below this many channels the patches are copied: a tap would be too short a sum.
+const FEW_CHANNELS: usize = 8;
+
+/// The shape of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv {
+    /// Images.
+    pub batch: usize,
+    /// Channels of the input.
+    pub inputs: usize,
+    /// Channels of the output.
+    pub outputs: usize,
+    /// Height and width of the input.
+    pub input: [usize; 2],
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Pixels from one place of the kernel to the next.
+    pub stride: [usize; 2],
+    /// Zeros above, and left.
+    pub padding: [usize; 2],
+    /// Pixels from one tap of the kernel to the next.
+    pub dilation: [usize; 2],
+    /// Height and width of the output.
+    pub output: [usize; 2],
+}
+
+impl Conv {
+    fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    fn input_shape(&self) -> [usize; 4] {
+        [self.batch, self.inputs, self.input[0], self.input[1]]
+    }
+
+    fn output_shape(&self) -> [usize; 4] {
+        [self.batch, self.outputs, self.output[0], self.output[1]]
+    }
+
+    /// Weights `[outputs, inputs, height, width]` packed for [`forward`].
+    ///
+    /// # Panics
+    /// Where the length is another.
+    pub fn pack(&self, weight: &[f32]) -> Packed {
+        let (taps, inputs) = (self.taps(), self.inputs);
+        assert_eq!(weight.len(), self.outputs * inputs * taps, "weights");
+        let at = |term: usize| (term % inputs) * taps + term / inputs;
+        Packed::new(taps * inputs, self.outputs, weight, at, inputs * taps)
+    }
+
+    fn forward_job(&self) -> Job {
+        let tap = |y: usize, x: usize| {
+            [(y, 0), (x, 1)].map(|(tap, i)| (tap * self.dilation[i]) as isize - self.padding[i] as isize)
+        };
+        let taps = (0..self.kernel[0]).flat_map(|y| (0..self.kernel[1]).map(move |x| tap(y, x)));
+        Job {
+            batch: self.batch,
+            channels: self.inputs,
+            size: self.input,
+            grid: self.output,
+            step: self.stride,
+            taps: taps.collect(),
+            out_size: self.output,
+            out_first: [0, 0],
+            out_step: [1, 1],
+            out_channels: self.outputs,
+        }
+    }
+}
+
+/// One pass of a kernel over images: for each point of a grid, taps around it are read.
+struct Job {
+    batch: usize,
+    channels: usize,
+    /// Height and width of what is read.
+    size: [usize; 2],
+    /// Height and width of the grid.
+    grid: [usize; 2],
+    /// Pixels from one point of the grid to the next, in what is read.
+    step: [usize; 2],
+    /// Where each tap reads, relative to the point.
+    taps: Vec<[isize; 2]>,
+    /// Height and width of what is written.
+    out_size: [usize; 2],
+    /// Where the grid begins there.
+    out_first: [usize; 2],
+    /// Pixels from one point of the grid to the next there.
+    out_step: [usize; 2],
+    out_channels: usize,
+}
+
+/// How the images of a job lie when they are read.
+struct Frame {
+    /// Zeros above, and left.
+    before: [usize; 2],
+    /// Height and width with the zeros.
+    size: [usize; 2],
+    /// Whether there is anything around the images at all.
+    padded: bool,
+    /// Offset of each tap.
+    taps: Vec<u32>,
+}
+
+impl Job {
+    fn frame(&self) -> Frame {
+        let mut before = [0; 2];
+        let mut size = self.size;
+        for i in 0..2 {
+            let reads = self.taps.iter().map(|tap| tap[i]);
+            let least = reads.clone().min().unwrap_or(0);
+            let most = reads.max().unwrap_or(0) + (self.grid[i].max(1) - 1) as isize * self.step[i] as isize;
+            before[i] = usize::try_from(-least).unwrap_or(0);
+            let after = usize::try_from(most - (self.size[i] as isize - 1)).unwrap_or(0);
+            size[i] = before[i] + self.size[i] + after;
+        }
+        let offset = |tap: &[isize; 2]| {
+            let [y, x] = [0, 1].map(|i| (tap[i] + before[i] as isize) as usize);
+            offset_of((y * size[1] + x) * self.channels)
+        };
+        let taps = self.taps.iter().map(offset).collect();
+        Frame { before, size, padded: size != self.size, taps }
+    }
+
+    /// Offsets of the points of `images` images, in the frame.
+    fn rows(&self, frame: &Frame, images: usize) -> Vec<u32> {
+        let [height, width] = frame.size;
+        points(images, self.grid)
+            .map(|[n, y, x]| {
+                let pixel = (n * height + y * self.step[0]) * width + x * self.step[1];
+                offset_of(pixel * self.channels)
+            })
+            .collect()
+    }
+
+    /// Offsets of the points of `images` images, in what is written.
+    fn out_rows(&self, images: usize) -> Vec<u32> {
+        let [height, width] = self.out_size;
+        let [first, step] = [self.out_first, self.out_step];
+        points(images, self.grid)
+            .map(|[n, y, x]| {
+                let pixel = (n * height + first[0] + y * step[0]) * width + first[1] + x * step[1];
+                offset_of(pixel * self.out_channels)
+            })
+            .collect()
+    }
+
+    /// Writes every point of the grid; `out` is `[batch, out_size, out_channels]`.
+    ///
+    /// # Safety
+    /// `out` has room for that, and nothing else writes the points of this grid meanwhile.
+    unsafe fn run(&self, source: &View<'_>, weights: &Packed, bias: Option<&[f32]>, finish: Finish, out: Out) {
+        let points = self.grid[0] * self.grid[1];
+        if self.batch == 0 || points == 0 || self.out_channels == 0 {
+            return;
+        }
+        let frame = self.frame();
+        let image = frame.size[0] * frame.size[1] * self.channels;
+        let few = self.channels < FEW_CHANNELS && self.taps.len() > 1;
+        let copied = frame.padded || !source.is_channels_last();
+        let group = (FRAME / image.max(1)).clamp(1, self.batch.div_ceil(threads()));
+        let groups = self.batch.div_ceil(group);
+        let parts = if groups < threads() { (2 * threads()).div_ceil(groups).min(weights.panels()) } else { 1 };
+        let (rows, out_rows) = (self.rows(&frame, group), self.out_rows(group));
+        let out_image = self.out_size[0] * self.out_size[1] * self.out_channels;
+        let terms = self.taps.len() * self.channels;
+        let patch_rows: Vec<u32> = if few { (0..rows.len()).map(|row| offset_of(row * terms)).collect() } else { Vec::new() };
+
+        let task = |scratch: &mut Scratch, index: usize| {
+            let (first, part) = (index / parts * group, index % parts);
+            let images = group.min(self.batch - first);
+            let count = images * points;
+            let left = if copied {
+                scratch.frame(image * group, |place| self.copy(source, &frame, first, images, place))
+            } else {
+                &source.data[first * image..][..images * image]
+            };
+            let panels = weights.panels();
+            let panels = panels * part / parts..panels * (part + 1) / parts;
+            // SAFETY: every row and tap lies in the frame, by the construction of `frame`; in
+            // what is written, images differ between tasks, or else the panels do.
+            unsafe {
+                let mut product = Rows {
+                    left: left.as_ptr(),
+                    rows: &rows[..count],
+                    taps: &frame.taps,
+                    depth: self.channels,
+                    out: out.at(first * out_image),
+                    out_rows: &out_rows[..count],
+                };
+                if few {
+                    let patches = patches(&product, &mut scratch.patches);
+                    product = Rows { left: patches.as_ptr(), rows: &patch_rows[..count], taps: &[0], depth: terms, ..product };
+                    multiply(&product, weights, panels, bias, finish);
+                } else {
+                    multiply(&product, weights, panels, bias, finish);
+                }
+            }
+        };
+        let work = self.batch * points * terms * self.out_channels;
+        if work < SMALL * WORK {
+            let mut scratch = Scratch::default();
+            (0..groups * parts).for_each(|index| task(&mut scratch, index));
+        } else {
+            (0..groups * parts).into_par_iter().with_max_len(1).for_each_init(Scratch::default, task);
+        }
+    }
+
+    /// Copies images into their frames.
+    fn copy(&self, source: &View<'_>, frame: &Frame, first: usize, images: usize, place: &mut [f32]) {
+        let row = frame.size[1] * self.channels;
+        let image = frame.size[0] * row;
+        let start = frame.before[0] * row + frame.before[1] * self.channels;
+        for (index, place) in (first..first + images).zip(place.chunks_exact_mut(image)) {
+            source.copy_image(index, row, &mut place[start..]);
+        }
+    }
+}
+
+fn points(images: usize, [height, width]: [usize; 2]) -> impl Iterator<Item = [usize; 3]> {
+    (0..images).flat_map(move |n| (0..height).flat_map(move |y| (0..width).map(move |x| [n, y, x])))
+}
+
+/// An offset within the images of one group.
+fn offset_of(floats: usize) -> u32 {
+    u32::try_from(floats).expect("a group of images has fewer than 2^32 floats")
+}
+
+/// What a thread needs from task to task.
+#[derive(Default)]
+struct Scratch {
+    frame: Vec<f32>,
+    patches: Vec<f32>,
+}
+
+impl Scratch {
+    /// Room for images in frames of zeros; `copy` writes the same places each time, so that
+    /// the zeros stay.
+    fn frame(&mut self, len: usize, copy: impl FnOnce(&mut [f32])) -> &[f32] {
+        // Beyond the end `accumulate` may read, and drop, the rest of its rows.
+        self.frame.resize(len + 16, 0.0);
+        copy(&mut self.frame[..len]);
+        &self.frame
+    }
+}
+
+/// The patches of all rows, one after the other.
+///
+/// # Safety
+/// As for [`multiply`] of the same rows.
+unsafe fn patches<'s>(rows: &Rows<'_>, out: &'s mut Vec<f32>) -> &'s [f32] {
+    let terms = rows.taps.len() * rows.depth;
+    out.resize(rows.rows.len() * terms + 16, 0.0);
+    for (&row, out) in rows.rows.iter().zip(out.chunks_exact_mut(terms)) {
+        for (&tap, out) in rows.taps.iter().zip(out.chunks_exact_mut(rows.depth)) {
+            // SAFETY: the caller vouches for `depth` floats at each tap of each row.
+            let from = unsafe { rows.left.add(row as usize + tap as usize) };
+            for (i, out) in out.iter_mut().enumerate() {
+                // SAFETY: as above.
+                *out = unsafe { *from.add(i) };
+            }
+        }
+    }
+    out
+}
+
+/// The convolution `[batch, outputs, height, width]` of `x`, channels last.
+///
+/// # Panics
+/// Where `x`, the weights or the bias are not of the shape.
+pub fn forward(conv: &Conv, x: &View<'_>, weights: &Packed, bias: Option<&[f32]>, finish: Finish) -> Vec<f32> {
+    assert_eq!(x.shape, conv.input_shape(), "input");
+    assert_ne!(finish, Finish::Add, "nothing to add to");
+    let job = conv.forward_job();
+    // SAFETY: the grid of a forward pass is the whole output.
+    unsafe { filled(conv.output_shape().iter().product(), |out| job.run(x, weights, bias, finish, out)) }
+}
+
+/// The gradient `[batch, inputs, height, width]` for the input, channels last, from that for
+/// the output and weights `[outputs, inputs, height, width]`. This is also the transposed
+/// convolution of `gradient`, plus `bias`.
+///
+/// # Panics
+/// Where the gradient, the weights or the bias are not of the shape.
+pub fn input_gradient(conv: &Conv, gradient: &View<'_>, weight: &[f32], bias: Option<&[f32]>, finish: Finish) -> Vec<f32> {
+    assert_eq!(gradient.shape, conv.output_shape(), "gradient");
+    assert_eq!(weight.len(), conv.outputs * conv.inputs * conv.taps(), "weights");
+    let [height, width] = conv.stride;
+    let write = |out| {
+        // With a stride, pixels whose places in it agree see the same taps: one pass for each.
+        for phase in (0..height).flat_map(|y| (0..width).map(move |x| [y, x])) {
+            let mut taps = Vec::new();
+            let mut places = Vec::new();
+            for place in 0..conv.taps() {
+                let tap = [place / conv.kernel[1], place % conv.kernel[1]];
+                let reads = [0, 1].map(|i| {
+                    let at = (phase[i] + conv.padding[i]) as isize - (tap[i] * conv.dilation[i]) as isize;
+                    (at.rem_euclid(conv.stride[i] as isize) == 0).then_some(at.div_euclid(conv.stride[i] as isize))
+                });
+                if let [Some(y), Some(x)] = reads {
+                    taps.push([y, x]);
+                    places.push(place);
+                }
+            }
+            let at = |term: usize| (term % conv.outputs) * conv.inputs * conv.taps() + places[term / conv.outputs];
+            let weights = Packed::new(taps.len() * conv.outputs, conv.inputs, weight, at, conv.taps());
+            let job = Job {
+                batch: conv.batch,
+                channels: conv.outputs,
+                size: conv.output,
+                grid: [0, 1].map(|i| conv.input[i].saturating_sub(phase[i]).div_ceil(conv.stride[i])),
+                step: [1, 1],
+                taps,
+                out_size: conv.input,
+                out_first: phase,
+                out_step: conv.stride,
+                out_channels: conv.inputs,
+            };
+            // SAFETY: the phases write different pixels, and together all.
+            unsafe { job.run(gradient, &weights, bias, finish, out) };
+        }
+    };
+    // SAFETY: as above.
+    unsafe { filled(conv.input_shape().iter().product(), write) }
+}
+
+/// The gradient `[outputs, inputs, height, width]` for the weights.
+///
+/// # Panics
+/// Where `x` or the gradient are not of the shape.
+pub fn weight_gradient(conv: &Conv, x: &View<'_>, gradient: &View<'_>) -> Vec<f32> {
+    assert_eq!(x.shape, conv.input_shape(), "input");
+    assert_eq!(gradient.shape, conv.output_shape(), "gradient");
+    let taps = conv.taps();
+    let mut weight = vec![0.0; conv.outputs * conv.inputs * taps];
+    let points = conv.output[0] * conv.output[1];
+    if weight.is_empty() || conv.batch == 0 || points == 0 {
+        return weight;
+    }
+    let sums = Sums::new(conv);
+    let size = sums.panel() * sums.panels;
+    // Large sums are divided among the threads by panels, small ones by images: each thread
+    // then has its own, and they are added in the same order each time.
+    let by_panels = size > 1 << 17 && sums.panels >= threads() || conv.batch < threads();
+    let parts = if by_panels { 1 } else { threads() };
+    let mut all = Aligned::zeros(size * parts);
+    let out = Out(all.as_mut_slice().as_mut_ptr());
+    let task = |index: usize| {
+        let (images, panels) = if by_panels {
+            (0..conv.batch, index..index + 1)
+        } else {
+            (conv.batch * index / parts..conv.batch * (index + 1) / parts, 0..sums.panels)
+        };
+        let part = if by_panels { 0 } else { index * size };
+        // SAFETY: each task has its own panels or its own part of the sums.
+        unsafe { sums.add(x, gradient, images, panels, Out(out.at(part))) };
+    };
+    let tasks = if by_panels { sums.panels } else { parts };
+    if conv.batch * points * weight.len() < SMALL * WORK {
+        (0..tasks).for_each(task);
+    } else {
+        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+    }
+    sums.unpack(all.as_slice(), size, &mut weight);
+    weight
+}
+
+/// The sums of a weight gradient: for each panel of outputs, `[taps, depth, outputs]`.
+struct Sums<'a> {
+    conv: &'a Conv,
+    job: Job,
+    /// Few channels: patches are copied, and all taps are one.
+    few: bool,
+    taps: usize,
+    /// Terms of a tap, and the same rounded up to what one product takes.
+    depth: usize,
+    padded: usize,
+    panels: usize,
+}
+
+impl<'a> Sums<'a> {
+    fn new(conv: &'a Conv) -> Self {
+        let few = conv.inputs < FEW_CHANNELS && conv.taps() > 1;
+        let (taps, depth) = if few { (1, conv.taps() * conv.inputs) } else { (conv.taps(), conv.inputs) };
+        let padded = depth.next_multiple_of(outer_rows());
+        let panels = conv.outputs.div_ceil(panel_width());
+        Self { conv, job: conv.forward_job(), few, taps, depth, padded, panels }
+    }
+
+    /// Floats of a panel.
+    fn panel(&self) -> usize {
+        self.taps * self.padded * panel_width()
+    }
+
+    /// Outputs of a panel, with filling.
+    fn width(&self, panel: usize) -> usize {
+        let half = panel_width() / 2;
+        if self.conv.outputs - panel * panel_width() <= half { half } else { 2 * half }
+    }
+
+    /// Adds the products of some images for some panels.
+    ///
+    /// # Safety
+    /// `out` has all panels, of which nothing else touches these meanwhile.
+    unsafe fn add(
+        &self,
+        x: &View<'_>,
+        gradient: &View<'_>,
+        images: std::ops::Range<usize>,
+        panels: std::ops::Range<usize>,
+        out: Out,
+    ) {
+        let (conv, job) = (self.conv, &self.job);
+        let frame = job.frame();
+        let image = frame.size[0] * frame.size[1] * conv.inputs;
+        // Rows beyond the depth are read too, so that there must be some behind the last.
+        let copied = frame.padded || !x.is_channels_last() || self.padded != self.depth;
+        let points = conv.output[0] * conv.output[1];
+        // Where the sums are large, many rows for each time that they are fetched.
+        let block: usize = if self.taps * self.padded > 1 << 10 { 1024 } else { 256 };
+        let group = block.div_ceil(points).min(images.len());
+        let rows = job.rows(&frame, group);
+        let terms = self.taps * self.depth;
+        let mut scratch = Scratch::default();
+        let mut right = Aligned::zeros(block * panel_width());
+        for first in images.clone().step_by(group) {
+            let count = group.min(images.end - first);
+            let mut left = if copied {
+                scratch.frame(image * group, |place| job.copy(x, &frame, first, count, place))
+            } else {
+                &x.data[first * image..][..count * image]
+            };
+            let mut rows = &rows[..count * points];
+            let mut taps = &frame.taps[..];
+            let patch_rows: Vec<u32>;
+            if self.few {
+                let product = Rows { left: left.as_ptr(), rows, taps, depth: conv.inputs, out: out.0, out_rows: &[] };
+                // SAFETY: every row and tap lies in the frame.
+                left = unsafe { patches(&product, &mut scratch.patches) };
+                patch_rows = (0..rows.len()).map(|row| offset_of(row * terms)).collect();
+                (rows, taps) = (&patch_rows, &[0]);
+            }
+            for (start, rows) in (first * points..).step_by(block).zip(rows.chunks(block)) {
+                for panel in panels.clone() {
+                    let width = self.width(panel);
+                    gather(gradient, start, panel * panel_width(), width, &mut right.as_mut_slice()[..rows.len() * width]);
+                    for (tap, &offset) in taps.iter().enumerate() {
+                        for term in (0..self.padded).step_by(outer_rows()) {
+                            let sum = panel * self.panel() + (tap * self.padded + term) * width;
+                            // SAFETY: rows and taps lie in the frame, with room behind it; the
+                            // sum lies in its panel.
+                            unsafe {
+                                accumulate(&Outer {
+                                    left: left.as_ptr().add(offset as usize + term),
+                                    rows,
+                                    right: right.as_slice().as_ptr(),
+                                    width,
+                                    out: out.at(sum),
+                                });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes the sums, each added up over the parts of `size` floats, as weights.
+    fn unpack(&self, sums: &[f32], size: usize, weight: &mut [f32]) {
+        let (depth, taps) = (self.conv.inputs, self.conv.taps());
+        let panel_size = self.panel();
+        let full = panel_width();
+        let len = weight.len();
+        let out = Out(weight.as_mut_ptr());
+        share(self.panels, len, |panel| {
+            let width = self.width(panel);
+            let outputs = full.min(self.conv.outputs - panel * full);
+            let start = panel * full * depth * taps;
+            // SAFETY: each panel has its own outputs.
+            let weight = unsafe { std::slice::from_raw_parts_mut(out.at(start), outputs * depth * taps) };
+            for channel in 0..depth {
+                for tap in 0..taps {
+                    let row = if self.few { tap * depth + channel } else { tap * self.padded + channel };
+                    for part in sums.chunks_exact(size) {
+                        let from = &part[panel * panel_size + row * width..][..outputs];
+                        for (k, &sum) in from.iter().enumerate() {
+                            weight[k * depth * taps + channel * taps + tap] += sum;
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Some channels of consecutive pixels, counted through all images, as rows of `width`
+/// floats, filled up with zeros.
+fn gather(view: &View<'_>, start: usize, channel: usize, width: usize, out: &mut [f32]) {
+    let [_, channels, height, columns] = view.shape;
+    let here = width.min(channels - channel);
+    let [batch, step, line, pixel] = view.strides;
+    let flat = view.is_channels_last();
+    for (index, out) in (start..).zip(out.chunks_exact_mut(width)) {
+        let at = if flat {
+            index * channels
+        } else {
+            index / (height * columns) * batch + index / columns % height * line + index % columns * pixel
+        };
+        let from = &view.data[at + channel * step..];
+        if step == 1 {
+            out[..here].copy_from_slice(&from[..here]);
+        } else {
+            for (i, out) in out[..here].iter_mut().enumerate() {
+                *out = from[i * step];
+            }
+        }
+        out[here..].fill(0.0);
+    }
+}
+
+/// The gradient `[outputs]` for the bias: sums over all pixels.
+pub fn bias_gradient(gradient: &View<'_>) -> Vec<f32> {
+    let [batch, channels, height, width] = gradient.shape;
+    let pixels = batch * height * width;
+    let mut sums = vec![0.0; channels];
+    let mut rows = vec![0.0; channels.max(1) * 64];
+    for start in (0..pixels).step_by(64) {
+        let rows = &mut rows[..(pixels - start).min(64) * channels];
+        gather(gradient, start, 0, channels, rows);
+        // 64 rows at a time: sums of sums lose less.
+        let mut part = vec![0.0; channels];
+        for row in rows.chunks_exact(channels.max(1)) {
+            for (sum, value) in part.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+        for (sum, part) in sums.iter_mut().zip(part) {
+            *sum += part;
+        }
+    }
+    sums
+}

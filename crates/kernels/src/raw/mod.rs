@@ -1,0 +1,67 @@
+//! The operators on slices, without any tensor library: all unsafe code of the crate is here.
+//!
+//! Pictures lie channels last, `[batch, height, width, channels]`: then a vector holds
+//! channels, every loop is the same for every size of picture, and a convolution reads its
+//! input where it lies. Inputs may have any strides ([`View`]).
+#![allow(unsafe_code)]
+
+pub mod conv;
+pub mod gemm;
+pub mod linear;
+pub mod norm;
+pub mod pool;
+pub mod simd;
+mod view;
+
+pub use view::View;
+
+/// A place to write from several threads, each to its own part.
+#[derive(Clone, Copy)]
+pub(crate) struct Out(pub *mut f32);
+
+// SAFETY: whoever uses one says in its SAFETY comment why no two threads write the same place.
+unsafe impl Send for Out {}
+// SAFETY: as above.
+unsafe impl Sync for Out {}
+
+impl Out {
+    /// The place this many floats on.
+    ///
+    /// # Safety
+    /// As [`pointer::add`].
+    pub(crate) unsafe fn at(self, offset: usize) -> *mut f32 {
+        // SAFETY: the caller vouches for it.
+        unsafe { self.0.add(offset) }
+    }
+}
+
+/// A vector of `len` floats that `write` fills through the pointer.
+///
+/// # Safety
+/// `write` writes every one of the `len` floats.
+pub(crate) unsafe fn filled(len: usize, write: impl FnOnce(Out)) -> Vec<f32> {
+    let mut out = Vec::with_capacity(len);
+    write(Out(out.as_mut_ptr()));
+    // SAFETY: the capacity is `len`, and the caller vouches that all of it is written.
+    unsafe { out.set_len(len) };
+    out
+}
+
+/// Threads to divide work among.
+pub(crate) fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Does `tasks` tasks, on all threads where the work is worth waking them: `work` counts
+/// multiplications or floats moved.
+pub(crate) fn share(tasks: usize, work: usize, task: impl Fn(usize) + Sync + Send) {
+    use rayon::prelude::*;
+    if work < SMALL || tasks < 2 {
+        (0..tasks).for_each(task);
+    } else {
+        (0..tasks).into_par_iter().for_each(task);
+    }
+}
+
+/// Waking another thread takes some 5 microseconds: less work than this is done sooner.
+pub(crate) const SMALL: usize = 1 << 15;

@@ -1,0 +1,310 @@
+//! Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1) of pixels
+//! `[pixels, channels]`, with what often follows it: a residual added, and ReLU.
+
+use super::simd::vectorised;
+use super::{Out, filled, share};
+
+/// Pixels that are summed in one go, whatever the number of threads: so sums do not depend on it.
+const CHUNK: usize = 256;
+
+/// What normalises a channel.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    /// Mean of each channel.
+    pub mean: Vec<f32>,
+    /// Biased variance of each channel.
+    pub variance: Vec<f32>,
+}
+
+impl Statistics {
+    /// `1 / sqrt(variance + epsilon)` of each channel.
+    pub fn inverse_deviation(&self, epsilon: f64) -> Vec<f32> {
+        self.variance.iter().map(|&v| (1.0 / (f64::from(v) + epsilon).sqrt()) as f32).collect()
+    }
+}
+
+/// Mean and variance of each channel of `x`, `[pixels, channels]`.
+pub fn statistics(x: &[f32], channels: usize) -> Statistics {
+    let pixels = x.len() / channels.max(1);
+    let chunks = pixels.div_ceil(CHUNK);
+    let write = |out: Out| {
+        share(chunks, x.len(), |index| {
+            let x = chunk(x, index, channels);
+            // SAFETY: each chunk has its own two rows of the sums.
+            let sums = unsafe { std::slice::from_raw_parts_mut(out.at(index * 2 * channels), 2 * channels) };
+            sums.fill(0.0);
+            let (mean, squares) = sums.split_at_mut(channels);
+            moments(x, mean, squares);
+        });
+    };
+    // SAFETY: every chunk fills its rows.
+    let parts = unsafe { filled(chunks * 2 * channels, write) };
+    // Chan, Golub and LeVeque (1979): moments of parts to those of the whole.
+    let mut mean = vec![0f64; channels];
+    let mut squares = vec![0f64; channels];
+    let mut before = 0f64;
+    for (index, part) in parts.chunks_exact((2 * channels).max(1)).enumerate() {
+        let count = (pixels - index * CHUNK).min(CHUNK) as f64;
+        let all = before + count;
+        for c in 0..channels {
+            let delta = f64::from(part[c]) - mean[c];
+            mean[c] += delta * count / all;
+            squares[c] += f64::from(part[channels + c]) + delta * delta * before * count / all;
+        }
+        before = all;
+    }
+    let narrow = |values: Vec<f64>, by: f64| values.into_iter().map(|v| (v / by) as f32).collect();
+    Statistics { mean: narrow(mean, 1.0), variance: narrow(squares, pixels as f64) }
+}
+
+fn chunk(x: &[f32], index: usize, channels: usize) -> &[f32] {
+    &x[index * CHUNK * channels..x.len().min((index + 1) * CHUNK * channels)]
+}
+
+vectorised! {
+    /// Mean, and sum of squared differences from it.
+    fn moments(x: &[f32], mean: &mut [f32], squares: &mut [f32]) {
+        let channels = mean.len();
+        for x in x.chunks_exact(channels) {
+            for (sum, &x) in mean.iter_mut().zip(x) {
+                *sum += x;
+            }
+        }
+        let count = (x.len() / channels) as f32;
+        for mean in mean.iter_mut() {
+            *mean /= count;
+        }
+        for x in x.chunks_exact(channels) {
+            for ((sum, &x), &mean) in squares.iter_mut().zip(x).zip(mean.iter()) {
+                *sum += (x - mean) * (x - mean);
+            }
+        }
+    }
+}
+
+/// `gamma * (x - mean) * inverse_deviation + beta`, plus the residual, rectified where told;
+/// all `[pixels, channels]`.
+///
+/// # Panics
+/// Where lengths differ.
+#[allow(clippy::too_many_arguments, reason = "they are the formula's")]
+pub fn forward(
+    x: &[f32],
+    mean: &[f32],
+    inverse_deviation: &[f32],
+    gamma: &[f32],
+    beta: &[f32],
+    residual: Option<&[f32]>,
+    relu: bool,
+) -> Vec<f32> {
+    let channels = mean.len();
+    assert!([inverse_deviation.len(), gamma.len(), beta.len()] == [channels; 3], "channels");
+    assert!(residual.is_none_or(|residual| residual.len() == x.len()), "residual");
+    let scale: Vec<f32> = gamma.iter().zip(inverse_deviation).map(|(g, d)| g * d).collect();
+    let shift: Vec<f32> = (0..channels).map(|c| beta[c] - mean[c] * scale[c]).collect();
+    let write = |out: Out| {
+        share((x.len() / channels.max(1)).div_ceil(CHUNK), x.len(), |index| {
+            let start = index * CHUNK * channels;
+            let x = chunk(x, index, channels);
+            // SAFETY: each chunk writes its own part, and all of it.
+            let y = unsafe { std::slice::from_raw_parts_mut(out.at(start).cast(), x.len()) };
+            let residual = residual.map(|residual| &residual[start..start + x.len()]);
+            apply(x, &scale, &shift, residual, relu, y);
+        });
+    };
+    // SAFETY: as above.
+    unsafe { filled(x.len(), write) }
+}
+
+type Unwritten = std::mem::MaybeUninit<f32>;
+
+vectorised! {
+    fn apply(x: &[f32], scale: &[f32], shift: &[f32], residual: Option<&[f32]>, relu: bool, y: &mut [Unwritten]) {
+        let channels = scale.len();
+        let rows = x.chunks_exact(channels).zip(y.chunks_exact_mut(channels));
+        // What is not above zero is zero, but a NaN stays one.
+        let rectify = |v: f32| if v <= 0.0 { 0.0 } else { v };
+        match (residual, relu) {
+            (Some(residual), relu) => {
+                for ((x, y), r) in rows.zip(residual.chunks_exact(channels)) {
+                    for (c, y) in y.iter_mut().enumerate() {
+                        let v = x[c] * scale[c] + shift[c] + r[c];
+                        y.write(if relu { rectify(v) } else { v });
+                    }
+                }
+            }
+            (None, true) => {
+                for (x, y) in rows {
+                    for (c, y) in y.iter_mut().enumerate() {
+                        y.write(rectify(x[c] * scale[c] + shift[c]));
+                    }
+                }
+            }
+            (None, false) => {
+                for (x, y) in rows {
+                    for (c, y) in y.iter_mut().enumerate() {
+                        y.write(x[c] * scale[c] + shift[c]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The gradients of a normalisation by the batch's own statistics.
+#[derive(Clone, Debug)]
+pub struct Gradients {
+    /// For the input.
+    pub x: Vec<f32>,
+    /// For the residual, which is that for the output where the output is not rectified to 0.
+    pub residual: Option<Vec<f32>>,
+    /// For the scale.
+    pub gamma: Vec<f32>,
+    /// For the shift.
+    pub beta: Vec<f32>,
+}
+
+/// The gradients, from that for the output; `rectified` is the output where there was a ReLU.
+///
+/// # Panics
+/// Where lengths differ.
+pub fn backward(
+    x: &[f32],
+    mean: &[f32],
+    inverse_deviation: &[f32],
+    gamma: &[f32],
+    rectified: Option<&[f32]>,
+    gradient: &[f32],
+    residual: bool,
+) -> Gradients {
+    let channels = mean.len();
+    assert!([inverse_deviation.len(), gamma.len()] == [channels; 2], "channels");
+    assert!(gradient.len() == x.len() && rectified.is_none_or(|y| y.len() == x.len()), "pixels");
+    let pixels = x.len() / channels.max(1);
+    let chunks = pixels.div_ceil(CHUNK);
+    let part = |index| rectified.map(|all| chunk(all, index, channels));
+    let write = |out: Out| {
+        share(chunks, x.len(), |index| {
+            // SAFETY: each chunk has its own two rows of the sums.
+            let sums = unsafe { std::slice::from_raw_parts_mut(out.at(index * 2 * channels), 2 * channels) };
+            sums.fill(0.0);
+            let (beta, gamma) = sums.split_at_mut(channels);
+            let (x, gradient) = (chunk(x, index, channels), chunk(gradient, index, channels));
+            products(x, mean, part(index), gradient, beta, gamma);
+        });
+    };
+    // SAFETY: every chunk fills its rows.
+    let parts = unsafe { filled(chunks * 2 * channels, write) };
+    let mut sums = vec![0f64; 2 * channels];
+    for part in parts.chunks_exact((2 * channels).max(1)) {
+        for (sum, &part) in sums.iter_mut().zip(part) {
+            *sum += f64::from(part);
+        }
+    }
+    let (beta, products) = sums.split_at(channels);
+    // dx = scale * (dy - mean(dy) - (x - mean) * slope)
+    let scale: Vec<f32> = gamma.iter().zip(inverse_deviation).map(|(g, d)| g * d).collect();
+    let shift: Vec<f32> = beta.iter().map(|sum| (sum / pixels as f64) as f32).collect();
+    let slope: Vec<f32> = (0..channels)
+        .map(|c| (products[c] * f64::from(inverse_deviation[c]).powi(2) / pixels as f64) as f32)
+        .collect();
+    let mut for_residual = (residual && rectified.is_some()).then(|| Vec::<f32>::with_capacity(x.len()));
+    let residual_out = for_residual.as_mut().map(|vector| Out(vector.as_mut_ptr()));
+    let write = |out: Out| {
+        share(chunks, x.len(), |index| {
+            let start = index * CHUNK * channels;
+            let (x, gradient) = (chunk(x, index, channels), chunk(gradient, index, channels));
+            // SAFETY: each chunk writes its own part, and all of it.
+            let dx = unsafe { std::slice::from_raw_parts_mut(out.at(start).cast(), x.len()) };
+            let residual = residual_out.map(|out| {
+                // SAFETY: as above.
+                unsafe { std::slice::from_raw_parts_mut(out.at(start).cast(), x.len()) }
+            });
+            let terms = [mean, &scale, &shift, &slope];
+            differentiate(x, terms, part(index), gradient, dx, residual);
+        });
+    };
+    // SAFETY: as above.
+    let dx = unsafe { filled(x.len(), write) };
+    if let Some(vector) = &mut for_residual {
+        // SAFETY: as above.
+        unsafe { vector.set_len(x.len()) };
+    } else if residual {
+        for_residual = Some(gradient.to_vec());
+    }
+    Gradients {
+        x: dx,
+        residual: for_residual,
+        gamma: (0..channels).map(|c| (products[c] * f64::from(inverse_deviation[c])) as f32).collect(),
+        beta: beta.iter().map(|&sum| sum as f32).collect(),
+    }
+}
+
+vectorised! {
+    /// Sums of the gradient, and of its products with `x - mean`.
+    fn products(x: &[f32], mean: &[f32], rectified: Option<&[f32]>, gradient: &[f32], sums: &mut [f32], products: &mut [f32]) {
+        let channels = mean.len();
+        let rows = x.chunks_exact(channels).zip(gradient.chunks_exact(channels));
+        match rectified {
+            Some(rectified) => {
+                for ((x, g), y) in rows.zip(rectified.chunks_exact(channels)) {
+                    for c in 0..channels {
+                        let g = if y[c] > 0.0 { g[c] } else { 0.0 };
+                        sums[c] += g;
+                        products[c] += g * (x[c] - mean[c]);
+                    }
+                }
+            }
+            None => {
+                for (x, g) in rows {
+                    for c in 0..channels {
+                        sums[c] += g[c];
+                        products[c] += g[c] * (x[c] - mean[c]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+vectorised! {
+    fn differentiate(
+        x: &[f32],
+        terms: [&[f32]; 4],
+        rectified: Option<&[f32]>,
+        gradient: &[f32],
+        dx: &mut [Unwritten],
+        residual: Option<&mut [Unwritten]>,
+    ) {
+        let [mean, scale, shift, slope] = terms;
+        let channels = mean.len();
+        let rows = x.chunks_exact(channels).zip(gradient.chunks_exact(channels)).zip(dx.chunks_exact_mut(channels));
+        match (rectified, residual) {
+            (Some(rectified), Some(residual)) => {
+                let rows = rows.zip(rectified.chunks_exact(channels)).zip(residual.chunks_exact_mut(channels));
+                for ((((x, g), dx), y), r) in rows {
+                    for c in 0..channels {
+                        let g = if y[c] > 0.0 { g[c] } else { 0.0 };
+                        r[c].write(g);
+                        dx[c].write(scale[c] * (g - shift[c] - (x[c] - mean[c]) * slope[c]));
+                    }
+                }
+            }
+            (Some(rectified), None) => {
+                for (((x, g), dx), y) in rows.zip(rectified.chunks_exact(channels)) {
+                    for c in 0..channels {
+                        let g = if y[c] > 0.0 { g[c] } else { 0.0 };
+                        dx[c].write(scale[c] * (g - shift[c] - (x[c] - mean[c]) * slope[c]));
+                    }
+                }
+            }
+            _ => {
+                for ((x, g), dx) in rows {
+                    for c in 0..channels {
+                        dx[c].write(scale[c] * (g[c] - shift[c] - (x[c] - mean[c]) * slope[c]));
+                    }
+                }
+            }
+        }
+    }
+}
