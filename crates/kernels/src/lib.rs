@@ -1,4 +1,5 @@
 //! Operators with hand-written backward for Burn's CPU backend.
+pub mod nn;
 pub mod ops;
 pub mod raw;
 #[cfg(feature = "flex")]

@@ -204,3 +204,21 @@ pub(crate) fn pixels(tensor: &FlexTensor) -> &[f32] {
     let start = tensor.layout().start_offset();
     &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_is_reached_in_single_precision_only() {
+        let device = Device::flex();
+        let zeros = |device: &Device| Operand::new(Tensor::<1>::zeros([3], device));
+        let checkpointing = device.clone().autodiff().gradient_checkpointing();
+        for device in [device.clone(), device.clone().autodiff(), checkpointing] {
+            assert!(reaches(&[zeros(&device), zeros(&device)]));
+        }
+        assert!(!reaches(&[zeros(&device), zeros(&device.clone().autodiff())]));
+        let double = Tensor::<1>::zeros([3], &device).cast(DType::F64);
+        assert!(!reaches(&[Operand::new(double)]));
+    }
+}

@@ -14,7 +14,7 @@ use super::simd::{Eight, Sixteen};
 /// One cache line, so that no vector of a panel straddles two.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Line([f32; 16]);
+struct Line(#[allow(dead_code, reason = "read as a slice")] [f32; 16]);
 
 /// Floats that begin at a cache line.
 #[derive(Clone)]
@@ -39,15 +39,6 @@ impl Aligned {
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         // SAFETY: as above.
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
-    }
-}
-
-/// Rows that one call of the kernel makes, the most first.
-const fn most_rows(isa: Isa) -> usize {
-    match isa {
-        Isa::Avx512 => 12,
-        Isa::Avx2 => 6,
-        Isa::Portable => 4,
     }
 }
 

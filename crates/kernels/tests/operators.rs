@@ -1,0 +1,166 @@
+//! Every operator against Burn's own, forward and all gradients, on shapes drawn at random.
+
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
+use burn::tensor::{Device, Distribution, Tensor, activation, module};
+use proptest::prelude::*;
+use tenfold_kernels::ops::{self, Activation, Follow};
+
+/// With and without recomputation in the backward pass.
+fn devices() -> [Device; 2] {
+    let device = Device::flex().autodiff();
+    [device.clone(), device.gradient_checkpointing()]
+}
+
+fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device).detach().require_grad()
+}
+
+/// The largest difference, as a part of the largest value.
+fn difference<const D: usize>(ours: Tensor<D>, theirs: Tensor<D>) -> f32 {
+    assert_eq!(ours.dims(), theirs.dims());
+    if ours.dims().contains(&0) {
+        return 0.0;
+    }
+    let largest = theirs.clone().abs().max().into_scalar::<f32>().max(1.0);
+    (ours - theirs).abs().max().into_scalar::<f32>() / largest
+}
+
+/// Values and gradients agree, in both modes of recomputation; the gradients are those of the
+/// products with one fixed random tensor.
+fn agree<const N: usize, const D: usize>(
+    x: [usize; 4],
+    others: [Tensor<D>; N],
+    ours: impl Fn(Tensor<4>, [Tensor<D>; N]) -> Tensor<4>,
+    theirs: impl Fn(Tensor<4>, [Tensor<D>; N]) -> Tensor<4>,
+) {
+    for device in devices() {
+        let x = random(x, &device);
+        let others = others.clone().map(|other| Tensor::from_data(other.to_data(), &device).require_grad());
+        let mine = ours(x.clone(), others.clone());
+        let burns = theirs(x.clone(), others.clone());
+        let gap = difference(mine.clone().inner(), burns.clone().inner());
+        assert!(gap < 1e-5, "values differ by {gap}");
+        let factor = Tensor::random(mine.dims(), Distribution::Uniform(-1.0, 1.0), &device).detach();
+        let mine = (mine * factor.clone()).sum().backward();
+        let burns = (burns * factor).sum().backward();
+        let gap = difference(x.grad(&mine).unwrap(), x.grad(&burns).unwrap());
+        assert!(gap < 2e-5, "gradients of the input differ by {gap}");
+        for (index, other) in others.iter().enumerate() {
+            let gap = difference(other.grad(&mine).unwrap(), other.grad(&burns).unwrap());
+            assert!(gap < 2e-5, "gradients of parameter {index} differ by {gap}");
+        }
+    }
+}
+
+fn relu_if(relu: bool, x: Tensor<4>) -> Tensor<4> {
+    if relu { activation::relu(x) } else { x }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn conv2d(
+        batch in 0usize..5, inputs in 1usize..40, outputs in 1usize..70, sides in [1usize..13, 1usize..13],
+        kernel in [1usize..5, 1usize..5], stride in [1usize..4, 1usize..4],
+        padding in [(0usize..4, 0usize..4), (0usize..4, 0usize..4)], dilation in [1usize..3, 1usize..3],
+        relu: bool, transposed: bool,
+    ) {
+        let fits = (0..2).all(|i| sides[i] + padding[i].0 + padding[i].1 > dilation[i] * (kernel[i] - 1));
+        prop_assume!(fits && batch > 0);
+        let device = Device::flex();
+        let weight = Tensor::<4>::random([outputs, inputs, kernel[0], kernel[1]], Distribution::Default, &device);
+        let options = ConvOptions::new_with_padding(stride, padding, dilation, 1);
+        let activation = if relu { Activation::Relu } else { Activation::Identity };
+        // A view whose height and width have changed places, and back again.
+        let turn = |x: Tensor<4>| if transposed { (x * 1.5).swap_dims(2, 3) } else { x };
+        let sides = if transposed { [sides[1], sides[0]] } else { sides };
+        agree(
+            [batch, inputs, sides[0], sides[1]],
+            [weight],
+            |x, [w]| ops::conv2d(turn(x), w, None, options.clone(), activation),
+            |x, [w]| relu_if(relu, module::conv2d(turn(x), w, None, options.clone())),
+        );
+        let bias = Tensor::<1>::random([outputs], Distribution::Default, &device);
+        let weight = Tensor::<4>::random([outputs, inputs, kernel[0], kernel[1]], Distribution::Default, &device.autodiff());
+        agree(
+            [batch, inputs, sides[0], sides[1]],
+            [bias],
+            |x, [b]| { let w = Tensor::from_data(weight.to_data(), &x.device()); ops::conv2d(turn(x), w, Some(b), options.clone(), activation) },
+            |x, [b]| { let w = Tensor::from_data(weight.to_data(), &x.device()); relu_if(relu, module::conv2d(turn(x), w, Some(b), options.clone())) },
+        );
+    }
+
+    #[test]
+    fn conv_transpose2d(
+        batch in 1usize..4, inputs in 1usize..20, outputs in 1usize..40, sides in [1usize..8, 1usize..8],
+        kernel in [1usize..5, 1usize..5], stride in [1usize..4, 1usize..4], padding in [0usize..3, 0usize..3],
+        dilation in [1usize..3, 1usize..3],
+    ) {
+        let out = |i: usize| ((sides[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1).checked_sub(2 * padding[i]);
+        prop_assume!((0..2).all(|i| out(i).is_some_and(|out| out > 0)));
+        let weight = Tensor::<4>::random([inputs, outputs, kernel[0], kernel[1]], Distribution::Default, &Device::flex());
+        let more = stride.map(|stride| stride - 1);
+        let options = ConvTransposeOptions::new(stride, padding, more, dilation, 1);
+        agree(
+            [batch, inputs, sides[0], sides[1]],
+            [weight],
+            |x, [w]| ops::conv_transpose2d(x, w, None, options.clone()),
+            |x, [w]| module::conv_transpose2d(x, w, None, options.clone()),
+        );
+    }
+
+    #[test]
+    fn batch_norm(batch in 1usize..5, channels in 1usize..70, sides in [1usize..9, 1usize..9], kind in 0usize..3, turned: bool) {
+        prop_assume!(batch * sides[0] * sides[1] > 8);
+        let device = Device::flex();
+        let parameters = [(); 2].map(|()| Tensor::<1>::random([channels], Distribution::Uniform(0.5, 1.5), &device));
+        let follow = |x: &Tensor<4>| match kind {
+            0 => Follow::Nothing,
+            1 => Follow::Relu,
+            _ => Follow::AddRelu(x.clone() * 0.5 + 0.1),
+        };
+        let turn = |x: Tensor<4>| if turned { (x * 1.5).swap_dims(2, 3) } else { x };
+        agree(
+            [batch, channels, sides[0], sides[1]],
+            parameters,
+            |x, [g, b]| { let x = turn(x); let f = follow(&x); ops::batch_norm_train(x, g, b, 1e-5, f).0 },
+            |x, [g, b]| {
+                let x = turn(x);
+                let y = module::batch_norm_train(x.clone(), g, b, 1e-5).output;
+                match kind { 0 => y, 1 => activation::relu(y), _ => activation::relu(y + (x * 0.5 + 0.1)) }
+            },
+        );
+    }
+
+    #[test]
+    fn pools(
+        batch in 1usize..4, channels in 1usize..40, sides in [1usize..12, 1usize..12], kernel in [1usize..4, 1usize..4],
+        stride in [1usize..4, 1usize..4], pad: bool, ceil: bool, count: bool,
+    ) {
+        let padding = kernel.map(|side| if pad { side / 2 } else { 0 });
+        prop_assume!((0..2).all(|i| sides[i] + 2 * padding[i] >= kernel[i]));
+        let x = [batch, channels, sides[0], sides[1]];
+        let pairs = padding.map(|padding| (padding, padding));
+        let max = MaxPoolOptions::new(kernel).with_stride(stride).with_padding_pairs(pairs).with_ceil_mode(ceil);
+        agree::<0, 1>(x, [], |x, []| ops::max_pool2d(x, max.clone()), |x, []| module::max_pool2d(x, max.clone()));
+        let mean = AvgPoolOptions::new(kernel).with_stride(stride).with_padding_pairs(pairs)
+            .with_count_include_pad(count).with_ceil_mode(ceil);
+        agree::<0, 1>(x, [], |x, []| ops::avg_pool2d(x, mean.clone()), |x, []| module::avg_pool2d(x, mean.clone()));
+        agree::<0, 1>(x, [], |x, []| ops::global_avg_pool2d(x), |x, []| module::adaptive_avg_pool2d(x, [1, 1]));
+        agree::<0, 1>(x, [], |x, []| ops::relu(x), |x, []| activation::relu(x));
+    }
+
+    #[test]
+    fn linear(rows in 1usize..70, inputs in 1usize..90, outputs in 1usize..90, relu: bool) {
+        let device = Device::flex();
+        let weight = Tensor::<2>::random([inputs, outputs], Distribution::Default, &device);
+        let activation = if relu { Activation::Relu } else { Activation::Identity };
+        agree(
+            [1, 2, rows, inputs],
+            [weight],
+            |x, [w]| ops::linear(x, w, None, activation),
+            |x, [w]| relu_if(relu, module::linear(x, w, None)),
+        );
+    }
+}
