@@ -12,6 +12,7 @@ mod manifest;
 mod progress;
 mod store;
 mod unpack;
+mod weights;
 
 use anyhow::{Context, Result, bail};
 use download::download;
@@ -36,10 +37,10 @@ const ARCHIVE_SLACK: u64 = 2 << 30;
 /// What to fetch, from where, to where.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Data sets to fetch (see --list), or paths to manifests of your own (NAME.toml)
+    /// Data sets or weights/MODEL to fetch (see --list), or paths to manifests of your own (NAME.toml)
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "all"])]
     names: Vec<String>,
-    /// Fetch every known data set
+    /// Fetch every known data set, without weights
     #[arg(long, conflicts_with = "names")]
     all: bool,
     /// Show what is known and what is present
@@ -108,9 +109,11 @@ fn data_dir(args: &Args) -> Result<PathBuf> {
 /// Prints what is known and what is present.
 fn list(data: &Path, json: bool) -> Result<()> {
     let mut rows = Vec::new();
-    for (name, _) in EMBEDDED {
-        let manifest = manifest::find(name)?;
-        let state = store::state(&data.join(name), &manifest);
+    let mut names: Vec<String> = EMBEDDED.iter().map(|(name, _)| name.to_string()).collect();
+    names.extend(weights::names()?);
+    for name in names {
+        let manifest = manifest::find(&name)?;
+        let state = store::state(&data.join(&name), &manifest);
         rows.push((manifest, state));
     }
     let mut text = String::new();
@@ -135,7 +138,7 @@ fn list(data: &Path, json: bool) -> Result<()> {
                 State::Absent => "-",
                 State::Other(_) => "incomplete",
             };
-            writeln!(text, "{:<16} {size:>10}  {state:<10}  {}", m.name, m.title)?;
+            writeln!(text, "{:<19} {size:>10}  {state:<10}  {}", m.name, m.title)?;
         }
         writeln!(text, "in {}", data.display())?;
     }
@@ -206,12 +209,17 @@ impl Fetch<'_> {
                 )));
             }
         }
+        if let Some(folder) = here.parent() {
+            fs::create_dir_all(folder).on_disk(folder.display())?;
+        }
         let marker = tree.join(MARKER);
         fs::write(&marker, &self.manifest.text).on_disk(marker.display())?;
         store::publish(&tree, here, &work.join("old"))?;
         store::remove_folder(work)?;
+        let Manifest { name, licence, .. } = self.manifest;
         let (files, bytes) = (self.manifest.file_count(), DecimalBytes(self.manifest.bytes()));
-        eprintln!("{}: {files} files, {bytes}, in {}", self.manifest.name, here.display());
+        eprintln!("{name}: {files} files, {bytes}, in {}", here.display());
+        eprintln!("{name}: licence: {licence}");
         Ok(())
     }
 

@@ -85,6 +85,7 @@ pub fn run(args: &Args) -> Result<()> {
     let datasets: Vec<String> = tracked
         .iter()
         .filter_map(|path| path.strip_prefix("datasets/")?.strip_suffix(".toml"))
+        .filter(|name| !name.contains('/'))
         .map(str::to_owned)
         .collect();
     let models = if args.quick { Vec::new() } else { models(&root)? };

@@ -20,7 +20,11 @@
 pub mod classifier;
 pub mod config;
 pub mod evaluate;
+pub mod explain;
 pub mod export;
+pub mod features;
+mod labels;
+mod layerwise;
 pub mod models;
 pub mod predict;
 mod recipes;

@@ -6,33 +6,60 @@ use crate::config::{self, RunConfig};
 use crate::export::CONFIG_KEY;
 use crate::models::{ModelConfig, Network};
 use crate::zoo::{Zoo, with_config};
+use crate::{explain, labels};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
+use image::DynamicImage;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tenfold_core::cli::args::PredictArgs;
+use tenfold_core::cli::args::{Foreign, PredictArgs};
 use tenfold_core::cli::{Faults, Zoo as _, print_json};
 use tenfold_core::data::csv::Table;
 use tenfold_core::data::{Input, Preprocess, Resize, folder, picture};
 use tenfold_core::run::{Header, Run};
 use tenfold_core::suggest::{Suggest, Suggestion, rank};
+use tenfold_core::viz::heat::{self, Heat};
 use tenfold_core::viz::label;
 use tenfold_core::weights::{self, LoadOptions};
-use tenfold_core::{Error, Result, device, files};
+use tenfold_core::{Error, Result, device};
 
 /// Inputs per step.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 
 /// A trained classifier, ready to propose.
 pub struct Predictor {
     labels: Vec<String>,
     preprocess: Preprocess,
     columns: Option<Vec<String>>,
-    forward: Box<dyn Fn(Tensor<4>) -> Tensor<2> + Send>,
+    network: Box<dyn Ask>,
     device: Device,
+}
+
+/// What is asked of a network whatever its type.
+trait Ask: Send {
+    /// As [`Network::forward`].
+    fn logits(&self, inputs: Tensor<4>) -> Tensor<2>;
+    /// As [`Network::embed`].
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2>;
+    /// As [`explain::grad_cam`].
+    fn heat(&self, inputs: Tensor<4>) -> Result<Option<Vec<Heat>>>;
+}
+
+impl<N: Network> Ask for N {
+    fn logits(&self, inputs: Tensor<4>) -> Tensor<2> {
+        self.forward(inputs)
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        Network::embed(self, inputs)
+    }
+
+    fn heat(&self, inputs: Tensor<4>) -> Result<Option<Vec<Heat>>> {
+        explain::grad_cam(self, inputs)
+    }
 }
 
 impl Predictor {
@@ -85,7 +112,7 @@ impl Predictor {
             network.check().map_err(|why| Error::file(path, why))?;
             let (input, classes) = (network.input_shape(), network.classes());
             let labels = match labels {
-                Some(file) => read_labels(file, classes)?,
+                Some(file) => labels::read(file, classes)?,
                 None => (0..classes).map(|class| class.to_string()).collect(),
             };
             let [channels, height, width] = input;
@@ -97,18 +124,53 @@ impl Predictor {
                 mean: vec![0.0; channels],
                 std: vec![1.0; channels],
             });
-            let forward = forward(&network, path, false, device)?;
-            Ok(Self { labels, preprocess, columns: None, forward, device: device.clone() })
+            let network = loaded(&network, path, false, device)?;
+            Ok(Self { labels, preprocess, columns: None, network, device: device.clone() })
         })
     }
 
     fn new(config: RunConfig, named: &Path, weights: &Path, device: &Device) -> Result<Self> {
-        let forward = with_config!(config::model(&config.header, named)?, Config => {
+        let network = with_config!(config::model(&config.header, named)?, Config => {
             let network: Config = config.network(named)?;
-            forward(&network, weights, true, device)?
+            loaded(&network, weights, true, device)?
         });
         let RunConfig { labels, preprocess, columns, .. } = config;
-        Ok(Self { labels, preprocess, columns, forward, device: device.clone() })
+        Ok(Self { labels, preprocess, columns, network, device: device.clone() })
+    }
+
+    /// What the last layer sees of each input, one after the other: as many numbers for each.
+    ///
+    /// # Errors
+    /// An input that does not suit the model.
+    pub fn embed(&self, inputs: &[&Input]) -> Result<Vec<f32>> {
+        match inputs {
+            [] => Ok(Vec::new()),
+            _ => read_back(self.network.embed(self.prepare(inputs)?)),
+        }
+    }
+
+    /// Where in each picture the best suggestion comes from; none where the model does not
+    /// look at pictures piece by piece.
+    ///
+    /// # Errors
+    /// An input that does not suit the model.
+    pub fn explain(&self, inputs: &[&Input]) -> Result<Option<Vec<Heat>>> {
+        self.network.heat(self.prepare(inputs)?)
+    }
+
+    /// `[batch, channels, height, width]`.
+    fn prepare(&self, inputs: &[&Input]) -> Result<Tensor<4>> {
+        let preprocess = &self.preprocess;
+        let values = inputs.par_iter().map(|input| preprocess.apply(input));
+        let values = values.collect::<Result<Vec<_>>>()?.concat();
+        Ok(tensor(values, self.preprocess.shape(), &self.device))
+    }
+
+    /// The inputs in each file: the rows of a table, where the model was trained on one with
+    /// these columns; else one picture.
+    pub(crate) fn read(&self, paths: &[PathBuf]) -> Vec<Result<Vec<Input>>> {
+        let columns = self.columns.as_deref();
+        paths.par_iter().map(|path| read(path, columns)).collect()
     }
 }
 
@@ -121,10 +183,7 @@ impl Suggest<Input> for Predictor {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
-        let preprocess = &self.preprocess;
-        let values = inputs.par_iter().map(|input| preprocess.apply(input));
-        let values = values.collect::<Result<Vec<_>>>()?.concat();
-        let logits = (self.forward)(tensor(values, self.preprocess.shape(), &self.device));
+        let logits = self.network.logits(self.prepare(inputs)?);
         let probabilities = read_back(softmax(logits, 1))?;
         let rows = probabilities.chunks(self.labels.len().max(1));
         Ok(rows.map(|row| rank(row, &self.labels, top)).collect())
@@ -143,27 +202,16 @@ fn read(path: &Path, columns: Option<&[String]>) -> Result<Vec<Input>> {
     }
 }
 
-/// The network's function, with the weights in `path`; `sealed` where Tenfold wrote them.
-fn forward<C: ModelConfig>(
+/// The network with the weights in `path`; `sealed` where Tenfold wrote them.
+fn loaded<C: ModelConfig>(
     config: &C,
     path: &Path,
     sealed: bool,
     device: &Device,
-) -> Result<Box<dyn Fn(Tensor<4>) -> Tensor<2> + Send>> {
+) -> Result<Box<dyn Ask>> {
     let mut network = config.init(device);
     weights::load(&mut network, path, &LoadOptions { sealed, ..C::Network::load_options() })?;
-    Ok(Box::new(move |inputs| network.forward(inputs)))
-}
-
-fn read_labels(path: &Path, classes: usize) -> Result<Vec<String>> {
-    let text = files::read_text(path)?;
-    let labels: Vec<String> =
-        text.lines().map(|line| line.trim().to_string()).filter(|line| !line.is_empty()).collect();
-    if labels.len() != classes {
-        let why = format!("{} labels, expected {classes}, one a line", labels.len());
-        return Err(Error::file(path, why));
-    }
-    Ok(labels)
+    Ok(Box::new(network))
 }
 
 /// One input's answer, as `--json` prints it.
@@ -179,21 +227,9 @@ struct Answer {
 /// # Errors
 /// A run or weights that cannot be read; [`Faults`] for inputs that cannot.
 pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let device = device::open(&args.device)?;
-    let (predictor, inputs) = match (&args.weights, model) {
-        (Some(weights), Some(model)) => {
-            let labels = args.labels.as_deref();
-            (Predictor::from_weights(model, weights, labels, &device)?, &args.paths[..])
-        }
-        (Some(weights), None) => (Predictor::from_export(weights, &device)?, &args.paths[..]),
-        (None, _) => {
-            let (run, inputs) = args.paths.split_first().unwrap_or((&args.paths[0], &[]));
-            (Predictor::from_run(run, &device)?, inputs)
-        }
-    };
-    if inputs.is_empty() {
-        return Err(Error::argument("INPUT", "no pictures, folders or CSV files named").into());
-    }
+    let device = device::open(&args.place.device)?;
+    let place = (&args.foreign, args.place.data_dir.as_deref());
+    let (predictor, inputs) = choose(model, &args.paths, place, &device)?;
     let mut faults = Vec::new();
     let paths = expand(inputs, &mut faults);
     let drawings = args.draw.as_ref().map(|folder| {
@@ -204,9 +240,7 @@ pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyho
     refuse_to_draw_over(&paths, drawings.as_deref().unwrap_or_default())?;
     let mut answers = Vec::new();
     for (chunk, paths) in paths.chunks(BATCH).enumerate() {
-        let columns = predictor.columns.as_deref();
-        let read: Vec<_> = paths.par_iter().map(|path| read(path, columns)).collect();
-        for (place, (path, inputs)) in paths.iter().zip(read).enumerate() {
+        for (place, (path, inputs)) in paths.iter().zip(predictor.read(paths)).enumerate() {
             let inputs = match inputs {
                 Ok(inputs) => inputs,
                 Err(fault) => {
@@ -216,14 +250,14 @@ pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyho
             };
             let suggestions = suggest_all(&predictor, &inputs, args.top_k as usize)?;
             if let (Some(drawings), Some(Input::Picture(picture))) = (&drawings, inputs.first()) {
-                label::write(&drawings[chunk * BATCH + place], picture, &suggestions[0])?;
+                let drawing = &drawings[chunk * BATCH + place];
+                match args.explain {
+                    true => label::write(drawing, &warm(&predictor, picture)?, &suggestions[0])?,
+                    false => label::write(drawing, picture, &suggestions[0])?,
+                }
             }
             for (row, suggestions) in suggestions.into_iter().enumerate() {
-                let name = match inputs.len() {
-                    1 => path.display().to_string(),
-                    _ => format!("{}:{}", path.display(), row + 1),
-                };
-                let answer = Answer { input: name, suggestions };
+                let answer = Answer { input: name(path, row, inputs.len()), suggestions };
                 match args.json {
                     true => answers.push(answer),
                     false => print(&answer, out)?,
@@ -238,6 +272,56 @@ pub fn run(model: Option<Zoo>, args: &PredictArgs, out: &mut dyn Write) -> anyho
         true => Ok(()),
         false => Err(Faults(faults).into()),
     }
+}
+
+/// The predictor that a command line names, and the inputs that are left.
+pub(crate) fn choose<'a>(
+    model: Option<Zoo>,
+    paths: &'a [PathBuf],
+    (foreign, data_dir): (&Foreign, Option<&Path>),
+    device: &Device,
+) -> Result<(Predictor, &'a [PathBuf])> {
+    let labels = foreign.labels.as_deref();
+    let (predictor, inputs) = match (&foreign.weights, model) {
+        (weights, Some(model)) => {
+            // Without --weights those fetched by the model's own name.
+            let own = PathBuf::from(model.name());
+            let named = labels::named(weights.as_ref().unwrap_or(&own), data_dir)?;
+            let mut predictor = Predictor::from_weights(model, &named.file, labels, device)?;
+            if labels.is_none() && named.classes.len() == predictor.labels.len() {
+                predictor.labels = named.classes;
+            }
+            (predictor, paths)
+        }
+        (Some(weights), None) => (Predictor::from_export(weights, device)?, paths),
+        (None, None) => {
+            let (run, inputs) = paths.split_first().unwrap_or((&paths[0], &[]));
+            (Predictor::from_run(run, device)?, inputs)
+        }
+    };
+    match inputs {
+        [] => Err(Error::argument("INPUT", "no pictures, folders or CSV files named")),
+        _ => Ok((predictor, inputs)),
+    }
+}
+
+/// What an input in a file of so many is called.
+pub(crate) fn name(path: &Path, row: usize, rows: usize) -> String {
+    match rows {
+        1 => path.display().to_string(),
+        _ => format!("{}:{}", path.display(), row + 1),
+    }
+}
+
+/// The picture under the heat of its best suggestion.
+fn warm(predictor: &Predictor, picture: &DynamicImage) -> Result<DynamicImage> {
+    let heat = predictor.explain(&[&Input::Picture(picture.clone())])?;
+    let heat = heat.and_then(|mut heat| heat.pop()).ok_or_else(|| {
+        let why = "this model has no maps to look into; expected a convolutional network";
+        Error::argument("--explain", why)
+    })?;
+    let window = predictor.preprocess.window(picture.width(), picture.height());
+    Ok(heat::overlay(picture, &heat, window))
 }
 
 /// A drawing has its input's name: in the input's own folder it would replace the picture.
@@ -268,7 +352,7 @@ fn suggest_all(
 }
 
 /// Folders become the pictures in them.
-fn expand(inputs: &[PathBuf], faults: &mut Vec<Error>) -> Vec<PathBuf> {
+pub(crate) fn expand(inputs: &[PathBuf], faults: &mut Vec<Error>) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for input in inputs {
         if !input.is_dir() {

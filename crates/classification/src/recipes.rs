@@ -55,6 +55,7 @@ pub fn settings(model: Zoo, args: &TrainArgs) -> Settings {
         optimizer,
         schedule,
         patience: args.patience.map(|epochs| epochs as usize),
+        layer_decay: args.layer_decay,
     }
 }
 

@@ -4,9 +4,9 @@ use crate::classifier::{Classifier, ExampleBatches, plain_batches};
 use crate::config::{self, DataChoice, RunConfig, Start};
 use crate::evaluate::{self, Scores};
 use crate::models::{ModelConfig, Network};
-use crate::recipes;
 use crate::zoo::{DEFAULT_DATA, Zoo};
-use burn::module::{Module, ParamGroup};
+use crate::{labels, layerwise, recipes};
+use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use std::collections::BTreeMap;
@@ -96,10 +96,11 @@ fn new_config<C: ModelConfig>(
     let input = C::input(&data.kind)?;
     let network = config::set_fields(&new(input, data.classes.len()), &args.set)?;
     let value = serde_json::to_value(&network);
-    let start = args.weights.as_ref().map(|path| {
-        let sha256 = weights::digest(path)?;
+    let start = args.weights.as_ref().map(|named| {
+        let named = labels::named(named, args.place.data_dir.as_deref())?;
+        let sha256 = weights::digest(&named.file)?;
         let freeze_backbone = args.freeze_backbone;
-        Ok::<_, Error>(Start { weights: path.clone(), sha256, freeze_backbone })
+        Ok::<_, Error>(Start { weights: named.file, sha256, freeze_backbone })
     });
     Ok(RunConfig {
         header: Header::new(Zoo::TASK, &model.name()),
@@ -165,6 +166,7 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
         ("--warmup", differs(args.warmup, training.schedule.warmup)),
         ("--augment", args.augment.is_some() && args.augment != config.augment),
         ("--patience", args.patience.is_some_and(|n| Some(n as usize) != training.patience)),
+        ("--layer-decay", args.layer_decay.is_some() && args.layer_decay != training.layer_decay),
         ("--set", !args.set.is_empty()),
         ("--weights", args.weights.is_some()),
     ];
@@ -238,7 +240,11 @@ fn train<N: Network>(
             .start
             .as_ref()
             .filter(|start| start.freeze_backbone)
-            .map(|_| backbone::<N>()),
+            .map(|_| layerwise::backbone::<N>()),
+        rates: match settings.layer_decay {
+            Some(decay) => layerwise::rates(&classifier.network, decay)?,
+            None => Vec::new(),
+        },
         resume: args.resume,
     };
     let history = fit(training, classifier, |builder| {
@@ -267,7 +273,7 @@ pub fn report_skipped(data: &DataSet) {
     if data.skipped.is_empty() {
         return;
     }
-    note(format_args!("left out {} faulty records:", grouped(data.skipped.len())));
+    note(format_args!("left out {} records:", grouped(data.skipped.len())));
     data.skipped.iter().take(5).for_each(|line| note(format_args!("  {line}")));
     if data.skipped.len() > 5 {
         note(format_args!("  and {} more", grouped(data.skipped.len() - 5)));
@@ -293,12 +299,6 @@ fn start_from<N: Network>(network: N, start: &Start) -> Result<N> {
     }
     weights::load(&mut network, path, &options)?;
     Ok(network)
-}
-
-/// What `--freeze-backbone` keeps as it is: all but the last layer.
-fn backbone<N: Network>() -> ParamGroup {
-    let heads: Vec<String> = N::HEADS.iter().map(|head| format!("{head}.")).collect();
-    ParamGroup::all().exclude(ParamGroup::from_any_predicates(heads))
 }
 
 fn summary(

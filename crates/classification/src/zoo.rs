@@ -1,10 +1,10 @@
 //! The closed list of this crate's models: help, dispatch and tests come from it.
 
 use crate::models::{self, ModelConfig};
-use crate::{evaluate, export, predict, train};
+use crate::{evaluate, export, features, predict, train};
 use clap::ValueEnum;
 use std::io::Write;
-use tenfold_core::cli::args::{EvalArgs, ExportArgs, PredictArgs, TrainArgs};
+use tenfold_core::cli::args::{EvalArgs, ExportArgs, FeaturesArgs, PredictArgs, TrainArgs};
 use tenfold_core::cli::{self, Card};
 use tenfold_core::data::Kind;
 use tenfold_core::device;
@@ -218,6 +218,14 @@ impl cli::Zoo for Zoo {
 
     fn predict(model: Option<Self>, args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         predict::run(model, args, out)
+    }
+
+    fn features(
+        model: Option<Self>,
+        args: &FeaturesArgs,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        features::run(model, args, out)
     }
 
     fn export(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -142,6 +142,20 @@ fn a_frozen_backbone_stays_frozen() {
 }
 
 #[test]
+fn layers_keep_their_own_rates() {
+    let line = "train lenet --limit 300 --epochs 3 --layer-decay 0.3";
+    let whole = uninterrupted(line).learnt;
+    let (_folder, run, ()) = met(|run| {
+        let child = train(line, run).spawn().unwrap();
+        kill_after(child, || checkpoint(run, 1).exists(), Duration::from_millis(20))
+    });
+    succeed(&mut train("train lenet --resume", &run));
+    Learnt::read(&run).assert_same(&whole);
+    let same = uninterrupted("train lenet --limit 300 --epochs 3").learnt;
+    assert!(same.weights != whole.weights, "the flag changes nothing");
+}
+
+#[test]
 fn the_seed_alone_decides() {
     uninterrupted(LENET).learnt.assert_same(&reference().learnt);
     let other = uninterrupted(&format!("{LENET} --seed 2")).learnt;
@@ -152,7 +166,14 @@ fn the_seed_alone_decides() {
 fn what_a_resumed_training_cannot_change_is_refused() {
     let (_folder, run) = folder();
     succeed(&mut train("train logistic --limit 100 --epochs 1 --clip-norm 1", &run));
-    for flag in ["--clip-norm 2", "--epochs 2", "--seed 3", "--optimizer sgd", "--limit 99"] {
+    for flag in [
+        "--clip-norm 2",
+        "--epochs 2",
+        "--seed 3",
+        "--optimizer sgd",
+        "--limit 99",
+        "--layer-decay 0.5",
+    ] {
         let ended = program::run(&mut train(&format!("train logistic --resume {flag}"), &run));
         let name = flag.split(' ').next().unwrap();
         assert!(ended.error().starts_with(&format!("error: {name}: ")), "{}", ended.error());

@@ -4,6 +4,7 @@
 //! trusted before [`Manifest::parse`] has looked at it.
 
 use super::unpack::safe_parts;
+use super::weights;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,7 +129,9 @@ pub struct Source {
     pub sha256: Option<String>,
     /// Digest of the download itself, where nobody has published one of the content.
     pub download_sha256: Option<String>,
-    /// Bytes of content.
+    /// How the SHA-256 of the download begins, where its name tells no more.
+    pub sha256_prefix: Option<String>,
+    /// Bytes of content; the most there may be where only a prefix of the digest is known.
     pub size: u64,
     /// How to unpack it.
     #[serde(default)]
@@ -172,14 +175,25 @@ impl Source {
             "urls: {:?}: expected a file name as the last part",
             self.urls[0]
         );
+        let hexadecimal =
+            |text: &str| text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
         ensure!(
-            self.sha256.is_some() || self.download_sha256.is_some(),
-            "expected sha256 or download_sha256"
+            self.sha256.is_some() || self.download_sha256.is_some() || self.sha256_prefix.is_some(),
+            "expected sha256, download_sha256 or sha256_prefix"
         );
+        if let Some(prefix) = &self.sha256_prefix {
+            ensure!(
+                (8..=64).contains(&prefix.len()) && hexadecimal(prefix),
+                "{prefix:?}: expected 8 or more hexadecimal digits, lower case"
+            );
+            ensure!(
+                self.unpack == Unpack::Nothing,
+                "sha256_prefix is for files that stay as they are"
+            );
+        }
         for digest in self.sha256.iter().chain(&self.download_sha256) {
             ensure!(
-                digest.len() == 64
-                    && digest.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f')),
+                digest.len() == 64 && hexadecimal(digest),
                 "{digest:?}: expected 64 hexadecimal digits, lower case"
             );
         }
@@ -209,13 +223,14 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Self> {
         let mut manifest: Self = toml::from_str(text)?;
         manifest.text = text.to_owned();
-        let name = &manifest.name;
+        let name = manifest.name.strip_prefix(weights::FOLDER).unwrap_or(&manifest.name);
+        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
         ensure!(
             !name.is_empty()
                 && name.len() <= 64
                 && !name.starts_with('-')
-                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
-            "name: {name:?}: expected lower-case letters, digits and hyphens"
+                && name.bytes().all(letter),
+            "name: {name:?}: expected lower-case letters, digits, hyphens and underscores"
         );
         ensure!(!manifest.files.is_empty(), "files: expected at least one");
         let (mut names, mut dests) = (BTreeSet::new(), BTreeSet::new());
@@ -245,6 +260,11 @@ impl Manifest {
         self.files.iter().map(|f| f.size).sum()
     }
 
+    /// Bytes that a finished fetch has at the least.
+    pub fn least_bytes(&self) -> u64 {
+        self.files.iter().filter(|f| f.sha256_prefix.is_none()).map(|f| f.size).sum()
+    }
+
     /// Number of files that a finished fetch has, the manifest not counted.
     pub fn file_count(&self) -> u64 {
         self.files.iter().map(|f| f.entries.unwrap_or(1)).sum()
@@ -269,11 +289,16 @@ pub fn find(name: &str) -> Result<Manifest> {
         let text = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
         return Manifest::parse(&text).with_context(|| name.to_owned());
     }
+    if let Some(text) = weights::manifest(name)? {
+        return Manifest::parse(&text).with_context(|| name.to_owned());
+    }
     match EMBEDDED.iter().find(|(known, _)| *known == name) {
         Some((_, text)) => Manifest::parse(text).with_context(|| format!("datasets/{name}.toml")),
         None => {
-            let mut near: Vec<_> =
-                EMBEDDED.iter().map(|(known, _)| (distance(name, known), *known)).collect();
+            let weights = weights::names()?;
+            let known = EMBEDDED.iter().map(|(known, _)| *known);
+            let known = known.chain(weights.iter().map(String::as_str));
+            let mut near: Vec<_> = known.map(|known| (distance(name, known), known)).collect();
             near.sort_unstable();
             let near: Vec<_> = near.iter().take(3).map(|(_, known)| *known).collect();
             bail!(

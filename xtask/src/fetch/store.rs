@@ -41,7 +41,7 @@ pub fn state(here: &Path, manifest: &Manifest) -> State {
         Err(e) => return State::Other(format!("cannot be read: {e}")),
     };
     // The user's own notes may lie beside the data, so more is no fault.
-    let (expected, bytes) = (manifest.file_count() + 1, manifest.bytes());
+    let (expected, bytes) = (manifest.file_count() + 1, manifest.least_bytes());
     let found: u64 = files.iter().map(|(_, bytes)| bytes).sum();
     if (files.len() as u64) < expected || found < bytes {
         let files = files.len();

@@ -40,7 +40,11 @@ pub fn unpack(from: &Path, root: &Path, source: &Source, meter: &mut Meter) -> R
         }
         Unpack::Zip => archive(&to, source, meter, |kept| read_zip(BufReader::new(file), kept))?,
     };
+    let prefix = source.sha256_prefix.as_deref().unwrap_or_default();
     match &source.sha256 {
+        None if !found.starts_with(prefix) => Err(Fault::source(format!(
+            "wrong content: expected a SHA-256 that begins with {prefix}, found {found}"
+        ))),
         Some(expected) if *expected != found => {
             Err(Fault::source(format!("wrong content: expected SHA-256 {expected}, found {found}")))
         }
@@ -132,7 +136,7 @@ fn single(from: impl Read, to: &Path, source: &Source, meter: &mut Meter) -> Res
     }
     let file = File::create(to).on_disk(to.display())?;
     let (bytes, digest) = pour(from, file, to, source.size, meter)?;
-    if bytes != source.size {
+    if bytes != source.size && source.sha256_prefix.is_none() {
         let size = source.size;
         return Err(Fault::source(format!("wrong size: expected {size} bytes, found {bytes}")));
     }

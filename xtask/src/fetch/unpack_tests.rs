@@ -63,6 +63,7 @@ fn source(unpack: Unpack, size: u64, sha256: Option<String>) -> Source {
         urls: vec!["http://localhost/file".to_owned()],
         sha256,
         download_sha256: Some("0".repeat(64)),
+        sha256_prefix: None,
         size,
         unpack,
         strip: usize::from(archive),

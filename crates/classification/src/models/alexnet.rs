@@ -12,7 +12,10 @@
 //! CIFAR, and has 1,024 units in place of 4,096 in each hidden layer, over 2 x 2 maps in place
 //! of 6 x 6.
 
-use super::layers::{MapLayer, Stem, UnitLayer, maps, max_pool, pad, picture_input, pooled, units};
+use super::layers::{
+    MapLayer, Stem, UnitLayer, below_the_last, maps, max_pool, pad, parts, picture_input, pooled,
+    units,
+};
 use super::{Backbone, ModelConfig, Network, check_convolutional, check_dropout, shape};
 use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
@@ -133,11 +136,22 @@ pub struct AlexNet {
     pub classifier: Vec<UnitLayer>,
 }
 
+impl AlexNet {
+    /// `[batch, 256, height, width]` to `[batch, 256 * side * side]`.
+    fn flat(&self, x: Tensor<4>) -> Tensor<2> {
+        adaptive_avg_pool2d(x, [self.side; 2]).flatten(1, 3)
+    }
+}
+
 impl Backbone for AlexNet {
     /// `pool1`, `pool2`, `pool5` of 64, 192 and 256 channels and strides 8, 16, 32; under the
     /// small stem 2, 4, 8.
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
         ["pool1", "pool2", "pool5"].into_iter().zip(pooled(&self.features, inputs)).collect()
+    }
+
+    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
+        units(&self.classifier, self.flat(last)) // [batch, classes]
     }
 }
 
@@ -145,9 +159,20 @@ impl Network for AlexNet {
     const HEADS: &'static [&'static str] = &["classifier.6"];
 
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let x = maps(&self.features, inputs); // [batch, 256, h/32, w/32]
-        let x = adaptive_avg_pool2d(x, [self.side; 2]).flatten(1, 3); // [batch, 256 * side * side]
-        units(&self.classifier, x) // [batch, classes]
+        self.classify(maps(&self.features, inputs))
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let x = maps(&self.features, inputs);
+        units(below_the_last(&self.classifier), self.flat(x)) // [batch, units]
+    }
+
+    fn backbone(&self) -> Option<&dyn Backbone> {
+        Some(self)
+    }
+
+    fn parts(&self) -> Vec<Vec<String>> {
+        parts(&self.features, &self.classifier)
     }
 }
 

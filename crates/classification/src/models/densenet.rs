@@ -10,7 +10,7 @@
 //! paper's networks for CIFAR, so that all strides below are a quarter of what is said there.
 
 use super::layers::{Stem, average, conv, he, max_pool, norm, picture_input, zeros};
-use super::{Backbone, ModelConfig, Network, check_convolutional, shape};
+use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
 use burn::module::{
     Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
 };
@@ -205,6 +205,11 @@ impl Features {
         let four = self.denseblock4.forward(halved(&self.transition3, &three)); // h/32, w/32
         [one, two, three, four]
     }
+
+    /// The last block's maps `[batch, maps, h/32, w/32]` to `[batch, maps]`.
+    fn summary(&self, last: Tensor<4>) -> Tensor<2> {
+        average(relu(self.norm5.forward(last)))
+    }
 }
 
 impl Backbone for DenseNet {
@@ -213,6 +218,10 @@ impl Backbone for DenseNet {
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
         let names = ["denseblock1", "denseblock2", "denseblock3", "denseblock4"];
         names.into_iter().zip(self.features.blocks(inputs)).collect()
+    }
+
+    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
+        self.classifier.forward(self.features.summary(last)) // [batch, classes]
     }
 }
 
@@ -224,8 +233,26 @@ impl Network for DenseNet {
 
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
         let [.., last] = self.features.blocks(inputs);
-        let x = relu(self.features.norm5.forward(last)); // [batch, maps, h/32, w/32]
-        self.classifier.forward(average(x)) // [batch, classes]
+        self.classify(last)
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let [.., last] = self.features.blocks(inputs);
+        self.features.summary(last) // [batch, maps]
+    }
+
+    fn backbone(&self) -> Option<&dyn Backbone> {
+        Some(self)
+    }
+
+    fn parts(&self) -> Vec<Vec<String>> {
+        parts(&[
+            &["features.conv0", "features.norm0"],
+            &["features.denseblock1"],
+            &["features.transition1", "features.denseblock2"],
+            &["features.transition2", "features.denseblock3"],
+            &["features.transition3", "features.denseblock4", "features.norm5"],
+        ])
     }
 }
 

@@ -13,7 +13,7 @@
 //! out, so that all strides below are an eighth of what is said there.
 
 use super::layers::{Stem, average, conv, max_pool, picture_input};
-use super::{Backbone, ModelConfig, Network, check_convolutional, check_dropout, shape};
+use super::{Backbone, ModelConfig, Network, check_convolutional, check_dropout, parts, shape};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::MaxPool2d;
@@ -240,10 +240,6 @@ impl GoogLeNet {
         let five = self.inception5b.forward(x); // [batch, 1024, h/32, w/32]
         Inside { three, four_a, four_d, four, five }
     }
-
-    fn classify(&self, x: Tensor<4>) -> Tensor<2> {
-        self.fc.forward(self.dropout.forward(average(x))) // [batch, classes]
-    }
 }
 
 /// From ImageNet's mean and deviation to a mean of 0.5 and a deviation of 0.5 in each channel.
@@ -262,6 +258,10 @@ impl Backbone for GoogLeNet {
         let Inside { three, four, five, .. } = self.inside(inputs);
         vec![("inception3b", three), ("inception4e", four), ("inception5b", five)]
     }
+
+    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
+        self.fc.forward(self.dropout.forward(average(last))) // [batch, classes]
+    }
 }
 
 impl Network for GoogLeNet {
@@ -269,6 +269,24 @@ impl Network for GoogLeNet {
 
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
         self.classify(self.inside(inputs).five)
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        average(self.inside(inputs).five) // [batch, 1024]
+    }
+
+    fn backbone(&self) -> Option<&dyn Backbone> {
+        Some(self)
+    }
+
+    fn parts(&self) -> Vec<Vec<String>> {
+        parts(&[
+            &["conv1", "conv2", "conv3"],
+            &["inception3a", "inception3b"],
+            &["inception4a", "aux1.conv", "aux1.fc1"],
+            &["inception4b", "inception4c", "inception4d", "aux2.conv", "aux2.fc1"],
+            &["inception4e", "inception5a", "inception5b"],
+        ])
     }
 
     fn train_forward(&self, inputs: Tensor<4>) -> (Tensor<2>, Vec<(Tensor<2>, f32)>) {

@@ -162,6 +162,28 @@ pub(super) fn pooled(layers: &[MapLayer], mut x: Tensor<4>) -> Vec<Tensor<4>> {
     stages
 }
 
+/// The parts of a network of `features` and `classifier`: what lies between two pools, then
+/// each fully connected layer below the last.
+pub(super) fn parts(features: &[MapLayer], classifier: &[UnitLayer]) -> Vec<Vec<String>> {
+    let mut place = 0;
+    let stages = features.split_inclusive(|layer| matches!(layer, MapLayer::Pool(_)));
+    let stages = stages.map(|stage| {
+        let names = (place..place + stage.len()).map(|place| format!("features.{place}"));
+        place += stage.len();
+        names.collect()
+    });
+    let mut parts: Vec<Vec<String>> = stages.collect();
+    let below = below_the_last(classifier).iter().enumerate();
+    let linear = below.filter(|(_, layer)| matches!(layer, UnitLayer::Linear(_)));
+    parts.extend(linear.map(|(place, _)| vec![format!("classifier.{place}")]));
+    parts
+}
+
+/// All but the layer of the classes.
+pub(super) fn below_the_last(layers: &[UnitLayer]) -> &[UnitLayer] {
+    layers.split_last().map_or(&[], |(_, below)| below)
+}
+
 /// The same padding on every side.
 pub(super) fn pad(width: usize) -> PaddingConfig2d {
     PaddingConfig2d::Explicit(width, width, width, width)

@@ -9,7 +9,7 @@
 //! `lecun1998` differs from the paper: the output layer is linear under a softmax, where the
 //! paper has distances to drawn 7 x 12 bitmaps of the characters (equation 7).
 
-use super::{ModelConfig, Network, check_dropout, check_widths, shape};
+use super::{Backbone, ModelConfig, Network, check_dropout, check_widths, parts, shape};
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
@@ -133,11 +133,63 @@ pub enum LeNet {
     Modern(Modern),
 }
 
+impl LeNet {
+    /// What the two pairs of convolution and pool give.
+    fn features(&self, inputs: Tensor<4>) -> [Tensor<4>; 2] {
+        match self {
+            Self::Lecun1998(network) => network.features(inputs),
+            Self::Modern(network) => network.features(inputs),
+        }
+    }
+
+    /// The units below the classes, from the second pair's maps.
+    fn units(&self, last: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Lecun1998(network) => network.units(last),
+            Self::Modern(network) => network.units(last),
+        }
+    }
+}
+
+impl Backbone for LeNet {
+    /// `pool1` and `pool2` of strides 2 and 4 with 20 and 50 channels; the paper's `s2` and
+    /// `s4` have 6 and 16.
+    fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
+        let names = match self {
+            Self::Lecun1998(_) => ["s2", "s4"],
+            Self::Modern(_) => ["pool1", "pool2"],
+        };
+        names.into_iter().zip(self.features(inputs)).collect()
+    }
+
+    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
+        let units = self.units(last);
+        match self {
+            Self::Lecun1998(network) => network.output.forward(units), // [batch, classes]
+            Self::Modern(network) => network.output.forward(network.dropout.forward(units)),
+        }
+    }
+}
+
 impl Network for LeNet {
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let [_, last] = self.features(inputs);
+        self.classify(last)
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let [_, last] = self.features(inputs);
+        self.units(last)
+    }
+
+    fn backbone(&self) -> Option<&dyn Backbone> {
+        Some(self)
+    }
+
+    fn parts(&self) -> Vec<Vec<String>> {
         match self {
-            Self::Lecun1998(network) => network.forward(inputs),
-            Self::Modern(network) => network.forward(inputs),
+            Self::Lecun1998(_) => parts(&[&["c1", "s2"], &["c3", "s4"], &["c5"], &["f6"]]),
+            Self::Modern(_) => parts(&[&["conv1"], &["conv2"], &["fc1"]]),
         }
     }
 }
@@ -175,15 +227,18 @@ impl Lecun1998 {
         }
     }
 
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+    fn features(&self, inputs: Tensor<4>) -> [Tensor<4>; 2] {
         let x = pad(inputs, 2); // [batch, channels, 32, 32]
         let x = squash(self.c1.forward(x)); // [batch, 6, 28, 28]
-        let x = squash(self.s2.forward(x)); // [batch, 6, 14, 14]
-        let x = squash(self.sparse_c3(x)); // [batch, 16, 10, 10]
-        let x = squash(self.s4.forward(x)); // [batch, 16, 5, 5]
-        let x = squash(self.c5.forward(x)).flatten(1, 3); // [batch, 120]
-        let x = squash(self.f6.forward(x)); // [batch, 84]
-        self.output.forward(x) // [batch, classes]
+        let s2 = squash(self.s2.forward(x)); // [batch, 6, 14, 14]
+        let x = squash(self.sparse_c3(s2.clone())); // [batch, 16, 10, 10]
+        let s4 = squash(self.s4.forward(x)); // [batch, 16, 5, 5]
+        [s2, s4]
+    }
+
+    fn units(&self, s4: Tensor<4>) -> Tensor<2> {
+        let x = squash(self.c5.forward(s4)).flatten(1, 3); // [batch, 120]
+        squash(self.f6.forward(x)) // [batch, 84]
     }
 
     /// C3 without the connections that table I leaves out.
@@ -262,11 +317,14 @@ impl Modern {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = self.pool.forward(relu(self.conv1.forward(x))); // [batch, 20, 12, 12]
-        let x = self.pool.forward(relu(self.conv2.forward(x))); // [batch, 50, 4, 4]
-        let x = relu(self.fc1.forward(x.flatten(1, 3))); // [batch, 500]
-        self.output.forward(self.dropout.forward(x)) // [batch, classes]
+    fn features(&self, x: Tensor<4>) -> [Tensor<4>; 2] {
+        let pool1 = self.pool.forward(relu(self.conv1.forward(x))); // [batch, 20, 12, 12]
+        let pool2 = self.pool.forward(relu(self.conv2.forward(pool1.clone()))); // [batch, 50, 4, 4]
+        [pool1, pool2]
+    }
+
+    fn units(&self, pool2: Tensor<4>) -> Tensor<2> {
+        relu(self.fc1.forward(pool2.flatten(1, 3))) // [batch, 500]
     }
 }
 

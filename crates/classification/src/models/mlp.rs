@@ -100,11 +100,19 @@ pub struct Mlp {
 
 impl Network for Mlp {
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+        self.output.forward(self.embed(inputs)) // [batch, classes]
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
         let mut x = inputs.flatten(1, 3); // [batch, channels * height * width]
         for layer in &self.hidden {
             x = self.dropout.forward(relu(layer.forward(x))); // [batch, units]
         }
-        self.output.forward(x) // [batch, classes]
+        x
+    }
+
+    fn parts(&self) -> Vec<Vec<String>> {
+        (0..self.hidden.len()).map(|layer| vec![format!("hidden.{layer}")]).collect()
     }
 }
 

@@ -34,6 +34,23 @@ pub trait Network: Module + ModuleDisplay + 'static {
         (self.forward(inputs), Vec::new())
     }
 
+    /// What the last layer sees, `[batch, units]`: the features by which inputs can be
+    /// compared. A model of a single layer sees the inputs themselves.
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        inputs.flatten(1, 3)
+    }
+
+    /// The maps inside; none in a model that does not look at pictures piece by piece.
+    fn backbone(&self) -> Option<&dyn Backbone> {
+        None
+    }
+
+    /// What lies below the heads, from the inputs upwards: each part by the names of its
+    /// layers in a weights file. Layer-wise learning rates fall from part to part.
+    fn parts(&self) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
     /// The layers that have an output for each class, by their names in a weights file: what
     /// is replaced when the classes change, and trained alone over a frozen backbone.
     const HEADS: &'static [&'static str] = &["output"];
@@ -54,6 +71,9 @@ pub trait Backbone {
     /// Inputs `[batch, channels, height, width]` to named maps of features, from fine to
     /// coarse; each model documents names and strides.
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)>;
+
+    /// The maps of the last stage to logits `[batch, classes]`.
+    fn classify(&self, last: Tensor<4>) -> Tensor<2>;
 }
 
 /// A model's choices; what stands under `config` in a run's `config.json`.
@@ -172,6 +192,11 @@ fn flat_input(kind: &Kind) -> [usize; 3] {
         Kind::Pictures { channels, .. } => [channels, FLAT, FLAT],
         Kind::Rows { ref columns } => [1, 1, columns.len()],
     }
+}
+
+/// [`Network::parts`] from a list of them.
+fn parts(names: &[&[&str]]) -> Vec<Vec<String>> {
+    names.iter().map(|part| part.iter().map(|name| name.to_string()).collect()).collect()
 }
 
 /// The shape of a named weight.

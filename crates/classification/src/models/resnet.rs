@@ -10,7 +10,7 @@
 //!   all strides below are a quarter of what is said there.
 
 use super::layers::{MapLayer, Stem, average, conv, he, maps, max_pool, norm, picture_input};
-use super::{Backbone, ModelConfig, Network, check_convolutional, shape};
+use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::MaxPool2d;
@@ -193,6 +193,10 @@ impl Backbone for ResNet {
         let names = ["layer1", "layer2", "layer3", "layer4"];
         names.into_iter().zip(self.features(inputs)).collect()
     }
+
+    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
+        self.fc.forward(average(last)) // [batch, classes]
+    }
 }
 
 impl Network for ResNet {
@@ -200,7 +204,20 @@ impl Network for ResNet {
 
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
         let [.., last] = self.features(inputs);
-        self.fc.forward(average(last)) // [batch, classes]
+        self.classify(last)
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let [.., last] = self.features(inputs);
+        average(last) // [batch, 512 or 2048]
+    }
+
+    fn backbone(&self) -> Option<&dyn Backbone> {
+        Some(self)
+    }
+
+    fn parts(&self) -> Vec<Vec<String>> {
+        parts(&[&["conv1", "bn1"], &["layer1"], &["layer2"], &["layer3"], &["layer4"]])
     }
 }
 

@@ -6,7 +6,7 @@
 //! other residual ones.
 
 use super::layers::{Stem, average, conv, he, max_pool, norm};
-use super::{Backbone, ModelConfig, Network, check_convolutional, shape};
+use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::MaxPool2d;
@@ -157,6 +157,10 @@ impl Backbone for CifarResNet {
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
         ["layer1", "layer2", "layer3"].into_iter().zip(self.features(inputs)).collect()
     }
+
+    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
+        self.fc.forward(average(last)) // [batch, classes]
+    }
 }
 
 impl Network for CifarResNet {
@@ -164,7 +168,20 @@ impl Network for CifarResNet {
 
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
         let [.., last] = self.features(inputs);
-        self.fc.forward(average(last)) // [batch, classes]
+        self.classify(last)
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let [.., last] = self.features(inputs);
+        average(last) // [batch, 64]
+    }
+
+    fn backbone(&self) -> Option<&dyn Backbone> {
+        Some(self)
+    }
+
+    fn parts(&self) -> Vec<Vec<String>> {
+        parts(&[&["conv1", "bn1"], &["layer1"], &["layer2"], &["layer3"]])
     }
 }
 

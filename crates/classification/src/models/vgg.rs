@@ -12,8 +12,8 @@
 //! over 7 x 7.
 
 use super::layers::{
-    MapLayer, Stem, UnitLayer, he, linear, maps, max_pool, norm, pad, picture_input, pooled, units,
-    zeros,
+    MapLayer, Stem, UnitLayer, below_the_last, he, linear, maps, max_pool, norm, pad, parts,
+    picture_input, pooled, units, zeros,
 };
 use super::{Backbone, ModelConfig, Network, check_convolutional, check_dropout, shape};
 use burn::module::Module;
@@ -192,11 +192,22 @@ pub struct Vgg {
     pub classifier: Vec<UnitLayer>,
 }
 
+impl Vgg {
+    /// `[batch, 512, height, width]` to `[batch, 512 * side * side]`.
+    fn flat(&self, x: Tensor<4>) -> Tensor<2> {
+        adaptive_avg_pool2d(x, [self.side; 2]).flatten(1, 3)
+    }
+}
+
 impl Backbone for Vgg {
     /// `pool1` to `pool5` of 64, 128, 256, 512 and 512 channels and strides 2, 4, 8, 16, 32.
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
         let names = ["pool1", "pool2", "pool3", "pool4", "pool5"];
         names.into_iter().zip(pooled(&self.features, inputs)).collect()
+    }
+
+    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
+        units(&self.classifier, self.flat(last)) // [batch, classes]
     }
 }
 
@@ -204,9 +215,20 @@ impl Network for Vgg {
     const HEADS: &'static [&'static str] = &["classifier.6"];
 
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let x = maps(&self.features, inputs); // [batch, 512, h/32, w/32]
-        let x = adaptive_avg_pool2d(x, [self.side; 2]).flatten(1, 3); // [batch, 512 * side * side]
-        units(&self.classifier, x) // [batch, classes]
+        self.classify(maps(&self.features, inputs))
+    }
+
+    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
+        let x = maps(&self.features, inputs);
+        units(below_the_last(&self.classifier), self.flat(x)) // [batch, units]
+    }
+
+    fn backbone(&self) -> Option<&dyn Backbone> {
+        Some(self)
+    }
+
+    fn parts(&self) -> Vec<Vec<String>> {
+        parts(&self.features, &self.classifier)
     }
 }
 

@@ -70,10 +70,13 @@ pub struct TrainArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     #[arg(help = "Change a field of the model's Config, such as variant=lecun1998")]
     pub set: Vec<String>,
-    #[arg(long, value_name = "FILE", help = "Start from these weights")]
+    #[arg(long, value_name = "FILE|NAME", help = "Start from these weights, a file or fetched")]
     pub weights: Option<PathBuf>,
     #[arg(long, requires = "weights", help = "Train the last layer only")]
     pub freeze_backbone: bool,
+    #[arg(long, value_name = "X", value_parser = ratio)]
+    #[arg(help = "Each part of the network learns at X times the rate of the part above it")]
+    pub layer_decay: Option<f64>,
     #[arg(long, conflicts_with = "overwrite", help = "Continue the run in the run folder")]
     pub resume: bool,
     #[arg(long, help = "Replace the run in the run folder")]
@@ -122,21 +125,58 @@ pub struct PredictArgs {
     #[arg(value_name = "RUN|INPUT", required = true, num_args = 1..)]
     #[arg(help = "Run folder, then pictures, folders of pictures or CSV files")]
     pub paths: Vec<PathBuf>,
-    #[arg(long, value_name = "FILE")]
-    #[arg(help = "An exported file, or with --model weights that others trained; no RUN then")]
-    pub weights: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", requires = "weights", help = "Labels, one a line")]
-    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub foreign: Foreign,
     #[arg(long, value_name = "K", default_value = "3", help = "How many suggestions")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub top_k: u32,
     #[arg(long, value_name = "DIR", help = "Write each picture with its label on it")]
     pub draw: Option<PathBuf>,
+    #[arg(long, requires = "draw")]
+    #[arg(help = "Draw where the best suggestion comes from, as a heat map (Grad-CAM)")]
+    pub explain: bool,
     #[arg(long, help = "Print one JSON document")]
     pub json: bool,
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
-    pub device: String,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Weights in place of a run.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct Foreign {
+    #[arg(long, value_name = "FILE|NAME")]
+    #[arg(help = "An exported file, or with --model weights that others trained, a file or \
+                  fetched; no RUN then")]
+    pub weights: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "With --model: labels, one a line")]
+    pub labels: Option<PathBuf>,
+}
+
+/// `features`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct FeaturesArgs {
+    #[arg(value_name = "RUN|INPUT", required = true, num_args = 1..)]
+    #[arg(help = "Run folder, then pictures, folders of pictures or CSV files")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub foreign: Foreign,
+    #[arg(long, value_name = "FILE", required_unless_present = "neighbours")]
+    #[arg(help = "Write the features to FILE.safetensors or FILE.npy")]
+    pub out: Option<PathBuf>,
+    #[arg(long, value_name = "PICTURE", help = "Rank the inputs by their likeness to this one")]
+    pub neighbours: Option<PathBuf>,
+    #[arg(long, value_name = "K", default_value = "8", help = "How many neighbours")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub top_k: u32,
+    #[arg(long, value_name = "DIR", requires = "neighbours")]
+    #[arg(help = "Write the neighbours as one picture, DIR/neighbours.png")]
+    pub draw: Option<PathBuf>,
+    #[arg(long, help = "Print one JSON document")]
+    pub json: bool,
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// `export`.
@@ -162,6 +202,10 @@ fn positive(text: &str) -> Result<f64, String> {
 
 fn non_negative(text: &str) -> Result<f64, String> {
     number(text, |x| x.is_finite() && x >= 0.0, "zero or a number above it")
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    number(text, |x| x > 0.0 && x <= 1.0, "a number above 0, at most 1")
 }
 
 fn fraction(text: &str) -> Result<f64, String> {

@@ -3,7 +3,7 @@
 
 pub mod args;
 
-use args::{EvalArgs, ExportArgs, PredictArgs, TrainArgs};
+use args::{EvalArgs, ExportArgs, FeaturesArgs, PredictArgs, TrainArgs};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::ffi::OsString;
@@ -57,6 +57,19 @@ pub trait Zoo: ValueEnum + Copy + Send + Sync + 'static {
     /// A run, weights or inputs that cannot be read.
     fn predict(model: Option<Self>, args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()>;
 
+    /// `features`; `model` as in [`Zoo::predict`].
+    ///
+    /// # Errors
+    /// A run, weights or inputs that cannot be read, or a file that cannot be written.
+    fn features(
+        model: Option<Self>,
+        args: &FeaturesArgs,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let _ = (model, args, out);
+        Err(crate::Error::argument("features", "the models of this task have none").into())
+    }
+
     /// `export`.
     ///
     /// # Errors
@@ -68,6 +81,9 @@ pub trait Zoo: ValueEnum + Copy + Send + Sync + 'static {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
     }
 }
+
+const MODEL_HELP: &str =
+    "In place of a RUN: the model that --weights belongs to, or whose fetched weights are taken";
 
 #[derive(Parser)]
 #[command(version)]
@@ -99,11 +115,17 @@ enum Verb<Z: Zoo> {
     },
     #[command(about = "Propose labels with confidence for pictures or rows, best first")]
     Predict {
-        #[arg(long, value_enum, value_name = "MODEL", requires = "weights")]
-        #[arg(help = "The model that --weights belongs to, in place of a RUN")]
+        #[arg(long, value_enum, value_name = "MODEL", help = MODEL_HELP)]
         model: Option<Z>,
         #[command(flatten)]
         args: PredictArgs,
+    },
+    #[command(about = "Write what the last layer sees of each input, or rank inputs by likeness")]
+    Features {
+        #[arg(long, value_enum, value_name = "MODEL", help = MODEL_HELP)]
+        model: Option<Z>,
+        #[command(flatten)]
+        args: FeaturesArgs,
     },
     #[command(about = "Write weights and configuration of a run as one portable file")]
     Export {
@@ -142,6 +164,7 @@ pub fn run<Z: Zoo>(
         Verb::Train { model, args } => model.train(&args, out),
         Verb::Eval { args } => Z::eval(&args, out),
         Verb::Predict { model, args } => Z::predict(model, &args, out),
+        Verb::Features { model, args } => Z::features(model, &args, out),
         Verb::Export { args } => Z::export(&args, out),
     };
     match outcome.and_then(|()| Ok(out.flush()?)) {

@@ -54,6 +54,11 @@ impl FolderPictures {
             }
             found.extend(files.into_iter().map(|file| (file, label)));
         }
+        Self::listed(folder, found)
+    }
+
+    /// Pictures with the places of their classes; `folder` is named where none can be read.
+    pub(crate) fn listed(folder: &Path, found: Vec<(PathBuf, usize)>) -> Result<Self> {
         let headers: Vec<_> = found.par_iter().map(|(file, _)| picture::header(file)).collect();
         let (mut files, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
         let mut header: Option<Header> = None;
@@ -120,7 +125,7 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// What `folder` holds, sorted by name, without hidden files: the order in which a file
 /// system lists its files differs between machines.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let io = |error| Error::io(folder, error);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {

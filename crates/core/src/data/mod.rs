@@ -9,6 +9,7 @@ pub mod csv;
 pub mod folder;
 pub mod glyphs;
 pub mod idx;
+mod imagenet;
 mod manifest;
 mod open;
 pub mod picture;
@@ -16,6 +17,7 @@ pub mod preprocess;
 pub mod random;
 mod resample;
 mod split;
+mod voc;
 
 use std::sync::Arc;
 

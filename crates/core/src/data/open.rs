@@ -13,7 +13,7 @@ use super::idx::IdxPictures;
 use super::manifest::{self, Layout, Manifest, Split};
 use super::picture::Header;
 use super::split::{self, view};
-use super::{DataSet, Examples, Kind};
+use super::{DataSet, Examples, Kind, imagenet, voc};
 use crate::{Error, Result};
 
 /// Names by which a split to validate with goes, in `dataset.toml` and as a folder.
@@ -44,6 +44,9 @@ pub fn default_data_dir() -> PathBuf {
 ///
 /// - A folder with a `dataset.toml` is read as that says. Any other has one subfolder of
 ///   pictures a class, or `train`, `val` and `test` with such subfolders.
+/// - Classes that are called by ImageNet's numbers get their names from the file of names
+///   that lies beside them; its validation pictures may lie in one folder with their list.
+/// - A year of PASCAL VOC (a folder with `ImageSets/Main`) gives its pictures of one class.
 /// - A fetched data set of several tables is opened as `tabular/iris`.
 /// - Where no split validates, a tenth of the training examples, 5,000 at most, is held out.
 ///   Where there is `val` and no `test`, `val` judges and validation is held out. Where there
@@ -202,6 +205,9 @@ fn open_fetched_table(
 /// A folder without `dataset.toml`: CLASS/*.png, or `train`, `val` and `test` of these.
 fn open_folder(name: &str, folder: &Path, options: &OpenOptions) -> Result<DataSet> {
     let builder = Builder::new(name, folder, options);
+    if voc::is_one(folder) {
+        return builder.voc();
+    }
     let train = folder.join("train");
     if !train.is_dir() || folder::class_names(&train)?.is_empty() {
         return builder.pictures(folder.to_owned(), None, None);
@@ -209,7 +215,12 @@ fn open_folder(name: &str, folder: &Path, options: &OpenOptions) -> Result<DataS
     let part = |names: &[&str]| {
         names.iter().map(|name| folder.join(name)).find(|subfolder| subfolder.is_dir())
     };
-    builder.pictures(train, part(&VALIDATION), part(&["test"]))
+    // ImageNet's own test pictures come without labels.
+    let test = part(&["test"]).filter(|test| {
+        let labelled = folder::class_names(test).map_or(true, |classes| !classes.is_empty());
+        labelled || !folder::class_names(&train).is_ok_and(|all| imagenet::are_ids(&all))
+    });
+    builder.pictures(train, part(&VALIDATION), test)
 }
 
 fn from_table(name: &str, path: &Path, table: Table, options: &OpenOptions) -> Result<DataSet> {
@@ -254,16 +265,40 @@ impl<'a> Builder<'a> {
         validation: Option<PathBuf>,
         test: Option<PathBuf>,
     ) -> Result<DataSet> {
-        if self.classes.is_empty() {
-            self.classes = folder::class_names(&train)?;
-        }
+        let folders = match self.classes.is_empty() {
+            true => folder::class_names(&train)?,
+            false => std::mem::take(&mut self.classes),
+        };
+        self.classes = imagenet::named(self.path, &folders)?;
         let mut read = |folder: PathBuf| {
-            let mut data = FolderPictures::read(folder, &self.classes)?;
+            let mut data = match imagenet::solution(self.path, &folder, &folders)? {
+                Some(pictures) => FolderPictures::listed(&folder, pictures)?,
+                None => FolderPictures::read(folder, &folders)?,
+            };
             self.skipped.append(&mut data.skipped);
             Ok(data)
         };
         let train = read(train)?;
         let mut shared = |folder| Ok(Arc::new(read(folder)?) as Examples);
+        let validation = validation.map(&mut shared).transpose()?;
+        let test = test.map(&mut shared).transpose()?;
+        (self.validation, self.test, self.sorted) = (validation, test, true);
+        let Header { channels, height, width } = train.header;
+        let labels = train.labels.clone();
+        self.build(Kind::Pictures { channels, height, width }, Arc::new(train), &labels)
+    }
+
+    /// A year of PASCAL VOC.
+    fn voc(mut self) -> Result<DataSet> {
+        let voc::Year { classes, train, validation, test, skipped } = voc::read(self.path)?;
+        (self.classes, self.skipped) = (classes, skipped);
+        let mut read = |pictures| {
+            let mut data = FolderPictures::listed(self.path, pictures)?;
+            self.skipped.append(&mut data.skipped);
+            Ok(data)
+        };
+        let train = read(train)?;
+        let mut shared = |pictures| Ok(Arc::new(read(pictures)?) as Examples);
         let validation = validation.map(&mut shared).transpose()?;
         let test = test.map(&mut shared).transpose()?;
         (self.validation, self.test, self.sorted) = (validation, test, true);

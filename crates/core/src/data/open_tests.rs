@@ -164,3 +164,100 @@ fn tables_open_by_path_and_by_name() {
     std::fs::write(set.join("notes.txt"), "x").unwrap();
     assert!(why(set.join("notes.txt").to_str().unwrap(), &options).contains("or a .csv file"));
 }
+
+#[test]
+fn imagenets_numbers_are_shown_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let data = at("ILSVRC/Data/CLS-LOC");
+    for (id, grey) in [("n01440764", 10), ("n02012849", 90)] {
+        write_pictures(&data.join("train").join(id), grey, 20);
+    }
+    std::fs::write(at("LOC_synset_mapping.txt"), "n01440764 tench, Tinca tinca\nn02012849 crane\n")
+        .unwrap();
+    // Test pictures without labels are left alone.
+    write_pictures(&data.join("test"), 0, 3);
+    let open = || open(data.to_str().unwrap(), &options(folder.path()));
+    let set = open().unwrap();
+    assert_eq!(set.classes, ["tench", "crane"]);
+    assert_eq!(sizes(&set), [32, 4, 4]);
+
+    // Validation pictures in one folder, with the challenge's list of them.
+    write_pictures(&data.join("val"), 50, 4);
+    let why = open().err().unwrap().to_string();
+    assert!(why.contains("val: no class folders"), "{why}");
+    for number in 0..4 {
+        let picture = |ending: &str| data.join(format!("val/{number:03}.{ending}"));
+        std::fs::rename(picture("png"), picture("JPEG")).unwrap();
+    }
+    let list = at("LOC_val_solution.csv");
+    let rows = "000,n02012849 1 2 3 4\n003,n01440764 1 2 3 4 n01440764 5 6 7 8\n";
+    std::fs::write(&list, format!("ImageId,PredictionString\n{rows}")).unwrap();
+    let set = open().unwrap();
+    assert_eq!(sizes(&set), [36, 4, 2]);
+    let labels: Vec<usize> = (0..2).map(|index| set.test.get(index).unwrap().label).collect();
+    assert_eq!(labels, [1, 0]);
+    std::fs::write(&list, "ImageId,PredictionString\n000,n00000001 1 2\n").unwrap();
+    let why = open().err().unwrap().to_string();
+    assert!(why.contains("line 2, field PredictionString: `n00000001`"), "{why}");
+}
+
+#[test]
+fn pascal_voc_gives_its_pictures_of_one_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let year = folder.path().join("VOC2012");
+    let (pictures, lists) = (year.join("JPEGImages"), year.join("ImageSets/Main"));
+    std::fs::create_dir_all(&pictures).unwrap();
+    std::fs::create_dir_all(&lists).unwrap();
+    let mut text = std::collections::BTreeMap::<String, String>::new();
+    for (split, count) in [("train", 20), ("val", 6)] {
+        for number in 0..count {
+            let picture = format!("{split}_{number:02}");
+            let path = pictures.join(format!("{picture}.jpg"));
+            GrayImage::from_pixel(9, 8, Luma([number])).save(path).unwrap();
+            // Cats and dogs in turns; 00 has both, 01 a dog that is hard to see, 02 too much so.
+            let (cat, dog) = match number {
+                0 => (1, 1),
+                1 => (-1, 0),
+                2 => (1, 0),
+                _ if number % 2 == 0 => (1, -1),
+                _ => (-1, 1),
+            };
+            for (class, value) in [("cat", cat), ("dog", dog)] {
+                let list = text.entry(format!("{class}_{split}.txt")).or_default();
+                *list += &format!("{picture} {value:>2}\n");
+            }
+        }
+    }
+    for (name, text) in &text {
+        std::fs::write(lists.join(name), text).unwrap();
+    }
+    let open = || open(year.to_str().unwrap(), &options(folder.path()));
+    let set = open().unwrap();
+    assert_eq!(
+        (set.name.as_str(), &set.classes[..]),
+        ("VOC2012", &["cat".into(), "dog".into()][..])
+    );
+    assert_eq!(sizes(&set), [17, 1, 4], "18 are left to train on, a tenth of them held out");
+    assert_eq!(
+        set.skipped,
+        [
+            "train_00: of several classes, cat, dog",
+            "train_01: of no class without doubt",
+            "val_00: of several classes, cat, dog",
+            "val_01: of no class without doubt",
+        ]
+    );
+    let labels: Vec<usize> = (0..4).map(|index| set.test.get(index).unwrap().label).collect();
+    assert_eq!(labels, [0, 1, 0, 1]);
+
+    std::fs::write(lists.join("dog_val.txt"), "val_03 2\n").unwrap();
+    let why = open().err().unwrap().to_string();
+    assert!(why.contains("dog_val.txt: line 1, field dog: `2`; expected 1, 0 or -1"), "{why}");
+    std::fs::remove_file(lists.join("dog_val.txt")).unwrap();
+    assert!(open().err().unwrap().to_string().contains("dog_val.txt: No such file"));
+    for name in text.keys().filter(|name| name.contains("train")) {
+        std::fs::remove_file(lists.join(name)).unwrap();
+    }
+    assert!(open().err().unwrap().to_string().contains("Main: no CLASS_train.txt"));
+}

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Examples, Input, Kind, picture, resample};
+use crate::viz::heat::Window;
 use crate::{Error, Result};
 
 /// How many training examples mean and deviation are measured on, at most.
@@ -128,6 +129,20 @@ impl Preprocess {
         match self {
             Self::Picture { channels, height, width, .. } => [*channels, *height, *width],
             Self::Row { mean, .. } => [1, 1, mean.len()],
+        }
+    }
+
+    /// The part of a picture of this size that [`Preprocess::apply`] keeps.
+    pub fn window(&self, width: u32, height: u32) -> Window {
+        let (w, h) = (width as f32, height as f32);
+        match self {
+            Self::Picture { height, width, resize: Resize::ShorterSide(side), .. } => {
+                let scale = w.min(h) / *side as f32;
+                let (kept_w, kept_h) = (*width as f32 * scale, *height as f32 * scale);
+                let (left, top) = ((w - kept_w) / 2.0, (h - kept_h) / 2.0);
+                Window { left, top, width: kept_w, height: kept_h }
+            }
+            _ => Window { left: 0.0, top: 0.0, width: w, height: h },
         }
     }
 

@@ -148,3 +148,15 @@ fn settings_survive_json() {
         assert_eq!(serde_json::from_str::<Preprocess>(&text).unwrap(), preprocess, "{text}");
     }
 }
+
+#[test]
+fn the_window_is_what_the_crop_keeps() {
+    let window = |resize, width, height| {
+        let Window { left, top, width, height } = plain(3, 224, 224, resize).window(width, height);
+        [left, top, width, height]
+    };
+    assert_eq!(window(Resize::Stretch, 500, 300), [0.0, 0.0, 500.0, 300.0]);
+    // 512 x 256 pixels are kept as they are, and 224 x 224 cut out of their middle.
+    assert_eq!(window(Resize::ShorterSide(256), 512, 256), [144.0, 16.0, 224.0, 224.0]);
+    assert_eq!(window(Resize::ShorterSide(256), 512, 1024), [32.0, 288.0, 448.0, 448.0]);
+}

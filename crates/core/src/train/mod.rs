@@ -16,6 +16,7 @@ use crate::data::random::SplitMix64;
 use crate::run::Run;
 use crate::{Error, Result, viz, weights};
 use burn::data::dataloader::DataLoader;
+use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
 use burn::module::{Module, ModuleDisplay, ParamGroup};
 use burn::optim::ModuleOptimizer;
 use burn::train::logger::MetricLogger;
@@ -64,6 +65,9 @@ pub struct Settings {
     pub schedule: ScheduleConfig,
     /// Stop after this many epochs without a lower validation loss.
     pub patience: Option<usize>,
+    /// Each part of the network learns at the rate of the part above it times this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_decay: Option<f64>,
 }
 
 /// What a training needs besides the model.
@@ -83,6 +87,9 @@ pub struct Training<'a, M: Trainable> {
     /// Parameters that keep their values. They are frozen here, not by the caller, because a
     /// checkpoint that is loaded thaws what it loads.
     pub frozen: Option<ParamGroup>,
+    /// Parameters that learn at another rate, with its ratio to the schedule's; where groups
+    /// overlap the last one counts.
+    pub rates: Vec<(ParamGroup, f64)>,
     /// Continue from the run's checkpoint, where there is one.
     pub resume: bool,
 }
@@ -99,7 +106,8 @@ pub fn fit<M: Trainable>(
     model: M,
     metrics: impl FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>,
 ) -> Result<History> {
-    let Training { run, settings, train, validation, epoch, metadata, frozen, resume } = training;
+    let Training { run, settings, train, validation, epoch, metadata, frozen, rates, resume } =
+        training;
     interrupt::listen();
     let mut course = Course {
         optimizer: settings.optimizer.build()?,
@@ -132,6 +140,7 @@ pub fn fit<M: Trainable>(
         schedule,
         epoch,
         metadata,
+        rates,
         means: means.clone(),
         state: state.clone(),
     };
@@ -174,6 +183,7 @@ struct Loop {
     schedule: Schedule,
     epoch: Epoch,
     metadata: BTreeMap<String, String>,
+    rates: Vec<(ParamGroup, f64)>,
     means: Means,
     /// burn-train's strategy is borrowed immutably; what changes is here, with the outcome.
     state: Arc<Mutex<(Course, Result<()>)>>,
@@ -235,7 +245,7 @@ impl Loop {
                 Some(clip) => clip.apply(model, output.grads),
                 None => output.grads,
             };
-            *model = course.optimizer.step(lr, model.clone(), gradients);
+            *model = course.optimizer.step(self.rates(lr), model.clone(), gradients);
             course.step += 1;
             let item = TrainingItem::new(output.item, batches.progress(), Some(course.step), None);
             events.process_train(LearnerEvent::ProcessedItem(item)).map_err(event)?;
@@ -281,6 +291,14 @@ impl Loop {
         course.done = epoch;
         let root = self.run.checkpoint_path();
         checkpoint::save(&root, epoch, course.step, &course.history, model, &course.optimizer)
+    }
+
+    /// The rate of every parameter where the schedule says `lr`.
+    fn rates(&self, lr: f64) -> ModuleLearningRate {
+        let own = |all: ModuleLrScheduler, (group, ratio): &(ParamGroup, f64)| {
+            all.with_group(group.clone(), lr * ratio)
+        };
+        self.rates.iter().fold(ModuleLrScheduler::new(lr), own).step()
     }
 
     fn record(&self, course: &mut Course, epoch: usize, split: &str, begun: Instant) {

@@ -18,11 +18,32 @@ const INK: Rgb<u8> = Rgb([240, 240, 240]);
 const BAR: Rgb<u8> = Rgb([70, 130, 180]);
 const PAPER: Rgb<u8> = Rgb([28, 28, 32]);
 
+/// One line of text above a picture.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Begins at the left; cut where it is too long.
+    pub text: String,
+    /// Ends at the right.
+    pub number: String,
+    /// The length of the bar behind both, in 0..1.
+    pub bar: f32,
+}
+
 /// The picture with its suggestions on a strip above it, a bar as long as each score.
 pub fn draw(picture: &DynamicImage, suggestions: &[Suggestion]) -> RgbImage {
+    let line = |suggestion: &Suggestion| Line {
+        text: suggestion.label.clone(),
+        number: format!("{:.1} %", suggestion.score * 100.0),
+        bar: suggestion.score,
+    };
+    draw_lines(picture, &suggestions.iter().map(line).collect::<Vec<_>>())
+}
+
+/// The picture with a strip of text above it.
+pub fn draw_lines(picture: &DynamicImage, lines: &[Line]) -> RgbImage {
     let picture = enlarge(picture.to_rgb8());
     let (width, height) = picture.dimensions();
-    let strip = LINE * suggestions.len() as u32 + 6;
+    let strip = LINE * lines.len() as u32 + 6;
     let mut canvas = RgbImage::from_pixel(width, height + strip, PAPER);
     imageops::replace(&mut canvas, &picture, 0, i64::from(strip));
     // The font is compiled in and parses; if a future one did not, the picture itself remains.
@@ -30,19 +51,18 @@ pub fn draw(picture: &DynamicImage, suggestions: &[Suggestion]) -> RgbImage {
         return canvas;
     };
     let scale = PxScale::from(16.0);
-    for (row, suggestion) in suggestions.iter().enumerate() {
+    for (row, Line { text, number, bar }) in lines.iter().enumerate() {
         let y = 4 + LINE as i32 * row as i32;
-        let length = (suggestion.score.clamp(0.0, 1.0) * width as f32) as u32;
+        let length = (bar.clamp(0.0, 1.0) * width as f32) as u32;
         if length > 0 {
             draw_filled_rect_mut(&mut canvas, Rect::at(0, y).of_size(length, LINE - 3), BAR);
         }
-        let score = format!("{:.1} %", suggestion.score * 100.0);
-        let (score_width, _) = text_size(scale, &font, &score);
-        let room = width.saturating_sub(score_width + 16);
-        let label = fit(&suggestion.label, room, |text| text_size(scale, &font, text).0);
-        draw_text_mut(&mut canvas, INK, 5, y + 1, scale, &font, &label);
-        let x = (width as i32 - score_width as i32 - 5).max(0);
-        draw_text_mut(&mut canvas, INK, x, y + 1, scale, &font, &score);
+        let (number_width, _) = text_size(scale, &font, number);
+        let room = width.saturating_sub(number_width + 16);
+        let text = fit(text, room, |text| text_size(scale, &font, text).0);
+        draw_text_mut(&mut canvas, INK, 5, y + 1, scale, &font, &text);
+        let x = (width as i32 - number_width as i32 - 5).max(0);
+        draw_text_mut(&mut canvas, INK, x, y + 1, scale, &font, number);
     }
     canvas
 }
@@ -83,7 +103,7 @@ pub fn paths<'a>(
 }
 
 /// Whole-number enlargement with hard pixels, so that 28 x 28 digits stay what they are.
-fn enlarge(picture: RgbImage) -> RgbImage {
+pub(super) fn enlarge(picture: RgbImage) -> RgbImage {
     let (width, height) = picture.dimensions();
     // A long thin picture must not become a huge one.
     let most = LARGEST / width.max(height).max(1);

@@ -2,5 +2,6 @@
 
 pub mod confusion;
 pub mod curves;
+pub mod heat;
 pub mod label;
 pub mod sheet;

@@ -11,6 +11,7 @@
 mod checkpoint;
 mod inspect;
 mod load;
+mod named;
 mod pickle;
 mod rebuild;
 mod save;
@@ -27,6 +28,7 @@ use sha2::{Digest, Sha256};
 
 pub use inspect::{metadata, module_keys};
 pub use load::{LoadOptions, LoadReport, load};
+pub use named::{Named, find};
 pub use save::save;
 pub use source::{Format, keys};
 

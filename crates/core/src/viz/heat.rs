@@ -1,0 +1,122 @@
+//! A heat map laid over the picture that it is about.
+
+use super::label;
+use image::{DynamicImage, Rgb, RgbImage};
+
+/// Warmth at places of a picture, row by row, in 0..1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heat {
+    /// `height * width` numbers.
+    pub values: Vec<f32>,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// The part of a picture that a model saw, in pixels; it may reach beyond the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Columns left of it.
+    pub left: f32,
+    /// Rows above it.
+    pub top: f32,
+    /// Columns.
+    pub width: f32,
+    /// Rows.
+    pub height: f32,
+}
+
+/// How much of the picture the warmest place hides.
+const OPACITY: f32 = 0.55;
+
+/// From cold to hot.
+const COLOURS: [[f32; 3]; 4] =
+    [[40.0, 60.0, 200.0], [0.0, 190.0, 170.0], [250.0, 210.0, 40.0], [220.0, 30.0, 20.0]];
+
+impl Heat {
+    /// The warmth at a place, both in 0..1 from the upper left corner, between neighbours
+    /// bilinearly.
+    pub fn at(&self, x: f32, y: f32) -> f32 {
+        let place = |part: f32, count: usize| {
+            let most = count.saturating_sub(1) as f32;
+            let place = (part * count as f32 - 0.5).clamp(0.0, most);
+            let below = place.floor();
+            (below as usize, (below + 1.0).min(most) as usize, place - below)
+        };
+        let (left, right, to_right) = place(x, self.width);
+        let (above, below, down) = place(y, self.height);
+        let value = |row: usize, column: usize| {
+            self.values.get(row * self.width + column).copied().unwrap_or(0.0)
+        };
+        let across = |row| value(row, left) * (1.0 - to_right) + value(row, right) * to_right;
+        across(above) * (1.0 - down) + across(below) * down
+    }
+}
+
+/// The picture, large enough to be seen, under its heat: hot places are red, warm ones
+/// yellow and green, and cold ones stay as they are, as does what lies outside the window.
+pub fn overlay(picture: &DynamicImage, heat: &Heat, window: Window) -> DynamicImage {
+    let scale = picture.width().max(1);
+    let mut drawn: RgbImage = label::enlarge(picture.to_rgb8());
+    let scale = drawn.width() as f32 / scale as f32;
+    for (x, y, pixel) in drawn.enumerate_pixels_mut() {
+        let along = ((x as f32 + 0.5) / scale - window.left) / window.width;
+        let down = ((y as f32 + 0.5) / scale - window.top) / window.height;
+        if !(0.0..1.0).contains(&along) || !(0.0..1.0).contains(&down) {
+            continue;
+        }
+        let warmth = heat.at(along, down).clamp(0.0, 1.0);
+        let (colour, share) = (colour(warmth), OPACITY * warmth.sqrt());
+        let blend = |own: u8, hot: f32| (f32::from(own) * (1.0 - share) + hot * share) as u8;
+        let [red, green, blue] = pixel.0;
+        *pixel = Rgb([blend(red, colour[0]), blend(green, colour[1]), blend(blue, colour[2])]);
+    }
+    DynamicImage::ImageRgb8(drawn)
+}
+
+fn colour(warmth: f32) -> [f32; 3] {
+    let place = warmth * (COLOURS.len() - 1) as f32;
+    let below = (place as usize).min(COLOURS.len() - 2);
+    let part = place - below as f32;
+    std::array::from_fn(|i| COLOURS[below][i] * (1.0 - part) + COLOURS[below + 1][i] * part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heat() -> Heat {
+        Heat { values: vec![0.0, 1.0, 0.0, 0.0], height: 2, width: 2 }
+    }
+
+    #[test]
+    fn between_places_it_is_in_between() {
+        assert_eq!(heat().at(0.75, 0.25), 1.0);
+        assert_eq!(heat().at(1.0, 0.0), 1.0);
+        assert_eq!(heat().at(0.5, 0.25), 0.5);
+        assert_eq!(heat().at(0.5, 0.5), 0.25);
+        assert_eq!(heat().at(0.0, 1.0), 0.0);
+    }
+
+    #[test]
+    fn only_warm_places_inside_the_window_change() {
+        let picture = DynamicImage::ImageRgb8(RgbImage::from_pixel(300, 200, Rgb([9; 3])));
+        // The network saw the middle square.
+        let window = Window { left: 50.0, top: 0.0, width: 200.0, height: 200.0 };
+        let drawn = overlay(&picture, &heat(), window).into_rgb8();
+        assert_eq!(drawn.dimensions(), (600, 400));
+        assert!(drawn.get_pixel(400, 100).0[0] > 100, "hot");
+        assert_eq!(drawn.get_pixel(560, 100).0, [9; 3], "outside");
+        assert_eq!(drawn.get_pixel(110, 390).0, [9; 3], "cold");
+    }
+
+    #[test]
+    fn any_heat_is_drawn() {
+        let picture = DynamicImage::new_luma8(3, 300);
+        let window = Window { left: -5.0, top: 0.0, width: 13.0, height: 3.0 };
+        for values in [vec![], vec![f32::NAN; 4], vec![7.0; 4]] {
+            overlay(&picture, &Heat { values, height: 2, width: 2 }, window);
+        }
+    }
+}
