@@ -1,11 +1,12 @@
 //! The classification program: see `tenfold-classification --help`.
 
-/// Keeps freed pages: tensors come and go by the megabyte, and each new page costs a fault.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 use std::process::ExitCode;
+use tenfold_kernels::allocator::{Allocator, keep_pages};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
+    keep_pages();
     tenfold_core::cli::main::<tenfold_classification::Zoo>()
 }

@@ -17,6 +17,11 @@ fn main() {
             std::hint::black_box(backward(&x, &s.mean, &d, &g, Some(&y), &x, false));
             best[2] = best[2].min(t.elapsed().as_secs_f64());
         }
-        println!("{p}x{c}: stat {:.2} ms fwd {:.2} bwd {:.2}", best[0] * 1e3, best[1] * 1e3, best[2] * 1e3);
+        println!(
+            "{p}x{c}: stat {:.2} ms fwd {:.2} bwd {:.2}",
+            best[0] * 1e3,
+            best[1] * 1e3,
+            best[2] * 1e3
+        );
     }
 }

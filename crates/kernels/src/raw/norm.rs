@@ -46,7 +46,9 @@ pub fn statistics(x: &[f32], channels: usize) -> Statistics {
         share(chunks, x.len(), |index| {
             let x = chunk(x, index, channels);
             // SAFETY: each chunk has its own two rows of the sums.
-            let sums = unsafe { std::slice::from_raw_parts_mut(out.at(index * 2 * channels), 2 * channels) };
+            let sums = unsafe {
+                std::slice::from_raw_parts_mut(out.at(index * 2 * channels), 2 * channels)
+            };
             sums.fill(0.0);
             let (mean, squares) = sums.split_at_mut(channels);
             moments(x, mean, squares);
@@ -211,7 +213,9 @@ pub fn backward(
     let write = |out: Out| {
         share(chunks, x.len(), |index| {
             // SAFETY: each chunk has its own two rows of the sums.
-            let sums = unsafe { std::slice::from_raw_parts_mut(out.at(index * 2 * channels), 2 * channels) };
+            let sums = unsafe {
+                std::slice::from_raw_parts_mut(out.at(index * 2 * channels), 2 * channels)
+            };
             sums.fill(0.0);
             let (x, gradient) = (chunk(x, index, channels), chunk(gradient, index, channels));
             let mut parts = vec![0.0; 2 * means.len()];
@@ -237,7 +241,8 @@ pub fn backward(
         .map(|c| (products[c] * f64::from(inverse_deviation[c]).powi(2) / pixels as f64) as f32)
         .collect();
     let [scale, shift, slope] = [scale, shift, slope].map(|values| repeated(&values));
-    let mut for_residual = (residual && rectified.is_some()).then(|| Vec::<f32>::with_capacity(x.len()));
+    let mut for_residual =
+        (residual && rectified.is_some()).then(|| Vec::<f32>::with_capacity(x.len()));
     let residual_out = for_residual.as_mut().map(|vector| Out(vector.as_mut_ptr()));
     let write = |out: Out| {
         share(chunks, x.len(), |index| {
@@ -263,7 +268,9 @@ pub fn backward(
     Gradients {
         x: dx,
         residual: for_residual,
-        gamma: (0..channels).map(|c| (products[c] * f64::from(inverse_deviation[c])) as f32).collect(),
+        gamma: (0..channels)
+            .map(|c| (products[c] * f64::from(inverse_deviation[c])) as f32)
+            .collect(),
         beta: beta.iter().map(|&sum| sum as f32).collect(),
     }
 }
