@@ -5,6 +5,7 @@
 //! operands live on the CPU backend in f32, and gives them back where they do not, so that
 //! the caller can call Burn's own operation.
 
+use crate::raw::View;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::{
     BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
@@ -17,7 +18,6 @@ use burn::backend::{
 };
 use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
-use crate::raw::View;
 use std::fmt::Debug;
 
 /// An operator of `N` tensors with a backward of its own.
@@ -160,7 +160,7 @@ pub(crate) fn contiguous(tensor: FlexTensor) -> FlexTensor {
     if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() }
 }
 
-/// The elements of a primitive that [`contiguous`] gave.
+/// The elements of a primitive that [`contiguous`] or [`to_channels_last`] gave, as they lie.
 pub(crate) fn slice(tensor: &FlexTensor) -> &[f32] {
     let start = tensor.layout().start_offset();
     &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
@@ -173,6 +173,13 @@ pub(crate) fn view(tensor: &FlexTensor) -> View<'_> {
     let strides: Vec<usize> = layout.strides().iter().map(|&stride| stride as usize).collect();
     let strides = strides.try_into().expect("four dimensions");
     View::new(&tensor.storage::<f32>()[layout.start_offset()..], shape, strides)
+}
+
+/// A primitive whose elements lie as those of another without gaps.
+pub(crate) fn like(elements: Vec<f32>, other: &FlexTensor) -> FlexTensor {
+    let layout = other.layout();
+    let layout = Layout::new(layout.shape().clone(), layout.strides().to_vec(), 0);
+    FlexTensor::new(Bytes::from_elems(elements), layout, DType::F32)
 }
 
 /// A primitive of elements in order.
@@ -197,12 +204,6 @@ pub(crate) fn to_channels_last(tensor: FlexTensor) -> FlexTensor {
         return tensor;
     }
     channels_last(view.to_channels_last(), view.shape)
-}
-
-/// The elements of a primitive that [`to_channels_last`] gave, `[batch, height, width, channels]`.
-pub(crate) fn pixels(tensor: &FlexTensor) -> &[f32] {
-    let start = tensor.layout().start_offset();
-    &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
 }
 
 #[cfg(test)]

@@ -35,12 +35,14 @@ fn agree<const N: usize, const D: usize>(
 ) {
     for device in devices() {
         let x = random(x, &device);
-        let others = others.clone().map(|other| Tensor::from_data(other.to_data(), &device).require_grad());
+        let others =
+            others.clone().map(|other| Tensor::from_data(other.to_data(), &device).require_grad());
         let mine = ours(x.clone(), others.clone());
         let burns = theirs(x.clone(), others.clone());
         let gap = difference(mine.clone().inner(), burns.clone().inner());
         assert!(gap < 1e-5, "values differ by {gap}");
-        let factor = Tensor::random(mine.dims(), Distribution::Uniform(-1.0, 1.0), &device).detach();
+        let factor =
+            Tensor::random(mine.dims(), Distribution::Uniform(-1.0, 1.0), &device).detach();
         let mine = (mine * factor.clone()).sum().backward();
         let burns = (burns * factor).sum().backward();
         let gap = difference(x.grad(&mine).unwrap(), x.grad(&burns).unwrap());

@@ -105,14 +105,15 @@ impl ModelConfig for AlexNetConfig {
                 .with_stride(if place == 0 { [stride, stride] } else { [1, 1] })
                 // 2 rather than 5 around the kernel of 11.
                 .with_padding(pad((kernel / 2).min(2)));
-            features.extend([MapLayer::Conv(conv.init(device)), MapLayer::Relu(Relu)]);
+            features.extend([MapLayer::Conv(conv.init(device).into()), MapLayer::Relu(Relu)]);
             if pool {
                 features.push(MapLayer::Pool(max_pool(3, 2, 0, false)));
             }
             inputs = outputs;
         }
-        let linear =
-            |inputs, outputs| UnitLayer::Linear(LinearConfig::new(inputs, outputs).init(device));
+        let linear = |inputs, outputs| {
+            UnitLayer::Linear(LinearConfig::new(inputs, outputs).init(device).into())
+        };
         let classifier = vec![
             UnitLayer::dropout(self.dropout),
             linear(inputs * side * side, hidden),

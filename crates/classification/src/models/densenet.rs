@@ -14,14 +14,14 @@ use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
 use burn::module::{
     Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
 };
-use burn::nn::conv::Conv2d;
-use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d};
-use burn::nn::{BatchNorm, Linear, LinearConfig};
-use burn::tensor::activation::relu;
+use burn::nn::LinearConfig;
+use burn::nn::pool::AvgPool2dConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_core::Result;
 use tenfold_core::data::{Kind, Preprocess};
+use tenfold_kernels::nn::{AvgPool2d, BatchNorm, Conv2d, Linear, MaxPool2d};
+use tenfold_kernels::ops::Follow;
 
 /// Table 1: depth, growth rate, maps of the first convolution, layers of the dense blocks.
 const TABLE_1: [(usize, usize, usize, [usize; 4]); 4] = [
@@ -149,7 +149,7 @@ impl ModelConfig for DenseNetConfig {
         };
         let mut classifier = LinearConfig::new(channels, self.classes).init(device);
         classifier.bias = Some(zeros(self.classes, device));
-        DenseNet { features, classifier }
+        DenseNet { features, classifier: classifier.into() }
     }
 }
 
@@ -191,7 +191,7 @@ pub struct Features {
 impl Features {
     /// What the four dense blocks give.
     fn blocks(&self, inputs: Tensor<4>) -> [Tensor<4>; 4] {
-        let mut x = relu(self.norm0.forward(self.conv0.forward(inputs))); // [batch, first, h/2, w/2]
+        let mut x = self.norm0.forward_with(self.conv0.forward(inputs), Follow::Relu); // [batch, first, h/2, w/2]
         if let Some(pool) = &self.pool0 {
             x = pool.forward(x); // [batch, first, h/4, w/4]
         }
@@ -208,7 +208,7 @@ impl Features {
 
     /// The last block's maps `[batch, maps, h/32, w/32]` to `[batch, maps]`.
     fn summary(&self, last: Tensor<4>) -> Tensor<2> {
-        average(relu(self.norm5.forward(last)))
+        average(self.norm5.forward_with(last, Follow::Relu))
     }
 }
 
@@ -271,12 +271,12 @@ impl Transition {
         Self {
             norm: norm(channels, device),
             conv: conv([channels, channels / 2], 1, 1, he(false), device),
-            pool: AvgPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+            pool: AvgPool2dConfig::new([2, 2]).with_strides([2, 2]).init().into(),
         }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.pool.forward(self.conv.forward(relu(self.norm.forward(x))))
+        self.pool.forward(self.conv.forward(self.norm.forward_with(x, Follow::Relu)))
     }
 }
 
@@ -316,8 +316,8 @@ impl DenseBlock {
     /// `[batch, channels, height, width]` to `[batch, channels + layers * growth, height, width]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.0.iter().fold(x, |x, layer| {
-            let new = layer.conv1.forward(relu(layer.norm1.forward(x.clone())));
-            let new = layer.conv2.forward(relu(layer.norm2.forward(new)));
+            let new = layer.conv1.forward(layer.norm1.forward_with(x.clone(), Follow::Relu));
+            let new = layer.conv2.forward(layer.norm2.forward_with(new, Follow::Relu));
             Tensor::cat(vec![x, new], 1)
         })
     }

@@ -15,17 +15,14 @@
 use super::layers::{Stem, average, conv, max_pool, picture_input};
 use super::{Backbone, ModelConfig, Network, check_convolutional, check_dropout, parts, shape};
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
-use burn::nn::pool::MaxPool2d;
-use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, Linear, LinearConfig,
-};
-use burn::tensor::activation::relu;
+use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, Initializer, LinearConfig};
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_core::Result;
 use tenfold_core::data::{Kind, Preprocess};
+use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear, MaxPool2d};
+use tenfold_kernels::ops::{Activation, Follow};
 
 /// Table 1: the maps of inception 3a to 5b, in the order of its columns: 1 x 1, 3 x 3 reduce,
 /// 3 x 3, 5 x 5 reduce, 5 x 5, pool projection.
@@ -165,7 +162,7 @@ fn first() -> Initializer {
 fn linear(inputs: usize, outputs: usize, device: &Device) -> Linear {
     let mut layer = LinearConfig::new(inputs, outputs).init(device);
     layer.weight = first().init([inputs, outputs], device);
-    layer
+    layer.into()
 }
 
 /// 22 layers deep, nine of them pairs within inception modules.
@@ -311,12 +308,12 @@ impl BasicConv {
     fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Self {
         Self {
             conv: conv(channels, kernel, stride, first(), device),
-            bn: BatchNormConfig::new(channels[1]).with_epsilon(1e-3).init(device),
+            bn: BatchNormConfig::new(channels[1]).with_epsilon(1e-3).init(device).into(),
         }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        relu(self.bn.forward(self.conv.forward(x)))
+        self.bn.forward_with(self.conv.forward(x), Follow::Relu)
     }
 }
 
@@ -384,7 +381,7 @@ impl InceptionAux {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let x = self.conv.forward(adaptive_avg_pool2d(x, [4, 4])); // [batch, 128, 4, 4]
-        let x = relu(self.fc1.forward(x.flatten(1, 3))); // [batch, 1024]
+        let x = self.fc1.forward_with(x.flatten(1, 3), Activation::Relu); // [batch, 1024]
         self.fc2.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }

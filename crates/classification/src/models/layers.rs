@@ -2,17 +2,17 @@
 //! stems and the pictures that go with each.
 
 use burn::module::{Module, Param};
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::conv::Conv2dConfig;
+use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Initializer, Linear, LinearConfig,
-    PaddingConfig2d, Relu,
+    BatchNormConfig, Dropout, DropoutConfig, Initializer, LinearConfig, PaddingConfig2d, Relu,
 };
-use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::{Kind, Preprocess, Resize};
 use tenfold_core::{Error, Result};
+use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear, MaxPool2d};
+use tenfold_kernels::ops::{Activation, Follow, global_avg_pool2d, relu};
 
 /// Pixels a side of the pictures that the networks for ImageNet see.
 const IMAGENET_SIDE: usize = 224;
@@ -107,7 +107,7 @@ impl MapLayer {
         match self {
             Self::Conv(layer) => layer.forward(x),
             Self::Norm(layer) => layer.forward(x),
-            Self::Relu(layer) => layer.forward(x),
+            Self::Relu(_) => relu(x),
             Self::Pool(layer) => layer.forward(x),
         }
     }
@@ -129,7 +129,7 @@ impl UnitLayer {
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Linear(layer) => layer.forward(x),
-            Self::Relu(layer) => layer.forward(x),
+            Self::Relu(_) => relu(x),
             Self::Dropout(layer) => layer.forward(x),
         }
     }
@@ -141,13 +141,35 @@ impl UnitLayer {
 }
 
 /// Layers one after the other.
-pub(super) fn maps(layers: &[MapLayer], x: Tensor<4>) -> Tensor<4> {
-    layers.iter().fold(x, |x, layer| layer.forward(x))
+pub(super) fn maps(layers: &[MapLayer], mut x: Tensor<4>) -> Tensor<4> {
+    let mut rest = layers;
+    while let Some((first, others)) = rest.split_first() {
+        (x, rest) = match (first, others) {
+            // A rectification costs nothing where it is done at once.
+            (MapLayer::Conv(conv), [MapLayer::Relu(_), others @ ..]) => {
+                (conv.forward_with(x, Activation::Relu), others)
+            }
+            (MapLayer::Norm(norm), [MapLayer::Relu(_), others @ ..]) => {
+                (norm.forward_with(x, Follow::Relu), others)
+            }
+            (layer, others) => (layer.forward(x), others),
+        };
+    }
+    x
 }
 
 /// Layers one after the other.
-pub(super) fn units(layers: &[UnitLayer], x: Tensor<2>) -> Tensor<2> {
-    layers.iter().fold(x, |x, layer| layer.forward(x))
+pub(super) fn units(layers: &[UnitLayer], mut x: Tensor<2>) -> Tensor<2> {
+    let mut rest = layers;
+    while let Some((first, others)) = rest.split_first() {
+        (x, rest) = match (first, others) {
+            (UnitLayer::Linear(linear), [UnitLayer::Relu(_), others @ ..]) => {
+                (linear.forward_with(x, Activation::Relu), others)
+            }
+            (layer, others) => (layer.forward(x), others),
+        };
+    }
+    x
 }
 
 /// What each pool gives, one after the other.
@@ -209,11 +231,12 @@ pub(super) fn conv(
         .with_bias(false)
         .with_initializer(first)
         .init(device)
+        .into()
 }
 
 /// Batch normalisation with PyTorch's choices, which are Burn's too.
 pub(super) fn norm(channels: usize, device: &Device) -> BatchNorm {
-    BatchNormConfig::new(channels).init(device)
+    BatchNormConfig::new(channels).init(device).into()
 }
 
 /// Maxima of `kernel` x `kernel` neighbours.
@@ -223,13 +246,14 @@ pub(super) fn max_pool(kernel: usize, stride: usize, padding: usize, ceil: bool)
         .with_padding(pad(padding))
         .with_ceil_mode(ceil)
         .init()
+        .into()
 }
 
 /// A fully connected layer whose first weights are `first` and whose biases are zero.
 pub(super) fn linear(inputs: usize, outputs: usize, first: Initializer, device: &Device) -> Linear {
     let mut layer = LinearConfig::new(inputs, outputs).with_initializer(first).init(device);
     layer.bias = Some(zeros(outputs, device));
-    layer
+    layer.into()
 }
 
 /// `[count]` zeros to be learnt.
@@ -239,7 +263,7 @@ pub(super) fn zeros(count: usize, device: &Device) -> Param<Tensor<1>> {
 
 /// The mean of each map: `[batch, channels, height, width]` to `[batch, channels]`.
 pub(super) fn average(x: Tensor<4>) -> Tensor<2> {
-    adaptive_avg_pool2d(x, [1, 1]).flatten(1, 3)
+    global_avg_pool2d(x).flatten(1, 3)
 }
 
 #[cfg(test)]

@@ -11,16 +11,18 @@
 
 use super::{Backbone, ModelConfig, Network, check_dropout, check_widths, parts, shape};
 use burn::module::{Module, Param};
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
-use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
-use burn::tensor::activation::{relu, tanh};
+use burn::nn::conv::Conv2dConfig;
+use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig, LinearConfig};
+use burn::tensor::activation::tanh;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::Kind;
 use tenfold_core::{Error, Result};
+use tenfold_kernels::nn::{AvgPool2d, Conv2d, Linear, MaxPool2d};
+use tenfold_kernels::ops::Activation;
 
 /// Pixels a side of the pictures; the paper's network pads them to 32.
 const SIDE: usize = 28;
@@ -217,13 +219,13 @@ impl Lecun1998 {
     fn new(config: &LeNetConfig, device: &Device) -> Self {
         let [channels, ..] = config.input;
         Self {
-            c1: Conv2dConfig::new([channels, 6], [5, 5]).init(device),
+            c1: Conv2dConfig::new([channels, 6], [5, 5]).init(device).into(),
             s2: Subsampling::new(6, device),
-            c3: Conv2dConfig::new([6, 16], [5, 5]).init(device),
+            c3: Conv2dConfig::new([6, 16], [5, 5]).init(device).into(),
             s4: Subsampling::new(16, device),
-            c5: Conv2dConfig::new([16, 120], [5, 5]).init(device),
-            f6: LinearConfig::new(120, 84).init(device),
-            output: LinearConfig::new(84, config.classes).init(device),
+            c5: Conv2dConfig::new([16, 120], [5, 5]).init(device).into(),
+            f6: LinearConfig::new(120, 84).init(device).into(),
+            output: LinearConfig::new(84, config.classes).init(device).into(),
         }
     }
 
@@ -277,7 +279,7 @@ pub struct Subsampling {
 impl Subsampling {
     fn new(maps: usize, device: &Device) -> Self {
         Self {
-            pool: AvgPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+            pool: AvgPool2dConfig::new([2, 2]).with_strides([2, 2]).init().into(),
             weight: Param::from_tensor(Tensor::ones([maps], device)),
             bias: Param::from_tensor(Tensor::zeros([maps], device)),
         }
@@ -308,23 +310,23 @@ impl Modern {
     fn new(config: &LeNetConfig, device: &Device) -> Self {
         let [channels, ..] = config.input;
         Self {
-            conv1: Conv2dConfig::new([channels, 20], [5, 5]).init(device),
-            conv2: Conv2dConfig::new([20, 50], [5, 5]).init(device),
-            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
-            fc1: LinearConfig::new(50 * 4 * 4, 500).init(device),
+            conv1: Conv2dConfig::new([channels, 20], [5, 5]).init(device).into(),
+            conv2: Conv2dConfig::new([20, 50], [5, 5]).init(device).into(),
+            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init().into(),
+            fc1: LinearConfig::new(50 * 4 * 4, 500).init(device).into(),
             dropout: DropoutConfig::new(config.dropout).init(),
-            output: LinearConfig::new(500, config.classes).init(device),
+            output: LinearConfig::new(500, config.classes).init(device).into(),
         }
     }
 
     fn features(&self, x: Tensor<4>) -> [Tensor<4>; 2] {
-        let pool1 = self.pool.forward(relu(self.conv1.forward(x))); // [batch, 20, 12, 12]
-        let pool2 = self.pool.forward(relu(self.conv2.forward(pool1.clone()))); // [batch, 50, 4, 4]
+        let pool1 = self.pool.forward(self.conv1.forward_with(x, Activation::Relu)); // [batch, 20, 12, 12]
+        let pool2 = self.pool.forward(self.conv2.forward_with(pool1.clone(), Activation::Relu)); // [batch, 50, 4, 4]
         [pool1, pool2]
     }
 
     fn units(&self, pool2: Tensor<4>) -> Tensor<2> {
-        relu(self.fc1.forward(pool2.flatten(1, 3))) // [batch, 500]
+        self.fc1.forward_with(pool2.flatten(1, 3), Activation::Relu) // [batch, 500]
     }
 }
 

@@ -12,14 +12,13 @@
 use super::layers::{MapLayer, Stem, average, conv, he, maps, max_pool, norm, picture_input};
 use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
-use burn::nn::pool::MaxPool2d;
-use burn::nn::{BatchNorm, Linear, LinearConfig};
-use burn::tensor::activation::relu;
+use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_core::Result;
 use tenfold_core::data::{Kind, Preprocess};
+use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear, MaxPool2d};
+use tenfold_kernels::ops::Follow;
 
 /// Table 1: the depth, whether blocks have a bottleneck, and the blocks of conv2_x to conv5_x.
 const TABLE_1: [(usize, bool, [usize; 4]); 5] = [
@@ -142,7 +141,7 @@ impl ModelConfig for ResNetConfig {
             layer2,
             layer3,
             layer4,
-            fc: LinearConfig::new(inputs, self.classes).init(device),
+            fc: LinearConfig::new(inputs, self.classes).init(device).into(),
         }
     }
 }
@@ -170,7 +169,7 @@ pub struct ResNet {
 impl ResNet {
     /// What the four stages give.
     fn features(&self, inputs: Tensor<4>) -> [Tensor<4>; 4] {
-        let mut x = relu(self.bn1.forward(self.conv1.forward(inputs))); // [batch, 64, h/2, w/2]
+        let mut x = self.bn1.forward_with(self.conv1.forward(inputs), Follow::Relu); // [batch, 64, h/2, w/2]
         if let Some(pool) = &self.maxpool {
             x = pool.forward(x); // [batch, 64, h/4, w/4]
         }
@@ -274,12 +273,15 @@ impl Block {
     /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let shortcut = maps(&self.downsample, x.clone());
-        let x = relu(self.bn1.forward(self.conv1.forward(x)));
-        let mut x = self.bn2.forward(self.conv2.forward(x));
+        let x = self.bn1.forward_with(self.conv1.forward(x), Follow::Relu);
+        let x = self.conv2.forward(x);
+        let add = Follow::AddRelu(shortcut);
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
-            x = bn3.forward(conv3.forward(relu(x)));
+            let x = self.bn2.forward_with(x, Follow::Relu);
+            bn3.forward_with(conv3.forward(x), add)
+        } else {
+            self.bn2.forward_with(x, add)
         }
-        relu(x + shortcut)
     }
 }
 

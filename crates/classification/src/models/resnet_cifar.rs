@@ -8,14 +8,13 @@
 use super::layers::{Stem, average, conv, he, max_pool, norm};
 use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
-use burn::nn::pool::MaxPool2d;
-use burn::nn::{BatchNorm, Linear, LinearConfig};
-use burn::tensor::activation::relu;
+use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::Kind;
 use tenfold_core::{Error, Result};
+use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear, MaxPool2d};
+use tenfold_kernels::ops::Follow;
 
 /// Channels of the three stages (the table in section 4.2).
 const CHANNELS: [usize; 3] = [16, 32, 64];
@@ -119,7 +118,7 @@ impl ModelConfig for CifarResNetConfig {
             layer1: stage(0),
             layer2: stage(1),
             layer3: stage(2),
-            fc: LinearConfig::new(CHANNELS[2], self.classes).init(device),
+            fc: LinearConfig::new(CHANNELS[2], self.classes).init(device).into(),
         }
     }
 }
@@ -144,7 +143,7 @@ pub struct CifarResNet {
 impl CifarResNet {
     fn features(&self, inputs: Tensor<4>) -> [Tensor<4>; 3] {
         let row = |blocks: &[PlainBlock], x| blocks.iter().fold(x, |x, block| block.forward(x));
-        let x = relu(self.bn1.forward(self.conv1.forward(inputs))); // [batch, 16, h, w]
+        let x = self.bn1.forward_with(self.conv1.forward(inputs), Follow::Relu); // [batch, 16, h, w]
         let layer1 = row(&self.layer1, x); // [batch, 16, h, w]
         let layer2 = row(&self.layer2, layer1.clone()); // [batch, 32, h/2, w/2]
         let layer3 = row(&self.layer3, layer2.clone()); // [batch, 64, h/4, w/4]
@@ -207,15 +206,16 @@ impl PlainBlock {
             Some(subsample) => subsample.forward(x.clone()),
             None => x.clone(),
         };
-        let x = relu(self.bn1.forward(self.conv1.forward(x)));
-        let x = self.bn2.forward(self.conv2.forward(x));
+        let x = self.bn1.forward_with(self.conv1.forward(x), Follow::Relu);
+        let x = self.conv2.forward(x);
         let ([batch, outputs, height, width], inputs) = (x.dims(), shortcut.dims()[1]);
         if inputs == outputs {
-            return relu(x + shortcut);
+            return self.bn2.forward_with(x, Follow::AddRelu(shortcut));
         }
         // Option A: the new channels' shortcuts are zero.
         let zeros = Tensor::zeros([batch, outputs - inputs, height, width], &x.device());
-        relu(x + Tensor::cat(vec![shortcut, zeros], 1))
+        let shortcut = Tensor::cat(vec![shortcut, zeros], 1);
+        self.bn2.forward_with(x, Follow::AddRelu(shortcut))
     }
 }
 

@@ -155,7 +155,7 @@ impl ModelConfig for VggConfig {
                     .with_initializer(he(true))
                     .init(device);
                 conv.bias = Some(zeros(outputs, device));
-                features.push(MapLayer::Conv(conv));
+                features.push(MapLayer::Conv(conv.into()));
                 if self.batch_norm {
                     features.push(MapLayer::Norm(norm(outputs, device)));
                 }

@@ -58,7 +58,8 @@ impl Conv2d {
     /// The same with an activation after it.
     pub fn forward_with(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
         let padding = pads(&self.padding, &x, self.kernel_size, self.stride);
-        let options = ConvOptions::new_with_padding(self.stride, padding, self.dilation, self.groups);
+        let options =
+            ConvOptions::new_with_padding(self.stride, padding, self.dilation, self.groups);
         let bias = self.bias.as_ref().map(Param::val);
         ops::conv2d(x, self.weight.val(), bias, options, activation)
     }

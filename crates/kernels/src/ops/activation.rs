@@ -2,8 +2,8 @@
 
 use burn::tensor::{Tensor, activation};
 
-/// Zero for what is negative, in the layout in which `x` lies.
-pub fn relu(x: Tensor<4>) -> Tensor<4> {
+/// Zero for what is negative; pictures, of four dimensions, come back channels last.
+pub fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     {
         use crate::route::{self, Operand};
@@ -25,20 +25,33 @@ mod fast {
     #[derive(Clone, Debug)]
     pub(super) struct Relu;
 
+    /// In the order in which our operators want tensors of this rank.
+    fn ordered(tensor: FlexTensor) -> FlexTensor {
+        match tensor.layout().num_dims() {
+            4 => route::to_channels_last(tensor),
+            _ => route::contiguous(tensor),
+        }
+    }
+
     impl Operator<1> for Relu {
         /// The output.
         type Saved = FlexTensor;
 
         fn forward(&self, [x]: [FlexTensor; 1]) -> (FlexTensor, FlexTensor) {
-            let x = route::to_channels_last(x);
-            let y = route::channels_last(pool::relu(route::pixels(&x)), x.layout().shape().dims());
+            let x = ordered(x);
+            let y = route::like(pool::relu(route::slice(&x)), &x);
             (y.clone(), y)
         }
 
-        fn backward(&self, y: FlexTensor, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-            let gradient = route::to_channels_last(gradient);
-            let dx = pool::relu_backward(route::pixels(&y), route::pixels(&gradient));
-            [Some(route::channels_last(dx, y.layout().shape().dims()))]
+        fn backward(
+            &self,
+            y: FlexTensor,
+            gradient: FlexTensor,
+            _: [bool; 1],
+        ) -> [Option<FlexTensor>; 1] {
+            let gradient = ordered(gradient);
+            let dx = pool::relu_backward(route::slice(&y), route::slice(&gradient));
+            [Some(route::like(dx, &y))]
         }
     }
 }

@@ -160,14 +160,20 @@ mod fast {
             [batch, outputs, height, width]
         }
 
-        fn compute(&self, x: &FlexTensor, weight: &FlexTensor, bias: Option<&FlexTensor>) -> FlexTensor {
+        fn compute(
+            &self,
+            x: &FlexTensor,
+            weight: &FlexTensor,
+            bias: Option<&FlexTensor>,
+        ) -> FlexTensor {
             let (x, weight) = (route::view(x), route::slice(weight));
             let bias = bias.map(route::slice);
             if self.transposed {
                 let y = conv::input_gradient(&self.shape, &x, weight, bias, self.finish());
                 route::channels_last(y, self.large())
             } else {
-                let y = conv::forward(&self.shape, &x, &self.shape.pack(weight), bias, self.finish());
+                let y =
+                    conv::forward(&self.shape, &x, &self.shape.pack(weight), bias, self.finish());
                 route::channels_last(y, self.small())
             }
         }
@@ -198,7 +204,7 @@ mod fast {
                 None => route::forwards(gradient),
                 Some(y) => {
                     let gradient = route::to_channels_last(gradient);
-                    let masked = pool::relu_backward(route::pixels(&y), route::pixels(&gradient));
+                    let masked = pool::relu_backward(route::slice(&y), route::slice(&gradient));
                     route::channels_last(masked, self.small())
                 }
             };

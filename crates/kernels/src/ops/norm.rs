@@ -95,9 +95,12 @@ mod fast {
         follow: Follow,
     ) -> Result<Tensor<4>, Inference> {
         let one = |tensor: &Tensor<1>| Operand::new(tensor.clone());
-        let operands = [Operand::new(x.clone()), one(&gamma), one(&beta), one(&mean), one(&variance)];
+        let operands =
+            [Operand::new(x.clone()), one(&gamma), one(&beta), one(&mean), one(&variance)];
         let residual = match &follow {
-            Follow::AddRelu(residual) => route::reaches(&[Operand::new(x.clone()), Operand::new(residual.clone())]),
+            Follow::AddRelu(residual) => {
+                route::reaches(&[Operand::new(x.clone()), Operand::new(residual.clone())])
+            }
             _ => true,
         };
         // Gradients of a frozen normalisation are rare: Burn's own.
@@ -105,21 +108,25 @@ mod fast {
             return Err((x, gamma, beta, mean, variance, follow));
         }
         drop(operands);
-        let [gamma, beta, mean, variance] = [gamma, beta, mean, variance].map(|tensor| route::contiguous(plain(&tensor)));
+        let [gamma, beta, mean, variance] =
+            [gamma, beta, mean, variance].map(|tensor| route::contiguous(plain(&tensor)));
         let x = route::to_channels_last(plain(&x));
         let (residual, relu) = match follow {
             Follow::Nothing => (None, false),
             Follow::Relu => (None, true),
             Follow::AddRelu(residual) => (Some(route::to_channels_last(plain(&residual))), true),
         };
-        let statistics = Statistics { mean: route::slice(&mean).to_vec(), variance: route::slice(&variance).to_vec() };
+        let statistics = Statistics {
+            mean: route::slice(&mean).to_vec(),
+            variance: route::slice(&variance).to_vec(),
+        };
         let y = norm::forward(
-            route::pixels(&x),
+            route::slice(&x),
             &statistics.mean,
             &statistics.inverse_deviation(epsilon),
             route::slice(&gamma),
             route::slice(&beta),
-            residual.as_ref().map(route::pixels),
+            residual.as_ref().map(route::slice),
             relu,
         );
         Ok(Tensor::from_primitive::<Flex>(route::channels_last(y, x.layout().shape().dims())))
@@ -132,7 +139,8 @@ mod fast {
         epsilon: f64,
         follow: Follow,
     ) -> Result<(Tensor<4>, Tensor<1>, Tensor<1>), Operands> {
-        let operands = [Operand::new(x.clone()), Operand::new(gamma.clone()), Operand::new(beta.clone())];
+        let operands =
+            [Operand::new(x.clone()), Operand::new(gamma.clone()), Operand::new(beta.clone())];
         let shape = x.dims();
         let channels = shape[1];
         let fits = gamma.dims() == [channels] && beta.dims() == [channels] && !shape.contains(&0);
@@ -142,7 +150,7 @@ mod fast {
         let [first, second, third] = operands;
         let device = x.device().inner();
         let pixels = route::to_channels_last(plain(&x.clone().inner()));
-        let statistics = norm::statistics(route::pixels(&pixels), channels);
+        let statistics = norm::statistics(route::slice(&pixels), channels);
         let operator = BatchNorm {
             mean: statistics.mean.clone().into(),
             inverse_deviation: statistics.inverse_deviation(epsilon).into(),
@@ -191,12 +199,12 @@ mod fast {
             let beta = route::contiguous(inputs.next().expect("a shift"));
             let residual = inputs.next().map(route::to_channels_last);
             let y = norm::forward(
-                route::pixels(&x),
+                route::slice(&x),
                 &self.mean,
                 &self.inverse_deviation,
                 route::slice(&gamma),
                 route::slice(&beta),
-                residual.as_ref().map(route::pixels),
+                residual.as_ref().map(route::slice),
                 self.relu,
             );
             let y = route::channels_last(y, x.layout().shape().dims());
@@ -213,12 +221,12 @@ mod fast {
             let gradient = route::to_channels_last(gradient);
             let residual = N > 3 && wanted[N - 1];
             let gradients = norm::backward(
-                route::pixels(&x),
+                route::slice(&x),
                 &self.mean,
                 &self.inverse_deviation,
                 route::slice(&gamma),
-                y.as_ref().map(route::pixels),
-                route::pixels(&gradient),
+                y.as_ref().map(route::slice),
+                route::slice(&gradient),
                 residual,
             );
             let shape: [usize; 4] = x.layout().shape().dims();

@@ -86,7 +86,9 @@ mod fast {
 
     pub(super) fn max(x: Tensor<4>, options: &MaxPoolOptions<2>) -> Result<Tensor<4>, Tensor<4>> {
         let plain = options.dilation == [1, 1];
-        let shape = plain.then(|| shape(&x, options.kernel_size, options.stride, options.padding)).flatten();
+        let shape = plain
+            .then(|| shape(&x, options.kernel_size, options.stride, options.padding))
+            .flatten();
         // Where the last window would only just not fit, rounding up changes nothing.
         let shape = shape.filter(|shape| !options.ceil_mode || even(shape));
         run(Kind::Max, shape, x)
@@ -100,7 +102,9 @@ mod fast {
 
     /// Whether the windows end where the picture does.
     fn even(shape: &Pool) -> bool {
-        (0..2).all(|i| (shape.input[i] + 2 * shape.padding[i] - shape.kernel[i]) % shape.stride[i] == 0)
+        (0..2).all(|i| {
+            (shape.input[i] + 2 * shape.padding[i] - shape.kernel[i]) % shape.stride[i] == 0
+        })
     }
 
     pub(super) fn global(x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
@@ -138,21 +142,26 @@ mod fast {
             let x = route::to_channels_last(x);
             let Pool { batch, channels, output: [height, width], .. } = self.shape;
             let (y, places) = match self.kind {
-                Kind::Max => pool::max_forward(&self.shape, route::pixels(&x)),
+                Kind::Max => pool::max_forward(&self.shape, route::slice(&x)),
                 Kind::Mean { count_padding } => {
-                    (pool::mean_forward(&self.shape, route::pixels(&x), count_padding), Vec::new())
+                    (pool::mean_forward(&self.shape, route::slice(&x), count_padding), Vec::new())
                 }
             };
             (route::channels_last(y, [batch, channels, height, width]), places)
         }
 
-        fn backward(&self, places: Vec<u8>, gradient: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
+        fn backward(
+            &self,
+            places: Vec<u8>,
+            gradient: FlexTensor,
+            _: [bool; 1],
+        ) -> [Option<FlexTensor>; 1] {
             let gradient = route::to_channels_last(gradient);
             let Pool { batch, channels, input: [height, width], .. } = self.shape;
             let dx = match self.kind {
-                Kind::Max => pool::max_backward(&self.shape, &places, route::pixels(&gradient)),
+                Kind::Max => pool::max_backward(&self.shape, &places, route::slice(&gradient)),
                 Kind::Mean { count_padding } => {
-                    pool::mean_backward(&self.shape, route::pixels(&gradient), count_padding)
+                    pool::mean_backward(&self.shape, route::slice(&gradient), count_padding)
                 }
             };
             [Some(route::channels_last(dx, [batch, channels, height, width]))]

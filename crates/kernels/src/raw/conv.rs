@@ -4,7 +4,9 @@
 //! All three are products of [`gemm`](super::gemm) whose left rows are pixels. Where there is
 //! padding, images are copied a few at a time into a frame of zeros that fits the cache.
 
-use super::gemm::{Aligned, Finish, Outer, Packed, Rows, accumulate, multiply, outer_rows, panel_width};
+use super::gemm::{
+    Aligned, Finish, Outer, Packed, Rows, accumulate, multiply, outer_rows, panel_width,
+};
 use super::{Out, SMALL, View, filled, share, threads};
 use rayon::prelude::*;
 
@@ -64,7 +66,8 @@ impl Conv {
 
     fn forward_job(&self) -> Job {
         let tap = |y: usize, x: usize| {
-            [(y, 0), (x, 1)].map(|(tap, i)| (tap * self.dilation[i]) as isize - self.padding[i] as isize)
+            [(y, 0), (x, 1)]
+                .map(|(tap, i)| (tap * self.dilation[i]) as isize - self.padding[i] as isize)
         };
         let taps = (0..self.kernel[0]).flat_map(|y| (0..self.kernel[1]).map(move |x| tap(y, x)));
         Job {
@@ -122,7 +125,8 @@ impl Job {
         for i in 0..2 {
             let reads = self.taps.iter().map(|tap| tap[i]);
             let least = reads.clone().min().unwrap_or(0);
-            let most = reads.max().unwrap_or(0) + (self.grid[i].max(1) - 1) as isize * self.step[i] as isize;
+            let most = reads.max().unwrap_or(0)
+                + (self.grid[i].max(1) - 1) as isize * self.step[i] as isize;
             before[i] = usize::try_from(-least).unwrap_or(0);
             let after = usize::try_from(most - (self.size[i] as isize - 1)).unwrap_or(0);
             size[i] = before[i] + self.size[i] + after;
@@ -162,7 +166,14 @@ impl Job {
     ///
     /// # Safety
     /// `out` has room for that, and nothing else writes the points of this grid meanwhile.
-    unsafe fn run(&self, source: &View<'_>, weights: &Packed, bias: Option<&[f32]>, finish: Finish, out: Out) {
+    unsafe fn run(
+        &self,
+        source: &View<'_>,
+        weights: &Packed,
+        bias: Option<&[f32]>,
+        finish: Finish,
+        out: Out,
+    ) {
         let points = self.grid[0] * self.grid[1];
         if self.batch == 0 || points == 0 || self.out_channels == 0 {
             return;
@@ -173,18 +184,27 @@ impl Job {
         let copied = frame.padded || !source.is_channels_last();
         let group = (FRAME / image.max(1)).clamp(1, self.batch.div_ceil(threads()));
         let groups = self.batch.div_ceil(group);
-        let parts = if groups < threads() { (2 * threads()).div_ceil(groups).min(weights.panels()) } else { 1 };
+        let parts = if groups < threads() {
+            (2 * threads()).div_ceil(groups).min(weights.panels())
+        } else {
+            1
+        };
         let (rows, out_rows) = (self.rows(&frame, group), self.out_rows(group));
         let out_image = self.out_size[0] * self.out_size[1] * self.out_channels;
         let terms = self.taps.len() * self.channels;
-        let patch_rows: Vec<u32> = if few { (0..rows.len()).map(|row| offset_of(row * terms)).collect() } else { Vec::new() };
+        let patch_rows: Vec<u32> = if few {
+            (0..rows.len()).map(|row| offset_of(row * terms)).collect()
+        } else {
+            Vec::new()
+        };
 
         let task = |scratch: &mut Scratch, index: usize| {
             let (first, part) = (index / parts * group, index % parts);
             let images = group.min(self.batch - first);
             let count = images * points;
             let left = if copied {
-                scratch.frame(image * group, |place| self.copy(source, &frame, first, images, place))
+                scratch
+                    .frame(image * group, |place| self.copy(source, &frame, first, images, place))
             } else {
                 &source.data[first * image..][..images * image]
             };
@@ -203,7 +223,13 @@ impl Job {
                 };
                 if few {
                     let patches = patches(&product, &mut scratch.patches);
-                    product = Rows { left: patches.as_ptr(), rows: &patch_rows[..count], taps: &[0], depth: terms, ..product };
+                    product = Rows {
+                        left: patches.as_ptr(),
+                        rows: &patch_rows[..count],
+                        taps: &[0],
+                        depth: terms,
+                        ..product
+                    };
                     multiply(&product, weights, panels, bias, finish);
                 } else {
                     multiply(&product, weights, panels, bias, finish);
@@ -215,12 +241,22 @@ impl Job {
             let mut scratch = Scratch::default();
             (0..groups * parts).for_each(|index| task(&mut scratch, index));
         } else {
-            (0..groups * parts).into_par_iter().with_max_len(1).for_each_init(Scratch::default, task);
+            (0..groups * parts)
+                .into_par_iter()
+                .with_max_len(1)
+                .for_each_init(Scratch::default, task);
         }
     }
 
     /// Copies images into their frames.
-    fn copy(&self, source: &View<'_>, frame: &Frame, first: usize, images: usize, place: &mut [f32]) {
+    fn copy(
+        &self,
+        source: &View<'_>,
+        frame: &Frame,
+        first: usize,
+        images: usize,
+        place: &mut [f32],
+    ) {
         let row = frame.size[1] * self.channels;
         let image = frame.size[0] * row;
         let start = frame.before[0] * row + frame.before[1] * self.channels;
@@ -281,12 +317,20 @@ unsafe fn patches<'s>(rows: &Rows<'_>, out: &'s mut Vec<f32>) -> &'s [f32] {
 ///
 /// # Panics
 /// Where `x`, the weights or the bias are not of the shape.
-pub fn forward(conv: &Conv, x: &View<'_>, weights: &Packed, bias: Option<&[f32]>, finish: Finish) -> Vec<f32> {
+pub fn forward(
+    conv: &Conv,
+    x: &View<'_>,
+    weights: &Packed,
+    bias: Option<&[f32]>,
+    finish: Finish,
+) -> Vec<f32> {
     assert_eq!(x.shape, conv.input_shape(), "input");
     assert_ne!(finish, Finish::Add, "nothing to add to");
     let job = conv.forward_job();
     // SAFETY: the grid of a forward pass is the whole output.
-    unsafe { filled(conv.output_shape().iter().product(), |out| job.run(x, weights, bias, finish, out)) }
+    unsafe {
+        filled(conv.output_shape().iter().product(), |out| job.run(x, weights, bias, finish, out))
+    }
 }
 
 /// The gradient `[batch, inputs, height, width]` for the input, channels last, from that for
@@ -295,7 +339,13 @@ pub fn forward(conv: &Conv, x: &View<'_>, weights: &Packed, bias: Option<&[f32]>
 ///
 /// # Panics
 /// Where the gradient, the weights or the bias are not of the shape.
-pub fn input_gradient(conv: &Conv, gradient: &View<'_>, weight: &[f32], bias: Option<&[f32]>, finish: Finish) -> Vec<f32> {
+pub fn input_gradient(
+    conv: &Conv,
+    gradient: &View<'_>,
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    finish: Finish,
+) -> Vec<f32> {
     assert_eq!(gradient.shape, conv.output_shape(), "gradient");
     assert_eq!(weight.len(), conv.outputs * conv.inputs * conv.taps(), "weights");
     let [height, width] = conv.stride;
@@ -307,21 +357,27 @@ pub fn input_gradient(conv: &Conv, gradient: &View<'_>, weight: &[f32], bias: Op
             for place in 0..conv.taps() {
                 let tap = [place / conv.kernel[1], place % conv.kernel[1]];
                 let reads = [0, 1].map(|i| {
-                    let at = (phase[i] + conv.padding[i]) as isize - (tap[i] * conv.dilation[i]) as isize;
-                    (at.rem_euclid(conv.stride[i] as isize) == 0).then_some(at.div_euclid(conv.stride[i] as isize))
+                    let at = (phase[i] + conv.padding[i]) as isize
+                        - (tap[i] * conv.dilation[i]) as isize;
+                    (at.rem_euclid(conv.stride[i] as isize) == 0)
+                        .then_some(at.div_euclid(conv.stride[i] as isize))
                 });
                 if let [Some(y), Some(x)] = reads {
                     taps.push([y, x]);
                     places.push(place);
                 }
             }
-            let at = |term: usize| (term % conv.outputs) * conv.inputs * conv.taps() + places[term / conv.outputs];
-            let weights = Packed::new(taps.len() * conv.outputs, conv.inputs, weight, at, conv.taps());
+            let at = |term: usize| {
+                (term % conv.outputs) * conv.inputs * conv.taps() + places[term / conv.outputs]
+            };
+            let weights =
+                Packed::new(taps.len() * conv.outputs, conv.inputs, weight, at, conv.taps());
             let job = Job {
                 batch: conv.batch,
                 channels: conv.outputs,
                 size: conv.output,
-                grid: [0, 1].map(|i| conv.input[i].saturating_sub(phase[i]).div_ceil(conv.stride[i])),
+                grid: [0, 1]
+                    .map(|i| conv.input[i].saturating_sub(phase[i]).div_ceil(conv.stride[i])),
                 step: [1, 1],
                 taps,
                 out_size: conv.input,
@@ -394,7 +450,8 @@ struct Sums<'a> {
 impl<'a> Sums<'a> {
     fn new(conv: &'a Conv) -> Self {
         let few = conv.inputs < FEW_CHANNELS && conv.taps() > 1;
-        let (taps, depth) = if few { (1, conv.taps() * conv.inputs) } else { (conv.taps(), conv.inputs) };
+        let (taps, depth) =
+            if few { (1, conv.taps() * conv.inputs) } else { (conv.taps(), conv.inputs) };
         let padded = depth.next_multiple_of(outer_rows());
         let panels = conv.outputs.div_ceil(panel_width());
         Self { conv, job: conv.forward_job(), few, taps, depth, padded, panels }
@@ -447,7 +504,14 @@ impl<'a> Sums<'a> {
             let mut taps = &frame.taps[..];
             let patch_rows: Vec<u32>;
             if self.few {
-                let product = Rows { left: left.as_ptr(), rows, taps, depth: conv.inputs, out: out.0, out_rows: &[] };
+                let product = Rows {
+                    left: left.as_ptr(),
+                    rows,
+                    taps,
+                    depth: conv.inputs,
+                    out: out.0,
+                    out_rows: &[],
+                };
                 // SAFETY: every row and tap lies in the frame.
                 left = unsafe { patches(&product, &mut scratch.patches) };
                 patch_rows = (0..rows.len()).map(|row| offset_of(row * terms)).collect();
@@ -456,7 +520,13 @@ impl<'a> Sums<'a> {
             for (start, rows) in (first * points..).step_by(block).zip(rows.chunks(block)) {
                 for panel in panels.clone() {
                     let width = self.width(panel);
-                    gather(gradient, start, panel * panel_width(), width, &mut right.as_mut_slice()[..rows.len() * width]);
+                    gather(
+                        gradient,
+                        start,
+                        panel * panel_width(),
+                        width,
+                        &mut right.as_mut_slice()[..rows.len() * width],
+                    );
                     for (tap, &offset) in taps.iter().enumerate() {
                         for term in (0..self.padded).step_by(outer_rows()) {
                             let sum = panel * self.panel() + (tap * self.padded + term) * width;
@@ -490,10 +560,12 @@ impl<'a> Sums<'a> {
             let outputs = full.min(self.conv.outputs - panel * full);
             let start = panel * full * depth * taps;
             // SAFETY: each panel has its own outputs.
-            let weight = unsafe { std::slice::from_raw_parts_mut(out.at(start), outputs * depth * taps) };
+            let weight =
+                unsafe { std::slice::from_raw_parts_mut(out.at(start), outputs * depth * taps) };
             for channel in 0..depth {
                 for tap in 0..taps {
-                    let row = if self.few { tap * depth + channel } else { tap * self.padded + channel };
+                    let row =
+                        if self.few { tap * depth + channel } else { tap * self.padded + channel };
                     for part in sums.chunks_exact(size) {
                         let from = &part[panel * panel_size + row * width..][..outputs];
                         for (k, &sum) in from.iter().enumerate() {
@@ -517,7 +589,9 @@ fn gather(view: &View<'_>, start: usize, channel: usize, width: usize, out: &mut
         let at = if flat {
             index * channels
         } else {
-            index / (height * columns) * batch + index / columns % height * line + index % columns * pixel
+            index / (height * columns) * batch
+                + index / columns % height * line
+                + index % columns * pixel
         };
         let from = &view.data[at + channel * step..];
         if step == 1 {

@@ -7,9 +7,9 @@
 //! ("indirect" convolution, Dukhan 2019, arXiv:1907.02129). The right matrix is packed in
 //! panels of columns ([`Packed`]).
 
-use super::simd::{Four, Isa, Lanes, isa};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Eight, Sixteen};
+use super::simd::{Four, Isa, Lanes, isa};
 
 /// One cache line, so that no vector of a panel straddles two.
 #[derive(Clone, Copy)]
@@ -196,14 +196,26 @@ pub(super) unsafe fn multiply(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
-unsafe fn avx512(rows: &Rows<'_>, right: &Packed, panels: std::ops::Range<usize>, bias: Option<&[f32]>, finish: Finish) {
+unsafe fn avx512(
+    rows: &Rows<'_>,
+    right: &Packed,
+    panels: std::ops::Range<usize>,
+    bias: Option<&[f32]>,
+    finish: Finish,
+) {
     // SAFETY: as `multiply`.
     unsafe { blocks::<Sixteen, 12>(rows, right, panels, bias, finish) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(rows: &Rows<'_>, right: &Packed, panels: std::ops::Range<usize>, bias: Option<&[f32]>, finish: Finish) {
+unsafe fn avx2(
+    rows: &Rows<'_>,
+    right: &Packed,
+    panels: std::ops::Range<usize>,
+    bias: Option<&[f32]>,
+    finish: Finish,
+) {
     // SAFETY: as `multiply`.
     unsafe { blocks::<Eight, 6>(rows, right, panels, bias, finish) }
 }

@@ -24,7 +24,14 @@ fn shape(rows: usize, inputs: usize, outputs: usize) -> Conv {
 ///
 /// # Panics
 /// Where lengths differ from the shape.
-pub fn forward(x: &[f32], inputs: usize, weight: &[f32], outputs: usize, bias: Option<&[f32]>, finish: Finish) -> Vec<f32> {
+pub fn forward(
+    x: &[f32],
+    inputs: usize,
+    weight: &[f32],
+    outputs: usize,
+    bias: Option<&[f32]>,
+    finish: Finish,
+) -> Vec<f32> {
     assert_eq!(weight.len(), inputs * outputs, "weights");
     let packed = Packed::new(inputs, outputs, weight, |term| term * outputs, 1);
     product(x, inputs, &packed, bias, finish)
@@ -44,7 +51,13 @@ pub fn input_gradient(gradient: &[f32], outputs: usize, weight: &[f32], inputs: 
 ///
 /// # Panics
 /// Where lengths differ from the shape.
-pub fn product(x: &[f32], terms: usize, packed: &Packed, bias: Option<&[f32]>, finish: Finish) -> Vec<f32> {
+pub fn product(
+    x: &[f32],
+    terms: usize,
+    packed: &Packed,
+    bias: Option<&[f32]>,
+    finish: Finish,
+) -> Vec<f32> {
     let rows = x.len().checked_div(terms).unwrap_or(0);
     let view = View::channels_last(x, [rows, terms, 1, 1]);
     conv::forward(&shape(rows, terms, packed.columns()), &view, packed, bias, finish)

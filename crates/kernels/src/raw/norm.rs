@@ -7,6 +7,21 @@ use super::{Out, filled, share};
 /// Pixels that are summed in one go, whatever the number of threads: so sums do not depend on it.
 const CHUNK: usize = 256;
 
+/// Per-channel numbers, repeated over as many pixels as make a long loop: that of sixteen
+/// channels alone would be shorter than what the compiler unrolls.
+fn repeated(values: &[f32]) -> Vec<f32> {
+    values.repeat(256usize.div_ceil(values.len().max(1)))
+}
+
+/// Sums each channel over the pixels of a repetition.
+fn folded(sums: &[f32], out: &mut [f32]) {
+    for sums in sums.chunks_exact(out.len()) {
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out += sum;
+        }
+    }
+}
+
 /// What normalises a channel.
 #[derive(Clone, Debug)]
 pub struct Statistics {
@@ -61,21 +76,35 @@ fn chunk(x: &[f32], index: usize, channels: usize) -> &[f32] {
     &x[index * CHUNK * channels..x.len().min((index + 1) * CHUNK * channels)]
 }
 
+/// Mean, and sum of squared differences from it; both are zeros before.
+fn moments(x: &[f32], mean: &mut [f32], squares: &mut [f32]) {
+    let channels = mean.len();
+    let count = (x.len() / channels) as f32;
+    let mut sums = repeated(mean);
+    add(x, &mut sums);
+    folded(&sums, mean);
+    for mean in mean.iter_mut() {
+        *mean /= count;
+    }
+    sums.fill(0.0);
+    add_squares(x, &repeated(mean), &mut sums);
+    folded(&sums, squares);
+}
+
 vectorised! {
-    /// Mean, and sum of squared differences from it.
-    fn moments(x: &[f32], mean: &mut [f32], squares: &mut [f32]) {
-        let channels = mean.len();
-        for x in x.chunks_exact(channels) {
-            for (sum, &x) in mean.iter_mut().zip(x) {
+    fn add(x: &[f32], sums: &mut [f32]) {
+        for x in x.chunks(sums.len()) {
+            for (sum, &x) in sums.iter_mut().zip(x) {
                 *sum += x;
             }
         }
-        let count = (x.len() / channels) as f32;
-        for mean in mean.iter_mut() {
-            *mean /= count;
-        }
-        for x in x.chunks_exact(channels) {
-            for ((sum, &x), &mean) in squares.iter_mut().zip(x).zip(mean.iter()) {
+    }
+}
+
+vectorised! {
+    fn add_squares(x: &[f32], mean: &[f32], sums: &mut [f32]) {
+        for x in x.chunks(sums.len()) {
+            for ((sum, &x), &mean) in sums.iter_mut().zip(x).zip(mean) {
                 *sum += (x - mean) * (x - mean);
             }
         }
@@ -102,6 +131,7 @@ pub fn forward(
     assert!(residual.is_none_or(|residual| residual.len() == x.len()), "residual");
     let scale: Vec<f32> = gamma.iter().zip(inverse_deviation).map(|(g, d)| g * d).collect();
     let shift: Vec<f32> = (0..channels).map(|c| beta[c] - mean[c] * scale[c]).collect();
+    let (scale, shift) = (repeated(&scale), repeated(&shift));
     let write = |out: Out| {
         share((x.len() / channels.max(1)).div_ceil(CHUNK), x.len(), |index| {
             let start = index * CHUNK * channels;
@@ -120,30 +150,24 @@ type Unwritten = std::mem::MaybeUninit<f32>;
 
 vectorised! {
     fn apply(x: &[f32], scale: &[f32], shift: &[f32], residual: Option<&[f32]>, relu: bool, y: &mut [Unwritten]) {
-        let channels = scale.len();
-        let rows = x.chunks_exact(channels).zip(y.chunks_exact_mut(channels));
+        let period = scale.len();
         // What is not above zero is zero, but a NaN stays one.
         let rectify = |v: f32| if v <= 0.0 { 0.0 } else { v };
+        let parts = x.chunks(period).zip(y.chunks_mut(period));
         match (residual, relu) {
             (Some(residual), relu) => {
-                for ((x, y), r) in rows.zip(residual.chunks_exact(channels)) {
-                    for (c, y) in y.iter_mut().enumerate() {
-                        let v = x[c] * scale[c] + shift[c] + r[c];
+                for ((x, y), r) in parts.zip(residual.chunks(period)) {
+                    for ((((y, &x), &r), &scale), &shift) in y.iter_mut().zip(x).zip(r).zip(scale).zip(shift) {
+                        let v = x * scale + shift + r;
                         y.write(if relu { rectify(v) } else { v });
                     }
                 }
             }
-            (None, true) => {
-                for (x, y) in rows {
-                    for (c, y) in y.iter_mut().enumerate() {
-                        y.write(rectify(x[c] * scale[c] + shift[c]));
-                    }
-                }
-            }
-            (None, false) => {
-                for (x, y) in rows {
-                    for (c, y) in y.iter_mut().enumerate() {
-                        y.write(x[c] * scale[c] + shift[c]);
+            (None, relu) => {
+                for (x, y) in parts {
+                    for (((y, &x), &scale), &shift) in y.iter_mut().zip(x).zip(scale).zip(shift) {
+                        let v = x * scale + shift;
+                        y.write(if relu { rectify(v) } else { v });
                     }
                 }
             }
@@ -182,15 +206,19 @@ pub fn backward(
     assert!(gradient.len() == x.len() && rectified.is_none_or(|y| y.len() == x.len()), "pixels");
     let pixels = x.len() / channels.max(1);
     let chunks = pixels.div_ceil(CHUNK);
+    let means = repeated(mean);
     let part = |index| rectified.map(|all| chunk(all, index, channels));
     let write = |out: Out| {
         share(chunks, x.len(), |index| {
             // SAFETY: each chunk has its own two rows of the sums.
             let sums = unsafe { std::slice::from_raw_parts_mut(out.at(index * 2 * channels), 2 * channels) };
             sums.fill(0.0);
-            let (beta, gamma) = sums.split_at_mut(channels);
             let (x, gradient) = (chunk(x, index, channels), chunk(gradient, index, channels));
-            products(x, mean, part(index), gradient, beta, gamma);
+            let mut parts = vec![0.0; 2 * means.len()];
+            let (first, second) = parts.split_at_mut(means.len());
+            products(x, &means, part(index), gradient, first, second);
+            folded(first, &mut sums[..channels]);
+            folded(second, &mut sums[channels..]);
         });
     };
     // SAFETY: every chunk fills its rows.
@@ -208,6 +236,7 @@ pub fn backward(
     let slope: Vec<f32> = (0..channels)
         .map(|c| (products[c] * f64::from(inverse_deviation[c]).powi(2) / pixels as f64) as f32)
         .collect();
+    let [scale, shift, slope] = [scale, shift, slope].map(|values| repeated(&values));
     let mut for_residual = (residual && rectified.is_some()).then(|| Vec::<f32>::with_capacity(x.len()));
     let residual_out = for_residual.as_mut().map(|vector| Out(vector.as_mut_ptr()));
     let write = |out: Out| {
@@ -220,8 +249,7 @@ pub fn backward(
                 // SAFETY: as above.
                 unsafe { std::slice::from_raw_parts_mut(out.at(start).cast(), x.len()) }
             });
-            let terms = [mean, &scale, &shift, &slope];
-            differentiate(x, terms, part(index), gradient, dx, residual);
+            differentiate(x, [&means, &scale, &shift, &slope], part(index), gradient, dx, residual);
         });
     };
     // SAFETY: as above.
@@ -243,23 +271,25 @@ pub fn backward(
 vectorised! {
     /// Sums of the gradient, and of its products with `x - mean`.
     fn products(x: &[f32], mean: &[f32], rectified: Option<&[f32]>, gradient: &[f32], sums: &mut [f32], products: &mut [f32]) {
-        let channels = mean.len();
-        let rows = x.chunks_exact(channels).zip(gradient.chunks_exact(channels));
+        let period = mean.len();
+        let parts = x.chunks(period).zip(gradient.chunks(period));
         match rectified {
             Some(rectified) => {
-                for ((x, g), y) in rows.zip(rectified.chunks_exact(channels)) {
-                    for c in 0..channels {
-                        let g = if y[c] > 0.0 { g[c] } else { 0.0 };
-                        sums[c] += g;
-                        products[c] += g * (x[c] - mean[c]);
+                for ((x, g), y) in parts.zip(rectified.chunks(period)) {
+                    let terms = x.iter().zip(g).zip(y).zip(mean);
+                    for ((sum, product), (((&x, &g), &y), &mean)) in sums.iter_mut().zip(products.iter_mut()).zip(terms) {
+                        let g = if y > 0.0 { g } else { 0.0 };
+                        *sum += g;
+                        *product += g * (x - mean);
                     }
                 }
             }
             None => {
-                for (x, g) in rows {
-                    for c in 0..channels {
-                        sums[c] += g[c];
-                        products[c] += g[c] * (x[c] - mean[c]);
+                for (x, g) in parts {
+                    let terms = x.iter().zip(g).zip(mean);
+                    for ((sum, product), ((&x, &g), &mean)) in sums.iter_mut().zip(products.iter_mut()).zip(terms) {
+                        *sum += g;
+                        *product += g * (x - mean);
                     }
                 }
             }
@@ -276,32 +306,40 @@ vectorised! {
         dx: &mut [Unwritten],
         residual: Option<&mut [Unwritten]>,
     ) {
-        let [mean, scale, shift, slope] = terms;
-        let channels = mean.len();
-        let rows = x.chunks_exact(channels).zip(gradient.chunks_exact(channels)).zip(dx.chunks_exact_mut(channels));
+        let period = terms[0].len();
+        let parts = x.chunks(period).zip(gradient.chunks(period)).zip(dx.chunks_mut(period));
         match (rectified, residual) {
             (Some(rectified), Some(residual)) => {
-                let rows = rows.zip(rectified.chunks_exact(channels)).zip(residual.chunks_exact_mut(channels));
-                for ((((x, g), dx), y), r) in rows {
-                    for c in 0..channels {
-                        let g = if y[c] > 0.0 { g[c] } else { 0.0 };
-                        r[c].write(g);
-                        dx[c].write(scale[c] * (g - shift[c] - (x[c] - mean[c]) * slope[c]));
+                let parts = parts.zip(rectified.chunks(period)).zip(residual.chunks_mut(period));
+                for ((((x, g), dx), y), r) in parts {
+                    let len = x.len();
+                    let [mean, scale, shift, slope] = terms.map(|term| &term[..len]);
+                    let (g, dx, y, r) = (&g[..len], &mut dx[..len], &y[..len], &mut r[..len]);
+                    for i in 0..len {
+                        let g = if y[i] > 0.0 { g[i] } else { 0.0 };
+                        r[i].write(g);
+                        dx[i].write(scale[i] * (g - shift[i] - (x[i] - mean[i]) * slope[i]));
                     }
                 }
             }
             (Some(rectified), None) => {
-                for (((x, g), dx), y) in rows.zip(rectified.chunks_exact(channels)) {
-                    for c in 0..channels {
-                        let g = if y[c] > 0.0 { g[c] } else { 0.0 };
-                        dx[c].write(scale[c] * (g - shift[c] - (x[c] - mean[c]) * slope[c]));
+                for (((x, g), dx), y) in parts.zip(rectified.chunks(period)) {
+                    let len = x.len();
+                    let [mean, scale, shift, slope] = terms.map(|term| &term[..len]);
+                    let (g, dx, y) = (&g[..len], &mut dx[..len], &y[..len]);
+                    for i in 0..len {
+                        let g = if y[i] > 0.0 { g[i] } else { 0.0 };
+                        dx[i].write(scale[i] * (g - shift[i] - (x[i] - mean[i]) * slope[i]));
                     }
                 }
             }
             _ => {
-                for ((x, g), dx) in rows {
-                    for c in 0..channels {
-                        dx[c].write(scale[c] * (g[c] - shift[c] - (x[c] - mean[c]) * slope[c]));
+                for ((x, g), dx) in parts {
+                    let len = x.len();
+                    let [mean, scale, shift, slope] = terms.map(|term| &term[..len]);
+                    let (g, dx) = (&g[..len], &mut dx[..len]);
+                    for i in 0..len {
+                        dx[i].write(scale[i] * (g[i] - shift[i] - (x[i] - mean[i]) * slope[i]));
                     }
                 }
             }

@@ -47,7 +47,8 @@ impl Pool {
     /// Each output pixel's row, column and offset.
     fn outputs(&self) -> impl Iterator<Item = (usize, usize, usize)> + '_ {
         let [height, width] = self.output;
-        (0..height).flat_map(move |y| (0..width).map(move |x| (y, x, (y * width + x) * self.channels)))
+        (0..height)
+            .flat_map(move |y| (0..width).map(move |x| (y, x, (y * width + x) * self.channels)))
     }
 }
 
@@ -179,7 +180,11 @@ pub fn mean_forward(pool: &Pool, x: &[f32], count_padding: bool) -> Vec<f32> {
 }
 
 fn divisor(pool: &Pool, row: usize, column: usize, count_padding: bool) -> f32 {
-    let places = if count_padding { pool.kernel[0] * pool.kernel[1] } else { pool.window(row, column).count() };
+    let places = if count_padding {
+        pool.kernel[0] * pool.kernel[1]
+    } else {
+        pool.window(row, column).count()
+    };
     1.0 / places.max(1) as f32
 }
 
@@ -208,7 +213,12 @@ vectorised! {
 pub fn mean_backward(pool: &Pool, gradient: &[f32], count_padding: bool) -> Vec<f32> {
     assert_eq!(gradient.len(), pool.batch * pool.out_image(), "output");
     scatter(pool, |index, out| {
-        spread_means(pool, &gradient[index * pool.out_image()..][..pool.out_image()], count_padding, out);
+        spread_means(
+            pool,
+            &gradient[index * pool.out_image()..][..pool.out_image()],
+            count_padding,
+            out,
+        );
     })
 }
 
@@ -229,7 +239,11 @@ vectorised! {
 /// Zero for what is negative.
 pub fn relu(x: &[f32]) -> Vec<f32> {
     // SAFETY: every chunk is written.
-    unsafe { filled(x.len(), |out| share_chunks(x.len(), |range| rectify(&x[range.clone()], raw(out, range)))) }
+    unsafe {
+        filled(x.len(), |out| {
+            share_chunks(x.len(), |range| rectify(&x[range.clone()], raw(out, range)))
+        })
+    }
 }
 
 /// The gradient where the rectified output `y` is above zero, and zero elsewhere.
@@ -239,7 +253,9 @@ pub fn relu(x: &[f32]) -> Vec<f32> {
 pub fn relu_backward(y: &[f32], gradient: &[f32]) -> Vec<f32> {
     assert_eq!(y.len(), gradient.len(), "lengths");
     let write = |out| {
-        share_chunks(y.len(), |range| mask(&y[range.clone()], &gradient[range.clone()], raw(out, range)));
+        share_chunks(y.len(), |range| {
+            mask(&y[range.clone()], &gradient[range.clone()], raw(out, range))
+        });
     };
     // SAFETY: every chunk is written.
     unsafe { filled(y.len(), write) }

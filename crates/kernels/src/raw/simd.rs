@@ -20,12 +20,13 @@ pub fn isa() -> Isa {
             // `TENFOLD_ISA` is for tests and for measuring what the wider instructions bring.
             let most = std::env::var("TENFOLD_ISA").unwrap_or_default();
             let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            let avx512 = ["avx512f", "avx512dq", "avx512vl", "avx512bw"].iter().all(|&name| match name {
-                "avx512f" => is_x86_feature_detected!("avx512f"),
-                "avx512dq" => is_x86_feature_detected!("avx512dq"),
-                "avx512vl" => is_x86_feature_detected!("avx512vl"),
-                _ => is_x86_feature_detected!("avx512bw"),
-            });
+            let avx512 =
+                ["avx512f", "avx512dq", "avx512vl", "avx512bw"].iter().all(|&name| match name {
+                    "avx512f" => is_x86_feature_detected!("avx512f"),
+                    "avx512dq" => is_x86_feature_detected!("avx512dq"),
+                    "avx512vl" => is_x86_feature_detected!("avx512vl"),
+                    _ => is_x86_feature_detected!("avx512bw"),
+                });
             match (avx512 && fma, fma, most.as_str()) {
                 (_, _, "portable") | (false, false, _) => Isa::Portable,
                 (true, _, "" | "avx512") => Isa::Avx512,
@@ -134,8 +135,28 @@ mod x86 {
         };
     }
 
-    lanes!(Sixteen, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_max_ps);
-    lanes!(Eight, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_max_ps);
+    lanes!(
+        Sixteen,
+        __m512,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_max_ps
+    );
+    lanes!(
+        Eight,
+        __m256,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        _mm256_max_ps
+    );
 }
 
 /// Compiles a function of plain loops once for each [`Isa`], and calls the widest that this

@@ -18,8 +18,13 @@ impl<'a> View<'a> {
     /// Where an element would lie outside of the data.
     pub fn new(data: &'a [f32], shape: [usize; 4], strides: [usize; 4]) -> Self {
         if !shape.contains(&0) {
-            let last: usize = shape.iter().zip(strides).map(|(&size, stride)| (size - 1) * stride).sum();
-            assert!(last < data.len(), "a view of {shape:?} by {strides:?} in {} floats", data.len());
+            let last: usize =
+                shape.iter().zip(strides).map(|(&size, stride)| (size - 1) * stride).sum();
+            assert!(
+                last < data.len(),
+                "a view of {shape:?} by {strides:?} in {} floats",
+                data.len()
+            );
         }
         Self { data, shape, strides }
     }
