@@ -7,6 +7,7 @@
 mod activation;
 mod conv;
 mod linear;
+mod loss;
 mod norm;
 mod pool;
 mod recurrent;
@@ -14,6 +15,7 @@ mod recurrent;
 pub use activation::relu;
 pub use conv::{conv_transpose2d, conv2d};
 pub use linear::linear;
+pub use loss::cross_entropy;
 pub use norm::{Follow, batch_norm, batch_norm_train};
 pub use recurrent::{Gate, gru, lstm};
 pub use pool::{avg_pool2d, global_avg_pool2d, max_pool2d};
