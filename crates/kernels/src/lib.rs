@@ -3,6 +3,7 @@
 pub mod allocator;
 pub mod nn;
 pub mod ops;
+pub mod optim;
 pub mod raw;
 #[cfg(feature = "flex")]
 mod route;

@@ -11,6 +11,10 @@
 //! assert_eq!(y.dims(), [1, 8, 30, 30]);
 //! ```
 
+mod recurrent;
+
+pub use recurrent::{Gru, Lstm};
+
 use crate::ops::{self, Activation, Follow};
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::PaddingConfig2d;

@@ -7,13 +7,17 @@
 mod activation;
 mod conv;
 mod linear;
+mod loss;
 mod norm;
 mod pool;
+mod recurrent;
 
 pub use activation::relu;
 pub use conv::{conv_transpose2d, conv2d};
 pub use linear::linear;
+pub use loss::cross_entropy;
 pub use norm::{Follow, batch_norm, batch_norm_train};
+pub use recurrent::{Gate, gru, lstm};
 pub use pool::{avg_pool2d, global_avg_pool2d, max_pool2d};
 
 /// What follows a linear operator at once.

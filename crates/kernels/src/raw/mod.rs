@@ -8,8 +8,12 @@
 pub mod conv;
 pub mod gemm;
 pub mod linear;
+pub mod loss;
+pub mod math;
 pub mod norm;
+pub mod optim;
 pub mod pool;
+pub mod recurrent;
 pub mod simd;
 mod view;
 
