@@ -25,21 +25,24 @@ fn write_glyphs(folder: &Path, part: Part, classes: &[&str], each: usize) {
     }
 }
 
+/// The letters that are new to the network.
+const LETTERS: [&str; 10] = ["H", "K", "M", "N", "R", "S", "W", "X", "Y", "Z"];
+
 /// Few pictures of letters to learn from, and many to judge by.
 fn write_letters(folder: &Path) {
-    let letters = ["H", "K", "M", "N", "R", "S", "W", "X", "Y", "Z"];
-    write_glyphs(&folder.join("train"), Part::Train, &letters, 3);
-    write_glyphs(&folder.join("val"), Part::Validation, &letters, 5);
-    write_glyphs(&folder.join("test"), Part::Test, &letters, 50);
+    write_glyphs(&folder.join("train"), Part::Train, &LETTERS, 2);
+    write_glyphs(&folder.join("val"), Part::Validation, &LETTERS, 5);
+    write_glyphs(&folder.join("test"), Part::Test, &LETTERS, 50);
 }
 
-/// A folder with `run`, a network that has learnt the digits and some letters, and with
-/// `letters`, pictures of others.
+/// A folder with `run`, a network that has learnt the digits and the other letters, and
+/// with `letters`, pictures of those.
 fn pretrained() -> tempfile::TempDir {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
-    let known =
-        ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "D", "E", "F", "G", "T"];
+    let names = glyphs::classes();
+    let known = names.iter().map(String::as_str).filter(|name| !LETTERS.contains(name));
+    let known: Vec<&str> = known.collect();
     write_glyphs(&at("known/train"), Part::Train, &known, 200);
     write_glyphs(&at("known/val"), Part::Validation, &known, 10);
     write_glyphs(&at("known/test"), Part::Test, &known, 10);
@@ -83,9 +86,9 @@ fn what_was_learnt_on_other_glyphs_helps_where_pictures_are_few() {
     let frozen = started(&["--freeze-backbone"]);
     let layered = started(&["--layer-decay", "0.4"]);
     println!("scratch {scratch:.3}, frozen {frozen:.3}, layer-wise rates {layered:.3}");
-    // Three pictures of each of ten letters.
-    assert!(frozen > scratch + 0.03, "frozen {frozen}, from scratch {scratch}");
-    assert!(layered > scratch + 0.03, "layer-wise {layered}, from scratch {scratch}");
+    // Two pictures of each of ten letters.
+    assert!(frozen > scratch + 0.05, "frozen {frozen}, from scratch {scratch}");
+    assert!(layered > scratch + 0.05, "layer-wise {layered}, from scratch {scratch}");
 
     // By the features of a network that never saw these letters, the likest pictures are
     // mostly the query's own letter.

@@ -63,9 +63,10 @@ mod tests {
             device.seed(3);
             let kind = tenfold_core::data::Kind::Pictures { channels: 3, height: 32, width: 32 };
             with_config!(*model, Config, new => {
-                let network = new(Config::input(&kind).unwrap(), 4).init(&device);
+                let shape @ [channels, height, width] = Config::input(&kind).unwrap();
+                let network = new(shape, 4).init(&device);
                 let pictures = Tensor::random(
-                    [2, 3, 32, 32],
+                    [2, channels, height, width],
                     burn::tensor::Distribution::Normal(0.0, 1.0),
                     &device,
                 );

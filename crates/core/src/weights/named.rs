@@ -47,7 +47,7 @@ pub fn find(named: &Path, data_dir: &Path) -> Result<Named> {
         (Some(Component::Normal(word)), None) => word.to_str(),
         _ => None,
     };
-    let name = word.filter(|word| !word.contains('.') && !named.exists());
+    let name = word.filter(|word| !word.contains('.') && !named.is_file());
     let Some(name) = name else {
         return Ok(Named { file: named.into(), licence: None, classes: Vec::new() });
     };
