@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tenfold_core::run::Run;
 use tenfold_tests::{
-    args, classification, contents, copy, fails, first_picture, folder, write_pictures, write_table,
+    args, classification, contents, copy, fails, first_picture, folder, write_pictures,
+    write_prices, write_table,
 };
 
 /// A folder with `pictures` and `run`, a small network trained on them.
@@ -145,6 +146,42 @@ fn tables_and_pictures_are_not_confused() {
     }
 }
 
+#[test]
+fn numbers_and_classes_are_not_confused() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    write_prices(&at("prices.csv"), 60);
+    write_table(&at("kinds.csv"), 60);
+    write_pictures(&at("pictures"), 10);
+    for (model, data) in [("linear", "prices.csv"), ("knn", "kinds.csv")] {
+        let outcome = classification(args!["train", model, "--data", at(data), "--out", at(model)]);
+        assert_eq!(outcome.status, 0, "{}", outcome.err);
+    }
+    let before = contents(folder.path());
+    let eval = |run: &str, data: &str| args!["eval", at(run), "--data", at(data)];
+    fails(eval("linear", "kinds.csv"), &["kinds.csv: line 2, field kind: `", "expected a number"]);
+    fails(eval("knn", "prices.csv"), &["prices.csv: line 2, field price: `", "expected a class"]);
+    fails(eval("linear", "pictures"), &["--data: pictures: its target is classes"]);
+    fails(args!["eval", at("linear"), "--draw", at("drawn")], &["--draw: draws classes"]);
+    let train = |model: &str, data: &str, flags: &str| {
+        let line = args!["train", model, "--data", at(data), "--out", at("new")];
+        line.into_iter().chain(flags.split_whitespace().map(Into::into)).collect::<Vec<_>>()
+    };
+    fails(train("linear", "pictures", ""), &["--data: pictures has classes", "`linear` predicts"]);
+    fails(train("knn", "pictures", "--task regression"), &["--task: pictures has classes"]);
+    fails(train("hog-svm", "kinds.csv", ""), &["--data: a table; histograms of gradients"]);
+    fails(train("logistic", "prices.csv", "--task regression"), &["--task: `logistic` tells"]);
+    fails(train("mlp", "prices.csv", "--loss focal"), &["--loss: a number takes mse, mae or"]);
+    fails(train("knn", "kinds.csv", "--set k=0"), &["--set: k: 0; expected 1 or more"]);
+    fails(train("knn", "kinds.csv", "--lr 1"), &["--lr: `knn` is fitted to all examples at once"]);
+    fails(
+        train("mlp", "prices.csv", "--set activation=sine"),
+        &["--set: `activation=sine`", "gelu"],
+    );
+    fails(train("hog-svm", "pictures", "--set cell=3"), &["--set: "]);
+    assert_eq!(contents(folder.path()), before);
+}
+
 /// Writes an idx data set of 30 pictures of 4 x 4 pixels and two classes, as `cargo xtask
 /// fetch` lays it out; `damage` changes its files first.
 fn write_idx(folder: &Path, damage: impl Fn(&mut Vec<u8>, &mut Vec<u8>)) {
@@ -230,7 +267,7 @@ fn idx_files_that_lie() {
 fn tables_that_cannot_be_trained_on() {
     let folder = folder();
     let (table, out) = (folder.path().join("people.csv"), folder.path().join("run"));
-    let cases: [(&[u8], &str); 11] = [
+    let cases: [(&[u8], &str); 12] = [
         (b"a,b,kind\n1,2,x\n3,4\n", "line 3, field kind: the row has 2 fields; expected 3"),
         (b"a,b,kind\n1,2,x\n3,4,y,5\n", "line 3, field 4: the row has 4 fields; expected 3"),
         (b"a,b,kind\n1,2,x\n3,tall,y\n", "line 3, field b: `tall`; expected a number"),
@@ -240,7 +277,8 @@ fn tables_that_cannot_be_trained_on() {
         (b"", "empty; expected rows"),
         (b"a,b,kind\n", "only a header; expected rows"),
         (b"a,b,kind\n1,2,x\n3,4,x\n", "every row has the class `x` in column kind; expected two"),
-        (b"a,b\n1,2.5\n3,4.5\n", "line 2, field b: `2.5` is a measurement; expected a class"),
+        (b"a,b\n1,2.5\n3,2.5\n", "every row has 2.5 in column b; expected different numbers"),
+        (b"a,b\n1,2.5\nmany,3.5\n", "line 3, field a: `many`; expected a number"),
         (b"a,b,kind\n1,2,x\n3,4,y\n", "too few examples"),
     ];
     let train = || args!["train", "mlp", "--data", &table, "--out", &out];
@@ -251,6 +289,15 @@ fn tables_that_cannot_be_trained_on() {
     write_table(&table, 30);
     let target = train().into_iter().chain(args!["--target", "colour"]);
     fails(target, &["--target: no column `colour`", "height, width, kind"]);
+    let regression = train().into_iter().chain(args!["--task", "regression"]);
+    fails(regression, &["people.csv: line 2, field kind: `", "`; expected a number"]);
+    let of_classes = |flags| train().into_iter().chain(flags);
+    fails(of_classes(args!["--loss", "mse"]), &["--loss: classes take cross-entropy"]);
+    std::fs::write(&table, "a,b\n1,2.5\n3,4.5\n").unwrap();
+    fails(
+        args!["train", "logistic", "--data", &table, "--out", &out],
+        &["people.csv: line 2, field b: `2.5` is a measurement; expected a class"],
+    );
     let no_table = folder.path().join("people.txt");
     std::fs::write(&no_table, "x").unwrap();
     fails(args!["train", "mlp", "--data", no_table], &["--data: ", "a folder or a .csv file"]);
@@ -299,7 +346,11 @@ fn flags_that_cannot_work() {
     let cases: [(&[&str], u8, &[&str]); 27] = [
         (&["mlp", "--data", "mnits"], 1, &["--data: ", "`mnits`", "cargo xtask fetch mnits"]),
         (&["mlp", "--limit", "1"], 1, &["--limit: ", "too few examples"]),
-        (&["mlp", "--set", "depth=3"], 1, &["--set: no choice `depth`", "dropout, hidden"]),
+        (
+            &["mlp", "--set", "depth=3"],
+            1,
+            &["--set: no choice `depth`", "activation, dropout, hidden"],
+        ),
         (&["mlp", "--set", "hidden"], 1, &["--set: `hidden`: expected KEY=VALUE"]),
         (&["mlp", "--set", "hidden=[-1]"], 1, &["--set: `hidden=[-1]`: "]),
         (&["mlp", "--set", "hidden=[0]"], 1, &["--set: hidden: ", "expected 1 or more"]),
@@ -310,7 +361,7 @@ fn flags_that_cannot_work() {
         (&["mlp", "--device", "cuda:x"], 1, &["--device: `cuda:x` is none of cpu, "]),
         (&["mlp", "--weights", "nowhere.pth"], 1, &["nowhere.pth: No such file"]),
         (&["mlp", "--resume"], 1, &["run: not a run folder: it has no config.json"]),
-        (&["resnet"], 2, &["'resnet'", "logistic, mlp, lenet"]),
+        (&["resnet"], 2, &["'resnet'", "linear, logistic, knn, hog-svm, mlp, lenet"]),
         (&["mlp", "--lr", "-1"], 2, &["-1"]),
         (&["mlp", "--lr=-1"], 2, &["--lr", "a number above zero"]),
         (&["mlp", "--lr", "0"], 2, &["--lr", "a number above zero"]),

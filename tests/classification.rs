@@ -1,7 +1,10 @@
 //! The classification program from a person's side: every verb, on every kind of data.
 
 use std::path::Path;
-use tenfold_tests::{args, classification, first_picture, folder, write_pictures, write_table};
+use tenfold_tests::{
+    args, classification, fails, first_picture, folder, tensors, write_pictures, write_prices,
+    write_table,
+};
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
@@ -14,7 +17,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn small_models_train_on_the_embedded_data() {
     let models = classification(["models", "--json"]).json();
-    assert_eq!(models.as_array().unwrap().len(), 26);
+    assert_eq!(models.as_array().unwrap().len(), 29);
     // The larger ones take minutes; that each of their parameters learns is tested beside them.
     for name in ["logistic", "mlp", "lenet", "resnet20"] {
         let known = models.as_array().unwrap().iter().any(|model| model["name"] == name);
@@ -161,6 +164,169 @@ fn a_table_is_trained_on_and_predicted_row_by_row() {
     assert_eq!(answers[0]["suggestions"][0]["label"], "tall");
     assert_eq!(answers[1]["suggestions"][0]["label"], "low");
     assert!(answers[1]["input"].as_str().unwrap().ends_with("new.csv:2"));
+}
+
+/// The numbers of every tensor in a run's weights, by name.
+fn weights(run: &Path) -> Vec<(String, Vec<f32>)> {
+    let file = std::fs::read(run.join("model.safetensors")).unwrap();
+    let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().unwrap());
+    let tensors = tensors(&file).into_iter();
+    tensors.map(|(name, data)| (name, data.chunks(4).map(number).collect())).collect()
+}
+
+#[test]
+fn gradient_descent_and_the_closed_form_find_the_same_line() {
+    let folder = folder();
+    let table = folder.path().join("houses.csv");
+    write_prices(&table, 400);
+    // The embedded data, and a table of one's own: the way down differs, the end does not.
+    for data in ["houses", table.to_str().unwrap()] {
+        let (down, closed) = (folder.path().join("down"), folder.path().join("closed"));
+        let train =
+            |out: &Path| args!["train", "linear", "--data", data, "--out", out, "--overwrite"];
+        let steps = args!["--batch-size", "65536", "--epochs", "700", "--lr", "0.1"];
+        let by_steps = classification(train(&down).into_iter().chain(steps));
+        assert_eq!(by_steps.status, 0, "{}", by_steps.err);
+        let at_once = train(&closed).into_iter().chain(args!["--set", "solver=closed_form"]);
+        assert!(classification(at_once).out.contains("fitted in"));
+        for ((name, own), (other, exact)) in weights(&down).into_iter().zip(weights(&closed)) {
+            assert_eq!(name, other);
+            for (own, exact) in own.iter().zip(&exact) {
+                assert!((own - exact).abs() < 1e-4, "{data}: {name}: {own} is not {exact}");
+            }
+        }
+        let [first, second] = [&down, &closed].map(|run| {
+            let scores = classification(args!["eval", run, "--json"]).json();
+            ["mae", "rmse", "r2"].map(|name| scores[name].as_f64().unwrap())
+        });
+        assert!(first.iter().zip(second).all(|(a, b)| (a - b).abs() < 1e-2 * b.abs()));
+        assert!(second[2] > 0.9, "{second:?}");
+    }
+}
+
+#[test]
+fn numbers_are_predicted_with_an_interval() {
+    let folder = folder();
+    let (table, rows) = (folder.path().join("houses.csv"), folder.path().join("new.csv"));
+    write_prices(&table, 400);
+    std::fs::write(&rows, "rooms,area\n2,0.5\n2,-0.5\n").unwrap();
+    for model in ["linear", "mlp", "knn"] {
+        let run = folder.path().join(model);
+        let summary =
+            classification(args!["train", model, "--data", &table, "--out", &run, "--json"]).json();
+        assert!(summary["r2"].as_f64().unwrap() > 0.85, "{model}: {summary}");
+        assert!(summary["rmse"].as_f64().unwrap() >= summary["mae"].as_f64().unwrap());
+        let scores = classification(args!["eval", &run, "--split", "train", "--json"]).json();
+        assert_eq!(scores["count"], 320);
+        assert!(scores["interval_coverage"].as_f64().unwrap() > 0.7, "{model}: {scores}");
+
+        // price = 100 + 40 area + 5 rooms
+        let answers = classification(args!["predict", &run, &rows, "--json"]).json();
+        let best = |row: usize| &answers[row]["suggestions"][0];
+        let number = |row: usize, name: &str| best(row)[name].as_f64().unwrap();
+        assert_eq!(answers[0]["suggestions"].as_array().unwrap().len(), 1);
+        assert!((number(0, "value") - 130.0).abs() < 12.0, "{model}: {answers}");
+        assert!((number(1, "value") - 90.0).abs() < 12.0, "{model}: {answers}");
+        assert!(number(0, "low") < number(0, "value") && number(0, "value") < number(0, "high"));
+        // 40 examples validate: 37 of 41 is the smallest part of at least 0.9.
+        assert!((number(0, "score") - 37.0 / 41.0).abs() < 1e-6, "{model}: {answers}");
+        assert_eq!(best(0)["label"], number(0, "value").to_string());
+        let text = classification(args!["predict", &run, &rows]).out;
+        assert!(text.contains(" to ") && text.contains("90.2 %"), "{text}");
+
+        let portable = folder.path().join("portable.safetensors");
+        assert_eq!(classification(args!["export", &run, &portable]).status, 0);
+        let again = classification(args!["predict", "--weights", &portable, &rows, "--json"]);
+        assert_eq!(again.json(), answers);
+    }
+    // Whole numbers are classes where they are few, unless a person says otherwise.
+    let counts = folder.path().join("counts.csv");
+    let line = |i: u32| format!("{},{}\n", i % 5, i % 5 * 2);
+    std::fs::write(&counts, (0..100).map(line).collect::<String>()).unwrap();
+    let train = |task: &str| {
+        let out = folder.path().join("counts");
+        let line = args!["train", "knn", "--data", &counts, "--out", out, "--overwrite", "--json"];
+        classification(line.into_iter().chain(task.split_whitespace().map(Into::into))).json()
+    };
+    assert_eq!(train("")["accuracy"], 1.0);
+    assert_eq!(train("--task classification")["accuracy"], 1.0);
+    assert!(train("--task regression")["rmse"].as_f64().unwrap() < 1e-3);
+}
+
+#[test]
+fn losses_penalties_and_activations_train() {
+    let folder = folder();
+    let (classes, numbers) = (folder.path().join("kinds.csv"), folder.path().join("prices.csv"));
+    write_table(&classes, 300);
+    write_prices(&numbers, 300);
+    let train = |data: &Path, flags: &str| {
+        let out = folder.path().join("run");
+        let line = args!["train", "mlp", "--data", data, "--out", out, "--overwrite", "--json"];
+        let flags = flags.split_whitespace().map(Into::into);
+        classification(line.into_iter().chain(flags)).json()
+    };
+    for flags in [
+        "--loss label-smoothing --set activation=sigmoid",
+        "--loss focal --set activation=tanh --l2 0.001",
+        "--loss cross-entropy --set activation=selu --l1 0.0001",
+    ] {
+        let summary = train(&classes, flags);
+        assert!(summary["accuracy"].as_f64().unwrap() > 0.85, "{flags}: {summary}");
+    }
+    for flags in [
+        "--loss mae --set activation=gelu",
+        "--loss huber --set activation=elu --l1 0.0001 --l2 0.0001",
+        "--loss mse --set activation=leaky_relu --patience 20",
+    ] {
+        let summary = train(&numbers, flags);
+        assert!(summary["r2"].as_f64().unwrap() > 0.85, "{flags}: {summary}");
+    }
+    // A penalty that outweighs the loss leaves nothing but the mean.
+    assert!(train(&numbers, "--l1 100")["r2"].as_f64().unwrap() < 0.2);
+}
+
+#[test]
+fn models_that_are_fitted_at_once_are_runs_like_the_rest() {
+    let folder = folder();
+    let pictures = folder.path().join("pictures");
+    write_pictures(&pictures, 60);
+    for (model, set) in [("knn", "k=3"), ("hog-svm", "signed=true")] {
+        let run = folder.path().join(model);
+        let train = || args!["train", model, "--data", &pictures, "--out", &run, "--json"];
+        let summary = classification(train().into_iter().chain(args!["--set", set])).json();
+        assert_eq!(summary["accuracy"], 1.0, "{model}: {summary}");
+        assert!(summary["loss"].as_f64().unwrap() < 0.3, "{model}: {summary}");
+        let expected = [
+            ".lock",
+            "config.json",
+            "curves.svg",
+            "metrics.jsonl",
+            "model.safetensors",
+            "summary.json",
+        ];
+        assert_eq!(names(&run), expected);
+        // A fit that was cut off starts again, and ends with the same weights.
+        let whole = std::fs::read(run.join("model.safetensors")).unwrap();
+        std::fs::remove_file(run.join("model.safetensors")).unwrap();
+        classification(train().into_iter().chain(args!["--resume"])).json();
+        assert!(std::fs::read(run.join("model.safetensors")).unwrap() == whole);
+
+        let scores = classification(args!["eval", &run, "--json"]).json();
+        assert_eq!(scores["accuracy"], summary["accuracy"]);
+        let answers =
+            classification(args!["predict", &run, first_picture(&pictures), "--json"]).json();
+        let suggestions = answers[0]["suggestions"].as_array().unwrap();
+        assert_eq!(suggestions[0]["label"], "above");
+        let sum: f64 = suggestions.iter().map(|s| s["score"].as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{suggestions:?}");
+        let portable = folder.path().join("portable.safetensors");
+        assert_eq!(classification(args!["export", &run, &portable]).status, 0);
+        let picture = first_picture(&pictures);
+        let again = classification(args!["predict", "--weights", &portable, picture, "--json"]);
+        assert_eq!(again.json(), answers);
+        let epochs = train().into_iter().chain(args!["--overwrite", "--epochs", "3"]);
+        fails(epochs, &["--epochs: ", "is fitted to all examples at once"]);
+    }
 }
 
 #[test]

@@ -92,6 +92,18 @@ pub fn write_table(path: &Path, rows: usize) {
     std::fs::write(path, text).expect("a table");
 }
 
+/// Writes a table whose last column is `100 + 40 area + 5 rooms`, give or take 3.
+pub fn write_prices(path: &Path, rows: usize) {
+    let mut random = SplitMix64::new(7);
+    let mut text = String::from("area,rooms,price\n");
+    for _ in 0..rows {
+        let (area, rooms) = (random.between(-1.0, 1.0), 1 + random.below(5));
+        let price = 100.0 + 40.0 * area + 5.0 * rooms as f32 + random.between(-3.0, 3.0);
+        text += &format!("{area},{rooms},{price}\n");
+    }
+    std::fs::write(path, text).expect("a table");
+}
+
 /// One 8 x 8 picture of [`write_pictures`], class `above`.
 pub fn first_picture(folder: &Path) -> PathBuf {
     folder.join("above/000.png")

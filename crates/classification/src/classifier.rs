@@ -1,8 +1,7 @@
-//! A network in its training dress: batches in, cross-entropy and its gradients out.
+//! A network in its training dress: batches in, the loss and its gradients out.
 
 use crate::models::Network;
 use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use tenfold_core::data::random::SplitMix64;
 use tenfold_core::data::{Augment, Examples, Input, Preprocess};
 use tenfold_core::train::Trainable;
 use tenfold_core::train::loader::Collate;
+use tenfold_core::train::loss::LossConfig;
 use tenfold_core::{Error, Result};
 
 /// Inputs and what they are.
@@ -76,18 +76,17 @@ pub fn tensor(values: Vec<f32>, [c, h, w]: [usize; 3], device: &Device) -> Tenso
 pub struct Classifier<N: Module> {
     /// What is saved.
     pub network: N,
+    /// What is made small.
+    #[module(skip)]
+    pub loss: LossConfig,
 }
 
 impl<N: Network> Classifier<N> {
     fn judge(&self, batch: Batch) -> ClassificationOutput {
         let logits = self.network.forward(batch.inputs);
-        let loss = cross_entropy(logits.clone(), batch.targets.clone());
+        let loss = self.loss.of_classes(logits.clone(), batch.targets.clone());
         ClassificationOutput::new(loss, logits, batch.targets)
     }
-}
-
-fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
-    CrossEntropyLossConfig::new().init(&logits.device()).forward(logits, targets)
 }
 
 impl<N: Network> TrainStep for Classifier<N> {
@@ -97,12 +96,15 @@ impl<N: Network> TrainStep for Classifier<N> {
     fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> {
         let Batch { inputs, targets } = batch;
         let (logits, auxiliaries) = self.network.train_forward(inputs);
-        let mut loss = cross_entropy(logits.clone(), targets.clone());
+        let mut loss = self.loss.of_classes(logits.clone(), targets.clone());
         for (auxiliary, weight) in auxiliaries {
-            loss = loss + cross_entropy(auxiliary, targets.clone()) * weight;
+            loss = loss + self.loss.of_classes(auxiliary, targets.clone()) * weight;
         }
         let output = ClassificationOutput::new(loss, logits, targets);
-        TrainOutput::new(self, output.loss.backward(), output)
+        // Curves show the loss without the penalty, so that both splits can be compared.
+        let penalty = self.loss.penalty(&self.network);
+        let total = penalty.map_or_else(|| output.loss.clone(), |sum| output.loss.clone() + sum);
+        TrainOutput::new(self, total.backward(), output)
     }
 }
 

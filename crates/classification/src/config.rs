@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tenfold_core::cli::Zoo as _;
-use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, default_data_dir, open};
+use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, open};
 use tenfold_core::run::{Header, Run};
 use tenfold_core::train::Settings;
+use tenfold_core::train::loss::LossConfig;
 use tenfold_core::{Error, Result};
 
 /// Everything that `predict`, `eval` and `train --resume` need to know.
@@ -26,10 +27,17 @@ pub struct RunConfig {
     /// The names of a table's columns, where the run was trained on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// In a regression, how the network's output becomes the number that is predicted; the
+    /// one label is that number's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regression: Option<Regression>,
     /// The data it was trained on.
     pub data: DataChoice,
     /// How it was trained.
     pub training: Settings,
+    /// What its training made small.
+    #[serde(default)]
+    pub loss: LossConfig,
     /// What was done to pictures in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augment: Option<Augment>,
@@ -51,6 +59,35 @@ pub struct DataChoice {
     /// `--target`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// `--task`, or what the target turned out to be; runs from before there was a choice tell
+    /// classes.
+    #[serde(default = "classification")]
+    pub task: Option<Task>,
+}
+
+fn classification() -> Option<Task> {
+    Some(Task::Classification)
+}
+
+/// How a network's output becomes a number, and how far that is off.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Regression {
+    /// Mean of the target over the training examples.
+    pub mean: f64,
+    /// Its standard deviation there; the network's output is in this unit.
+    pub std: f64,
+    /// Measured at the end of the training; absent from one that was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+}
+
+/// How far predictions were off on the validation examples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// The truth lies within this much of the prediction ...
+    pub half: f64,
+    /// ... with this probability.
+    pub coverage: f64,
 }
 
 impl DataChoice {
@@ -64,6 +101,7 @@ impl DataChoice {
             seed: self.seed,
             limit: self.limit,
             target: self.target.clone(),
+            task: self.task,
         };
         open(&self.name, &options)
     }
@@ -192,7 +230,7 @@ mod tests {
         assert_eq!(message(set(&mlp, "hidden")), "--set: `hidden`: expected KEY=VALUE");
         assert_eq!(
             message(set(&mlp, "depth=3")),
-            "--set: no choice `depth`: this model has dropout, hidden"
+            "--set: no choice `depth`: this model has activation, dropout, hidden"
         );
         assert!(message(set(&mlp, "classes=3")).contains("no choice `classes`"));
         assert!(

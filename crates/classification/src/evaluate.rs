@@ -3,6 +3,7 @@
 use crate::classifier::{Batch, plain_batches, read_back};
 use crate::config::{self, RunConfig};
 use crate::models::{ModelConfig, Network};
+use crate::regression::{self, Errors};
 use crate::train::report_skipped;
 use crate::zoo::with_config;
 use burn::tensor::activation::log_softmax;
@@ -181,6 +182,57 @@ pub struct ClassScore {
     pub f1: f64,
 }
 
+/// What was measured on a split.
+pub enum Measured {
+    /// Of classes.
+    Classes(Scores),
+    /// Of a number.
+    Numbers(Errors),
+}
+
+impl Measured {
+    /// As `--json` prints it.
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Classes(scores) => scores.json(),
+            Self::Numbers(errors) => errors.json(),
+        }
+    }
+
+    /// For a person.
+    ///
+    /// # Errors
+    /// `out` cannot be written.
+    pub fn print(&self, split: &str, out: &mut dyn Write) -> std::io::Result<()> {
+        match self {
+            Self::Classes(scores) => scores.print(split, out),
+            Self::Numbers(errors) => errors.print(split, out),
+        }
+    }
+}
+
+/// Measures a run on some examples of `data`.
+///
+/// # Errors
+/// Weights or examples that cannot be read, or none.
+pub fn measure(
+    run: &Run,
+    config: &RunConfig,
+    data: &DataSet,
+    examples: &Examples,
+    device: &Device,
+) -> Result<Measured> {
+    if examples.is_empty() {
+        return Err(Error::argument("--split", "this split has no examples"));
+    }
+    let (Some(scale), Some(values)) = (config.regression, &data.values) else {
+        return Ok(Measured::Classes(run_scores(run, config, examples, device)?));
+    };
+    let predicted = regression::predictions(run, config, examples, BATCH, device)?;
+    let truths = regression::truths(examples, values)?;
+    Ok(Measured::Numbers(Errors::new(&predicted, &truths, scale.interval)))
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -202,21 +254,31 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         SplitChoice::Validation => ("validation", &data.validation),
         SplitChoice::Test => ("test", &data.test),
     };
-    let scores = run_scores(&run, &config, examples, &device)?;
-    if let Some(folder) = &args.draw {
-        draw(folder, &scores, examples)?;
+    let measured = measure(&run, &config, &data, examples, &device)?;
+    match (&args.draw, &measured) {
+        (Some(folder), Measured::Classes(scores)) => draw(folder, scores, examples)?,
+        (Some(_), Measured::Numbers(_)) => {
+            return Err(
+                Error::argument("--draw", "draws classes, and this run predicts a number").into()
+            );
+        }
+        (None, _) => {}
     }
     if !args.json {
-        scores.print(name, out)?;
-        scores.print_classes(out)?;
+        measured.print(name, out)?;
+        if let Measured::Classes(scores) = &measured {
+            scores.print_classes(out)?;
+        }
         return Ok(());
     }
-    let mut json = scores.json();
+    let mut json = measured.json();
     json["split"] = name.into();
     json["data"] = choice.name.into();
     json["skipped"] = data.skipped.len().into();
-    json["classes"] = json!(scores.classes());
-    json["confusion"] = scores.confusion.chunks(scores.labels.len().max(1)).collect();
+    if let Measured::Classes(scores) = &measured {
+        json["classes"] = json!(scores.classes());
+        json["confusion"] = scores.confusion.chunks(scores.labels.len().max(1)).collect();
+    }
     print_json(&json, out)
 }
 
@@ -228,13 +290,8 @@ fn draw(folder: &Path, scores: &Scores, examples: &Examples) -> Result<()> {
     let mut tiles = Vec::new();
     for mistake in &scores.worst {
         let Input::Picture(picture) = examples.get(mistake.index)?.input else { return Ok(()) };
-        let suggestion = Suggestion {
-            label: format!(
-                "{} not {}",
-                scores.labels[mistake.label], scores.labels[mistake.suggested]
-            ),
-            score: mistake.score,
-        };
+        let [own, suggested] = [mistake.label, mistake.suggested].map(|i| &scores.labels[i]);
+        let suggestion = Suggestion::new(format!("{own} not {suggested}"), mistake.score);
         tiles.push(label::draw(&picture, &[suggestion]));
     }
     match tiles.is_empty() {
@@ -248,6 +305,14 @@ fn draw(folder: &Path, scores: &Scores, examples: &Examples) -> Result<()> {
 /// # Errors
 /// The first label that differs.
 pub fn check_labels(config: &RunConfig, data: &DataSet) -> Result<()> {
+    if data.values.is_some() != config.regression.is_some() {
+        let [own, others] = match data.values {
+            Some(_) => ["a number", "classes"],
+            None => ["classes", "a number"],
+        };
+        let why = format!("{}: its target is {own}, and the run tells {others}", data.name);
+        return Err(Error::argument("--data", why));
+    }
     if data.classes == config.labels {
         return Ok(());
     }
@@ -287,9 +352,6 @@ fn scores<N: Network>(
     examples: &Examples,
     device: &Device,
 ) -> Result<Scores> {
-    if examples.is_empty() {
-        return Err(Error::argument("--split", "this split has no examples"));
-    }
     let batches = plain_batches(examples, &config.preprocess);
     let bar = bar(examples.len());
     let mut scores = Scores::new(&config.labels);

@@ -1,4 +1,4 @@
-//! Classifiers of pictures and tables.
+//! Classifiers of pictures and tables, and regressions.
 //!
 //! A library user takes one model and trains or loads it with Burn:
 //!
@@ -28,6 +28,7 @@ mod layerwise;
 pub mod models;
 pub mod predict;
 mod recipes;
+pub mod regression;
 pub mod train;
 mod zoo;
 

@@ -2,7 +2,7 @@
 //! weights that others trained.
 
 use crate::classifier::{read_back, tensor};
-use crate::config::{self, RunConfig};
+use crate::config::{self, Regression, RunConfig};
 use crate::export::CONFIG_KEY;
 use crate::models::{ModelConfig, Network};
 use crate::zoo::{Zoo, with_config};
@@ -34,6 +34,7 @@ pub struct Predictor {
     labels: Vec<String>,
     preprocess: Preprocess,
     columns: Option<Vec<String>>,
+    regression: Option<Regression>,
     network: Box<dyn Ask>,
     device: Device,
 }
@@ -125,7 +126,8 @@ impl Predictor {
                 std: vec![1.0; channels],
             });
             let network = loaded(&network, path, false, device)?;
-            Ok(Self { labels, preprocess, columns: None, network, device: device.clone() })
+            let device = device.clone();
+            Ok(Self { labels, preprocess, columns: None, regression: None, network, device })
         })
     }
 
@@ -134,8 +136,8 @@ impl Predictor {
             let network: Config = config.network(named)?;
             loaded(&network, weights, true, device)?
         });
-        let RunConfig { labels, preprocess, columns, .. } = config;
-        Ok(Self { labels, preprocess, columns, network, device: device.clone() })
+        let RunConfig { labels, preprocess, columns, regression, .. } = config;
+        Ok(Self { labels, preprocess, columns, regression, network, device: device.clone() })
     }
 
     /// What the last layer sees of each input, one after the other: as many numbers for each.
@@ -184,6 +186,10 @@ impl Suggest<Input> for Predictor {
             return Ok(Vec::new());
         }
         let logits = self.network.logits(self.prepare(inputs)?);
+        if let Some(scale) = self.regression {
+            let numbers = read_back(logits)?;
+            return Ok(numbers.into_iter().map(|x| vec![scale.suggestion(x)]).collect());
+        }
         let probabilities = read_back(softmax(logits, 1))?;
         let rows = probabilities.chunks(self.labels.len().max(1));
         Ok(rows.map(|row| rank(row, &self.labels, top)).collect())
@@ -372,8 +378,11 @@ pub(crate) fn expand(inputs: &[PathBuf], faults: &mut Vec<Error>) -> Vec<PathBuf
 
 fn print(answer: &Answer, out: &mut dyn Write) -> std::io::Result<()> {
     write!(out, "{}", answer.input)?;
-    for Suggestion { label, score } in &answer.suggestions {
-        write!(out, "  {label} {:.1} %", score * 100.0)?;
+    for Suggestion { label, score, estimate } in &answer.suggestions {
+        match estimate.and_then(|estimate| estimate.low.zip(estimate.high)) {
+            Some((low, high)) => write!(out, "  {label}  {low} to {high} {:.1} %", score * 100.0)?,
+            None => write!(out, "  {label} {:.1} %", score * 100.0)?,
+        }
     }
     writeln!(out)
 }

@@ -16,8 +16,19 @@ struct Recipe {
     augment: &'static str,
 }
 
-fn recipe(model: Zoo) -> Recipe {
+fn recipe(model: Zoo, kind: &Kind) -> Recipe {
+    let table = matches!(kind, Kind::Rows { .. });
     match model {
+        // Fitted at once, unless a linear regression goes down the gradient.
+        Zoo::Knn | Zoo::HogSvm => {
+            Recipe { epochs: 1, lr: 1e-3, weight_decay: 0.0, augment: "none" }
+        }
+        Zoo::Linear => Recipe { epochs: 300, lr: 2e-2, weight_decay: 0.0, augment: "none" },
+        // A table has few rows, so that an epoch has few steps.
+        Zoo::Logistic if table => {
+            Recipe { epochs: 100, lr: 1e-1, weight_decay: 0.0, augment: "none" }
+        }
+        Zoo::Mlp if table => Recipe { epochs: 100, lr: 5e-3, weight_decay: 1e-2, augment: "none" },
         Zoo::Logistic => Recipe { epochs: 10, lr: 2e-3, weight_decay: 0.0, augment: "none" },
         Zoo::Mlp => Recipe { epochs: 10, lr: 2e-3, weight_decay: 1e-2, augment: "none" },
         Zoo::LeNet => {
@@ -33,8 +44,8 @@ fn recipe(model: Zoo) -> Recipe {
 }
 
 /// The settings of a training: the model's recipe, changed by the flags.
-pub fn settings(model: Zoo, args: &TrainArgs) -> Settings {
-    let recipe = recipe(model);
+pub fn settings(model: Zoo, args: &TrainArgs, kind: &Kind) -> Settings {
+    let recipe = recipe(model, kind);
     let kind = args.optimizer.unwrap_or(OptimizerKind::AdamW);
     let mut optimizer = OptimizerConfig::new(kind);
     optimizer.weight_decay = args.weight_decay.map_or(recipe.weight_decay, |decay| decay as f32);
@@ -56,13 +67,15 @@ pub fn settings(model: Zoo, args: &TrainArgs) -> Settings {
         schedule,
         patience: args.patience.map(|epochs| epochs as usize),
         layer_decay: args.layer_decay,
+        // Its loss has one minimum, and the way there is no choice of models.
+        keep_last: model == Zoo::Linear && args.patience.is_none(),
     }
 }
 
 /// What is done to the training pictures; nothing to tables.
 pub fn augment(model: Zoo, args: &TrainArgs, kind: &Kind) -> Option<Augment> {
     let pictures = matches!(kind, Kind::Pictures { .. });
-    let mut default: Option<Augment> = recipe(model).augment.parse().ok();
+    let mut default: Option<Augment> = recipe(model, kind).augment.parse().ok();
     // A mirrored digit or letter is another one, and what is grey here is mostly writing.
     if let (Some(augment), Kind::Pictures { channels: 1, .. }) = (&mut default, kind) {
         augment.flip = false;

@@ -1,29 +1,33 @@
 //! `train`: data and model into a run folder.
 
 use crate::classifier::{Classifier, ExampleBatches, plain_batches};
-use crate::config::{self, DataChoice, RunConfig, Start};
-use crate::evaluate::{self, Scores};
-use crate::models::{ModelConfig, Network};
-use crate::zoo::{DEFAULT_DATA, Zoo};
+use crate::config::{self, DataChoice, Interval, Regression, RunConfig, Start};
+use crate::evaluate::{self, Measured};
+use crate::models::{Fit, Matrix, ModelConfig, Network};
+use crate::regression::{self, NumberBatches, Regressor};
+use crate::zoo::Zoo;
 use crate::{labels, layerwise, recipes};
-use burn::module::Module;
+use burn::module::{Module, ParamGroup};
 use burn::tensor::Device;
 use burn::train::metric::{AccuracyMetric, LossMetric};
+use burn::train::{InferenceStep, SupervisedTraining, TrainStep};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 use tenfold_core::cli::args::TrainArgs;
 use tenfold_core::cli::{Zoo as _, print_json};
-use tenfold_core::data::{DataSet, Kind, Preprocess};
+use tenfold_core::data::{DataSet, Examples, Kind, Preprocess, Task};
 use tenfold_core::run::{Header, Run};
-use tenfold_core::train::history::History;
-use tenfold_core::train::loader::{Epoch, Loader};
+use tenfold_core::train::history::{History, Line};
+use tenfold_core::train::loader::{Collate, Epoch, Loader};
+use tenfold_core::train::loss::LossConfig;
 use tenfold_core::train::optim::Clip;
 use tenfold_core::train::renderer::{grouped, note};
-use tenfold_core::train::{Training, fit};
-use tenfold_core::weights;
-use tenfold_core::{Error, Result, device, files};
+use tenfold_core::train::{Trainable, Training, fit};
+use tenfold_core::{Error, Result, device, files, viz, weights};
 
 /// Trains the model that `new` configures, or continues its training.
 ///
@@ -36,7 +40,7 @@ pub fn run<C: ModelConfig>(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let device = device::open(&args.place.device)?;
-    let name = args.data.as_deref().map_or_else(|| DEFAULT_DATA.into(), tidied);
+    let name = args.data.as_deref().map_or_else(|| model.default_data().into(), tidied);
     let folder = args.out.clone().unwrap_or_else(|| default_folder(model, &name));
     if args.resume {
         let run = Run::open(&folder)?;
@@ -45,29 +49,34 @@ pub fn run<C: ModelConfig>(
         refuse_changes(model, args, &config)?;
         let data = config.data.open(args.place.data_dir.as_deref())?;
         evaluate::check_labels(&config, &data)?;
-        let classifier = prepare::<C>(&config, &run.config_path(), &device)?;
-        return train(&run, &config, &data, classifier, &device, args, out);
+        let way = prepare::<C>(&config, &run.config_path(), &device)?;
+        return train(&run, config, &data, way, &device, args, out);
     }
     // Everything that can be wrong with the data and the flags comes before the folder.
-    let choice = DataChoice {
+    let mut choice = DataChoice {
         name,
         seed: args.seed.unwrap_or(1),
         limit: args.limit.map(|limit| limit as usize),
         target: args.target.clone(),
+        task: args.task.or(if let [only] = C::TASKS { Some(*only) } else { None }),
     };
     let data = choice.open(args.place.data_dir.as_deref())?;
+    choice.task = Some(task::<C>(model, args, &data)?);
     let config = new_config(model, new, args, choice, &data)?;
     // A taken folder is refused before anything is created in it.
     if folder.join("config.json").exists() && !args.overwrite {
         let why = "holds a run already: --resume continues it, --overwrite replaces it";
         return Err(Error::argument("--out", format!("{} {why}", folder.display())).into());
     }
-    let classifier = prepare::<C>(&config, &folder.join("config.json"), &device)?;
+    let way = prepare::<C>(&config, &folder.join("config.json"), &device)?;
+    if matches!(way, Way::AtOnce(..)) {
+        refuse_steps(model, args)?;
+    }
     let run = Run::at(&folder)?;
     let _lock = run.lock()?;
     run.clear()?;
     files::write_json(&run.config_path(), &config)?;
-    train(&run, &config, &data, classifier, &device, args, out)
+    train(&run, config, &data, way, &device, args, out)
 }
 
 /// `data/` is `data`, so that a shell's completion makes no other data of it on --resume.
@@ -86,6 +95,32 @@ fn default_folder(model: Zoo, data: &str) -> PathBuf {
     PathBuf::from("runs").join(format!("{}-{last}", model.name()))
 }
 
+/// What is to be said of this data.
+fn task<C: ModelConfig>(model: Zoo, args: &TrainArgs, data: &DataSet) -> Result<Task> {
+    let task = if data.values.is_some() { Task::Regression } else { Task::Classification };
+    if args.task.is_some_and(|asked| asked != task) {
+        let has = if data.values.is_some() { "a number" } else { "classes" };
+        return Err(Error::argument("--task", format!("{} has {has} to predict", data.name)));
+    }
+    if !C::TASKS.contains(&task) {
+        let (name, data) = (model.name(), &data.name);
+        return Err(match (task, args.task) {
+            (Task::Regression, Some(_)) => {
+                Error::argument("--task", format!("`{name}` tells classes, no number"))
+            }
+            (Task::Regression, None) => {
+                let why = format!("{data} has a number to predict, and `{name}` tells classes");
+                Error::argument("--data", why)
+            }
+            (Task::Classification, _) => {
+                let why = format!("{data} has classes to tell, and `{name}` predicts a number");
+                Error::argument("--data", why)
+            }
+        });
+    }
+    Ok(task)
+}
+
 fn new_config<C: ModelConfig>(
     model: Zoo,
     new: fn([usize; 3], usize) -> C,
@@ -94,7 +129,10 @@ fn new_config<C: ModelConfig>(
     data: &DataSet,
 ) -> Result<RunConfig> {
     let input = C::input(&data.kind)?;
-    let network = config::set_fields(&new(input, data.classes.len()), &args.set)?;
+    let network = new(input, data.classes.len()).for_examples(data.train.len());
+    let network = config::set_fields(&network, &args.set)?;
+    let task = choice.task.unwrap_or(Task::Classification);
+    let (l1, l2) = (args.l1.unwrap_or(0.0), args.l2.unwrap_or(0.0));
     let value = serde_json::to_value(&network);
     let start = args.weights.as_ref().map(|named| {
         let named = labels::named(named, args.place.data_dir.as_deref())?;
@@ -114,8 +152,13 @@ fn new_config<C: ModelConfig>(
             Kind::Rows { columns } => Some(columns.clone()),
             Kind::Pictures { .. } => None,
         },
+        regression: match &data.values {
+            Some(values) => Some(Regression::fit(&data.train, values)?),
+            None => None,
+        },
         data: choice,
-        training: recipes::settings(model, args),
+        training: recipes::settings(model, args, &data.kind),
+        loss: LossConfig::new(task, args.loss, l1, l2)?,
         augment: recipes::augment(model, args, &data.kind),
         start: start.transpose()?,
     })
@@ -151,6 +194,10 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
         ("--seed", args.seed.is_some_and(|seed| seed != training.seed)),
         ("--limit", args.limit.is_some_and(|n| Some(n as usize) != config.data.limit)),
         ("--target", args.target.is_some() && args.target != config.data.target),
+        ("--task", args.task.is_some() && args.task != config.data.task),
+        ("--loss", args.loss.is_some_and(|kind| kind != config.loss.kind)),
+        ("--l1", differs(args.l1, config.loss.l1)),
+        ("--l2", differs(args.l2, config.loss.l2)),
         ("--optimizer", args.optimizer.is_some_and(|kind| kind != training.optimizer.kind)),
         ("--momentum", differs(args.momentum, training.optimizer.momentum)),
         ("--nesterov", args.nesterov && !training.optimizer.nesterov),
@@ -180,34 +227,80 @@ fn refuse_changes(model: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()
     }
 }
 
-/// The network with its initial weights, on a device that records gradients.
-fn prepare<C: ModelConfig>(
-    config: &RunConfig,
-    path: &Path,
-    device: &Device,
-) -> Result<Classifier<C::Network>> {
+/// A model that is fitted at once has no steps: a flag about them is refused rather than
+/// ignored.
+fn refuse_steps(model: Zoo, args: &TrainArgs) -> Result<()> {
+    let given = [
+        ("--epochs", args.epochs.is_some()),
+        ("--batch-size", args.batch_size.is_some()),
+        ("--lr", args.lr.is_some()),
+        ("--loss", args.loss.is_some()),
+        ("--l1", args.l1.is_some()),
+        ("--l2", args.l2.is_some()),
+        ("--optimizer", args.optimizer.is_some()),
+        ("--momentum", args.momentum.is_some()),
+        ("--nesterov", args.nesterov),
+        ("--weight-decay", args.weight_decay.is_some()),
+        ("--clip-norm", args.clip_norm.is_some()),
+        ("--schedule", args.schedule.is_some()),
+        ("--warmup", args.warmup.is_some()),
+        ("--augment", args.augment.is_some()),
+        ("--patience", args.patience.is_some()),
+        ("--weights", args.weights.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            let name = model.name();
+            let why = format!("`{name}` is fitted to all examples at once: leave this flag out");
+            Err(Error::argument(flag, why))
+        }
+        None => Ok(()),
+    }
+}
+
+/// How a model comes by its weights.
+enum Way<C: ModelConfig> {
+    /// Step by step from these, on a device that records gradients.
+    Steps(C::Network),
+    /// From all examples at once.
+    AtOnce(C, Fit<C>),
+}
+
+/// The network with its initial weights, on a device that records gradients; or the way to
+/// its weights, where that is without steps.
+fn prepare<C: ModelConfig>(config: &RunConfig, path: &Path, device: &Device) -> Result<Way<C>> {
     let network: C = config.network(path)?;
+    if let Some(fit) = network.fit() {
+        return Ok(Way::AtOnce(network, fit));
+    }
     let tape = device.clone().autodiff();
     tape.seed(config.training.seed);
     // Burn draws initial weights when they are first looked at: look before the seed is reused.
     let network = network.init(&tape).materialize();
-    let network = match &config.start {
+    Ok(Way::Steps(match &config.start {
         Some(start) => start_from(network, start)?,
         None => network,
-    };
-    Ok(Classifier { network })
+    }))
 }
 
-fn train<N: Network>(
+/// What every way of training needs.
+struct Job<'a> {
+    run: &'a Run,
+    config: &'a RunConfig,
+    data: &'a DataSet,
+    device: &'a Device,
+    resume: bool,
+}
+
+fn train<C: ModelConfig>(
     run: &Run,
-    config: &RunConfig,
+    mut config: RunConfig,
     data: &DataSet,
-    classifier: Classifier<N>,
+    way: Way<C>,
     device: &Device,
     args: &TrainArgs,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let settings = &config.training;
     note(format_args!(
         "{} on {}: {} examples to train on, {} to validate, {} to test; into {}",
         config.header.model,
@@ -217,55 +310,151 @@ fn train<N: Network>(
         grouped(data.test.len()),
         run.folder().display()
     ));
+    if let (Some(scale), [target]) = (&config.regression, &config.labels[..]) {
+        note(format_args!("predicts the number `{target}`, {:.4} on average", scale.mean));
+    }
     report_skipped(data);
-    let tape = device.clone().autodiff();
-    let epoch = Epoch::default();
-    let batches = Arc::new(ExampleBatches {
-        examples: data.train.clone(),
-        preprocess: config.preprocess.clone(),
-        augment: config.augment.clone(),
-    });
-    let validation = plain_batches(&data.validation, &config.preprocess);
-    let training = Training {
-        run,
-        settings,
-        train: Arc::new(
-            Loader::new(batches, settings.batch_size, tape.clone())
-                .shuffled(settings.seed, epoch.clone()),
-        ),
-        validation: Arc::new(Loader::new(validation, evaluate::BATCH, device.clone())),
-        epoch,
-        metadata: BTreeMap::from([("model".into(), config.header.model.clone())]),
-        frozen: config
-            .start
-            .as_ref()
-            .filter(|start| start.freeze_backbone)
-            .map(|_| layerwise::backbone::<N>()),
-        rates: match settings.layer_decay {
-            Some(decay) => layerwise::rates(&classifier.network, decay)?,
-            None => Vec::new(),
-        },
-        resume: args.resume,
+    let job = Job { run, config: &config, data, device, resume: args.resume };
+    let history = match way {
+        Way::Steps(network) => job.steps(network)?,
+        Way::AtOnce(network, fit) => job.at_once(&network, fit)?,
     };
-    let history = fit(training, classifier, |builder| {
-        builder.metrics((LossMetric::new(), AccuracyMetric::new()))
-    })?;
+    if let Some(values) = &data.values {
+        let (held, batch) = (&data.validation, evaluate::BATCH);
+        let predicted = regression::predictions(run, &config, held, batch, device)?;
+        let interval = Interval::measure(&predicted, &regression::truths(held, values)?);
+        config.regression = config.regression.map(|scale| Regression { interval, ..scale });
+        files::write_json(&run.config_path(), &config)?;
+    }
 
-    let scores = evaluate::run_scores(run, config, &data.test, device)?;
-    let summary = summary(config, data, &history, &scores, args);
+    let measured = evaluate::measure(run, &config, data, &data.test, device)?;
+    let summary = summary(&config, data, &history, &measured, args);
     files::write_json(&run.summary_path(), &summary)?;
     if args.json {
         return print_json(&summary, out);
     }
-    let best = history.best().map_or(0, |(best, _)| best);
-    scores.print("test", out)?;
-    writeln!(
-        out,
-        "weights of epoch {best}, trained for {:.0} s, in {}",
-        history.seconds(),
-        run.folder().display()
-    )?;
+    measured.print("test", out)?;
+    let (seconds, folder) = (history.seconds(), run.folder().display());
+    match config.training.kept(&history) {
+        Some(epoch) if history.lines.len() > 1 => {
+            writeln!(out, "weights of epoch {epoch}, trained for {seconds:.0} s, in {folder}")?;
+        }
+        _ => writeln!(out, "fitted in {seconds:.1} s, in {folder}")?,
+    }
     Ok(())
+}
+
+impl Job<'_> {
+    /// Along the gradient, epoch by epoch.
+    fn steps<N: Network>(&self, network: N) -> Result<History> {
+        let Self { config, data, .. } = self;
+        let train = Arc::new(ExampleBatches {
+            examples: data.train.clone(),
+            preprocess: config.preprocess.clone(),
+            augment: config.augment.clone(),
+        });
+        let validation = plain_batches(&data.validation, &config.preprocess);
+        let start = config.start.as_ref().filter(|start| start.freeze_backbone);
+        let frozen = start.map(|_| layerwise::backbone::<N>());
+        let rates = match config.training.layer_decay {
+            Some(decay) => layerwise::rates(&network, decay)?,
+            None => Vec::new(),
+        };
+        let parts = (frozen, rates);
+        let loss = config.loss;
+        match (config.regression, &data.values) {
+            (Some(scale), Some(values)) => {
+                let numbers =
+                    |examples| Arc::new(NumberBatches { examples, values: values.clone(), scale });
+                let model = Regressor { network, loss };
+                let metrics =
+                    |builder: SupervisedTraining<_>| builder.metrics((LossMetric::new(),));
+                self.fit(numbers(train), numbers(validation), model, parts, metrics)
+            }
+            _ => self.fit(train, validation, Classifier { network, loss }, parts, |builder| {
+                builder.metrics((LossMetric::new(), AccuracyMetric::new()))
+            }),
+        }
+    }
+
+    fn fit<B: Collate, M>(
+        &self,
+        train: Arc<B>,
+        validation: Arc<B>,
+        model: M,
+        (frozen, rates): (Option<ParamGroup>, Vec<(ParamGroup, f64)>),
+        metrics: impl FnOnce(SupervisedTraining<M>) -> SupervisedTraining<M>,
+    ) -> Result<History>
+    where
+        M: Trainable + TrainStep<Input = B::Batch> + InferenceStep<Input = B::Batch>,
+    {
+        let (settings, device) = (&self.config.training, self.device);
+        let tape = device.clone().autodiff();
+        let epoch = Epoch::default();
+        let train =
+            Loader::new(train, settings.batch_size, tape).shuffled(settings.seed, epoch.clone());
+        let training = Training {
+            run: self.run,
+            settings,
+            train: Arc::new(train),
+            validation: Arc::new(Loader::new(validation, evaluate::BATCH, device.clone())),
+            epoch,
+            metadata: self.metadata(),
+            frozen,
+            rates,
+            resume: self.resume,
+        };
+        fit(training, model, metrics)
+    }
+
+    /// From all examples at once; the history has the one line that was measured after it.
+    fn at_once<C: ModelConfig>(&self, network: &C, fit: Fit<C>) -> Result<History> {
+        let Self { run, config, data, device, .. } = *self;
+        let begun = Instant::now();
+        let (train, validation) = (self.matrix(&data.train)?, self.matrix(&data.validation)?);
+        let fitted = fit(network, &train, &validation, device);
+        weights::save(&fitted, &run.weights_path(), &self.metadata())?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let metrics = match evaluate::measure(run, config, data, &data.validation, device)? {
+            Measured::Classes(scores) => BTreeMap::from([
+                ("loss".into(), scores.loss / scores.count as f64),
+                ("accuracy".into(), scores.accuracy()),
+            ]),
+            Measured::Numbers(errors) => {
+                let std = config.regression.map_or(1.0, |scale| scale.std);
+                BTreeMap::from([("loss".into(), (errors.rmse / std).powi(2))])
+            }
+        };
+        let split = "validation".into();
+        let history = History { lines: vec![Line { epoch: 1, split, metrics, lr: 0.0, seconds }] };
+        history.write(&run.metrics_path())?;
+        viz::curves::write(&history, &run.curves_path())?;
+        Ok(history)
+    }
+
+    /// All of some examples in memory, as the network takes them.
+    fn matrix(&self, examples: &Examples) -> Result<Matrix> {
+        const PART: usize = 256;
+        let batches = plain_batches(examples, &self.config.preprocess);
+        let places: Vec<usize> = (0..examples.len()).collect();
+        let parts = places.par_chunks(PART).map(|part| batches.stack(part, 0));
+        let (mut inputs, mut targets) = (Vec::new(), Vec::with_capacity(places.len()));
+        for (values, labels) in parts.collect::<Result<Vec<_>>>()? {
+            inputs.extend(values);
+            targets.extend(labels.into_iter().map(|label| {
+                match (&self.config.regression, &self.data.values) {
+                    (Some(scale), Some(values)) => scale.scaled(values[label as usize]),
+                    _ => label as f32,
+                }
+            }));
+        }
+        let width = self.config.preprocess.shape().iter().product();
+        Ok(Matrix { inputs, width, targets })
+    }
+
+    fn metadata(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("model".into(), self.config.header.model.clone())])
+    }
 }
 
 /// Tells of records that a reader left out.
@@ -305,10 +494,10 @@ fn summary(
     config: &RunConfig,
     data: &DataSet,
     history: &History,
-    scores: &Scores,
+    measured: &Measured,
     args: &TrainArgs,
 ) -> serde_json::Value {
-    let mut summary = scores.json();
+    let mut summary = measured.json();
     let rest = serde_json::json!({
         "split": "test",
         "model": config.header.model,
@@ -319,7 +508,7 @@ fn summary(
             "test": data.test.len(),
             "skipped": data.skipped.len(),
         },
-        "best_epoch": history.best().map(|(epoch, _)| epoch),
+        "best_epoch": config.training.kept(history),
         "epochs": history.lines.last().map(|line| line.epoch),
         "seconds": history.seconds(),
         "device": args.place.device,

@@ -3,8 +3,11 @@
 pub mod alexnet;
 pub mod densenet;
 pub mod googlenet;
+pub mod hog_svm;
+pub mod knn;
 pub mod layers;
 pub mod lenet;
+pub mod linear;
 pub mod logistic;
 pub mod mlp;
 pub mod resnet;
@@ -19,13 +22,14 @@ use layers::Stem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tenfold_core::Result;
-use tenfold_core::data::{Kind, Preprocess};
+use tenfold_core::data::{Kind, Preprocess, Task};
 use tenfold_core::weights::{self, LoadOptions};
 
 /// A classifier's network.
 pub trait Network: Module + ModuleDisplay + 'static {
-    /// Inputs `[batch, channels, height, width]` to logits `[batch, classes]`. A row of a
-    /// table is `[1, 1, columns]`.
+    /// Inputs `[batch, channels, height, width]` to logits `[batch, classes]`; in a regression
+    /// to `[batch, 1]` numbers in standard deviations of the target. A row of a table is
+    /// `[1, 1, columns]`.
     fn forward(&self, inputs: Tensor<4>) -> Tensor<2>;
 
     /// What a training step learns from: the logits, and those of auxiliary heads, all of them
@@ -76,10 +80,45 @@ pub trait Backbone {
     fn classify(&self, last: Tensor<4>) -> Tensor<2>;
 }
 
+/// Examples as one matrix, for models that are fitted to all of them at once.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    /// Preprocessed inputs, one after the other.
+    pub inputs: Vec<f32>,
+    /// How many numbers one input has.
+    pub width: usize,
+    /// The place of each example's class; in a regression its number, standardised.
+    pub targets: Vec<f32>,
+}
+
+impl Matrix {
+    /// The inputs one by one.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.inputs.chunks_exact(self.width.max(1))
+    }
+
+    /// How many examples.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+}
+
+/// Fits a model to the training examples at once; the validation examples are for what must not
+/// be measured on those.
+pub type Fit<C> = fn(&C, &Matrix, &Matrix, &Device) -> <C as ModelConfig>::Network;
+
 /// A model's choices; what stands under `config` in a run's `config.json`.
 pub trait ModelConfig: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// The network it makes.
     type Network: Network;
+
+    /// What this model can be trained for.
+    const TASKS: &'static [Task] = &[Task::Classification];
 
     /// The shape `[channels, height, width]` in which this model takes such data.
     ///
@@ -90,7 +129,7 @@ pub trait ModelConfig: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// The shape `[channels, height, width]` of the inputs.
     fn input_shape(&self) -> [usize; 3];
 
-    /// How many classes.
+    /// How many classes; 1 in a regression.
     fn classes(&self) -> usize;
 
     /// Refuses what no network can have: the values may come from a person or a damaged file.
@@ -108,6 +147,16 @@ pub trait ModelConfig: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// These choices with the sizes of the weights of such names and PyTorch shapes; none
     /// where they are another model's.
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self>;
+
+    /// These choices for a network that remembers so many training examples.
+    fn for_examples(self, _count: usize) -> Self {
+        self
+    }
+
+    /// How these choices are fitted, where that is not step by step along a gradient.
+    fn fit(&self) -> Option<Fit<Self>> {
+        None
+    }
 
     /// A network with random weights from the device's seed.
     fn init(&self, device: &Device) -> Self::Network;

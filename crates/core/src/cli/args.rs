@@ -1,7 +1,9 @@
 //! The flags of each verb. Help texts are attributes, not doc comments, because clap shows
 //! a doc comment with its Markdown.
 
+use crate::data::Task;
 use crate::data::augment::Augment;
+use crate::train::loss::LossKind;
 use crate::train::optim::OptimizerKind;
 use crate::train::schedule::ScheduleKind;
 use clap::Args;
@@ -45,6 +47,16 @@ pub struct TrainArgs {
     pub limit: Option<u32>,
     #[arg(long, value_name = "COLUMN", help = "CSV: the label's column, by name or number")]
     pub target: Option<String>,
+    #[arg(long, value_enum, help = "CSV: whether that column holds classes or measurements")]
+    pub task: Option<Task>,
+    #[arg(long, value_enum, help = "Loss [default: cross-entropy; mse for numbers]")]
+    pub loss: Option<LossKind>,
+    #[arg(long, value_name = "X", value_parser = non_negative)]
+    #[arg(help = "Penalty on the sum of the absolute weights")]
+    pub l1: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = non_negative)]
+    #[arg(help = "Penalty on half the sum of the squared weights")]
+    pub l2: Option<f64>,
     #[arg(long, value_enum, help = "Optimiser")]
     pub optimizer: Option<OptimizerKind>,
     #[arg(long, value_name = "X", value_parser = non_negative, help = "Momentum of sgd, rmsprop")]

@@ -1,10 +1,12 @@
-//! Reads a table of examples from a CSV file: one row an example, one column its class.
+//! Reads a table of examples from a CSV file: one row an example, one column its class or the
+//! number to predict.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use burn_dataset::Dataset;
 use csv::StringRecord;
+use serde::{Deserialize, Serialize};
 
 use super::{Example, Input};
 use crate::{Error, Result};
@@ -12,6 +14,20 @@ use crate::{Error, Result};
 /// The most different words that a column may hold; one that holds more is an identifier or
 /// free text, of which one number a word would make no useful input.
 const MOST_WORDS: usize = 256;
+
+/// A target of whole numbers holds at most this many classes; where there are more different
+/// ones, they are taken for measurements unless a person says otherwise.
+const MOST_NUMBERED_CLASSES: usize = 20;
+
+/// What is to be said of an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Which class it belongs to.
+    Classification,
+    /// A number.
+    Regression,
+}
 
 /// Where a table's column names are from.
 #[derive(Clone, Copy, Debug)]
@@ -33,16 +49,20 @@ pub enum Names<'a> {
 ///   one. Without a header the columns are called `1`, `2` and so on.
 /// - The target column holds the classes: words, or whole numbers. Classes are sorted, by
 ///   value where all of them are numbers.
+/// - In a regression it holds the numbers to predict. Unless a [`Task`] is asked for, that is
+///   so where every cell is a number and one has a fraction or more than 20 are different.
 /// - Any other column holds numbers; one in which no row has a number becomes one column for
 ///   each of its words, called `column=word`, with 1 where the row has that word, else 0.
 #[derive(Clone, Debug)]
 pub struct Table {
     /// The name of each number of a row.
     pub columns: Vec<String>,
-    /// The classes, sorted.
+    /// The classes, sorted; in a regression the target column's name.
     pub classes: Vec<String>,
-    /// The class of each row.
+    /// The class of each row; in a regression its place in `targets`.
     pub labels: Vec<usize>,
+    /// In a regression the number to predict for each row.
+    pub targets: Option<Vec<f32>>,
     values: Vec<f32>,
 }
 
@@ -53,10 +73,15 @@ impl Table {
     /// # Errors
     ///
     /// When the file cannot be read, or as [`Table::parse`].
-    pub fn read(path: impl AsRef<Path>, names: Names, target: Option<&str>) -> Result<Self> {
+    pub fn read(
+        path: impl AsRef<Path>,
+        names: Names,
+        target: Option<&str>,
+        task: Option<Task>,
+    ) -> Result<Self> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-        Self::parse(path, &bytes, names, target)
+        Self::parse(path, &bytes, names, target, task)
     }
 
     /// Takes the content of a CSV file; `path` is named in errors.
@@ -65,16 +90,26 @@ impl Table {
     ///
     /// Names file, line and field of a row with another number of fields, an empty cell, a
     /// word among numbers, a number that is not finite, or text that is not UTF-8; and the
-    /// file, when it has no rows, one class only, or no such target.
+    /// file, when it has no rows, a target that is always the same, or no such target.
     pub fn parse(
         path: impl AsRef<Path>,
         bytes: &[u8],
         names: Names,
         target: Option<&str>,
+        task: Option<Task>,
     ) -> Result<Self> {
         let cells = Cells::parse(path.as_ref(), bytes, names)?;
         let target = cells.target(target)?;
-        let (classes, labels) = cells.classes(target)?;
+        let (classes, labels, targets) = match task.unwrap_or_else(|| cells.task(target)) {
+            Task::Classification => {
+                let (classes, labels) = cells.classes(target)?;
+                (classes, labels, None)
+            }
+            Task::Regression => {
+                let name = cells.names[target].clone();
+                (vec![name], (0..cells.rows.len()).collect(), Some(cells.numbers(target)?))
+            }
+        };
         let encoders = (0..cells.names.len())
             .filter(|&column| column != target)
             .map(|column| cells.encoder(column))
@@ -92,7 +127,19 @@ impl Table {
                 encoder.encode(&cells, row, &mut values)?;
             }
         }
-        Ok(Self { columns, classes, labels, values })
+        Ok(Self { columns, classes, labels, targets, values })
+    }
+
+    /// A table made in memory: `values` row by row, and the number to predict for each row.
+    pub(super) fn of_numbers(
+        columns: &[&str],
+        values: Vec<f32>,
+        target: &str,
+        targets: Vec<f32>,
+    ) -> Self {
+        let columns = columns.iter().map(ToString::to_string).collect();
+        let labels = (0..targets.len()).collect();
+        Self { columns, classes: vec![target.into()], labels, targets: Some(targets), values }
     }
 }
 
@@ -250,6 +297,36 @@ impl Cells {
                 format!("no column `{wanted}` in {path}: it has {names}{more}"),
             )
         })
+    }
+
+    /// What a person most likely wants to know of column `target`.
+    fn task(&self, target: usize) -> Task {
+        let words: BTreeSet<&str> = self.rows.iter().map(|row| &row.cells[target]).collect();
+        let numbers: Option<Vec<f64>> = words.iter().map(|word| word.parse().ok()).collect();
+        let measured = |numbers: &[f64]| {
+            numbers.len() > MOST_NUMBERED_CLASSES || numbers.iter().any(|x| x.fract() != 0.0)
+        };
+        match numbers {
+            Some(numbers) if measured(&numbers) => Task::Regression,
+            _ => Task::Classification,
+        }
+    }
+
+    /// The number in column `target` of each row.
+    fn numbers(&self, target: usize) -> Result<Vec<f32>> {
+        let mut numbers = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            Encoder::Number(target).encode(self, row, &mut numbers)?;
+        }
+        if numbers.iter().all(|&number| number == numbers[0]) {
+            let (only, name) = (&self.rows[0].cells[target], &self.names[target]);
+            let why = format!(
+                "every row has {} in column {name}; expected different numbers",
+                short(only)
+            );
+            return Err(Error::file(&self.path, why));
+        }
+        Ok(numbers)
     }
 
     /// The sorted classes in column `target`, and the class of each row.

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<Table> {
-    Table::parse("t.csv", text.as_bytes(), Names::Detect, None)
+    Table::parse("t.csv", text.as_bytes(), Names::Detect, None, None)
 }
 
 fn why(text: &str) -> String {
@@ -28,18 +28,19 @@ fn a_table_without_header_has_its_class_last() {
 #[test]
 fn a_header_names_columns_and_target() {
     let text = "kind;width;height\na;1;2\nb;3;4\n";
-    let table = Table::parse("t.csv", text.as_bytes(), Names::Detect, Some("kind")).unwrap();
+    let table = Table::parse("t.csv", text.as_bytes(), Names::Detect, Some("kind"), None).unwrap();
     assert_eq!(table.columns, ["width", "height"]);
     assert_eq!(table.classes, ["a", "b"]);
     assert_eq!(row(&table, 1), [3.0, 4.0]);
-    let by_number = Table::parse("t.csv", text.as_bytes(), Names::Detect, Some("1")).unwrap();
+    let by_number = Table::parse("t.csv", text.as_bytes(), Names::Detect, Some("1"), None).unwrap();
     assert_eq!(by_number.classes, ["a", "b"]);
-    let error = Table::parse("t.csv", text.as_bytes(), Names::Detect, Some("colour")).unwrap_err();
+    let error =
+        Table::parse("t.csv", text.as_bytes(), Names::Detect, Some("colour"), None).unwrap_err();
     assert_eq!(
         error.to_string(),
         "--target: no column `colour` in t.csv: it has kind, width, height"
     );
-    assert!(Table::parse("t.csv", text.as_bytes(), Names::Detect, Some("0")).is_err());
+    assert!(Table::parse("t.csv", text.as_bytes(), Names::Detect, Some("0"), None).is_err());
 }
 
 #[test]
@@ -67,10 +68,13 @@ fn faults_name_file_line_and_field() {
             format!("t.csv: line 2, field 1: `{word}`; expected a finite number")
         );
     }
-    let error = Table::parse("t.csv", b"1,x\n2,\xFF\n", Names::Detect, None).unwrap_err();
+    let error = Table::parse("t.csv", b"1,x\n2,\xFF\n", Names::Detect, None, None).unwrap_err();
     assert_eq!(error.to_string(), "t.csv: line 2, field 2: not UTF-8; expected UTF-8 text");
+    let classes = Some(Task::Classification);
+    let error =
+        Table::parse("t.csv", b"1,392.5\n2,46\n", Names::Detect, None, classes).unwrap_err();
     assert_eq!(
-        why("1,392.5\n2,46\n"),
+        error.to_string(),
         "t.csv: line 1, field 2: `392.5` is a measurement; expected a class, a word or a whole \
          number (`--target` names another column)"
     );
@@ -92,8 +96,45 @@ fn lines_are_counted_as_an_editor_does() {
     assert!(why("1,x\r\n\r\n\r\n2,y\r\nno,y\r\n").contains("line 5, field 1"));
     assert!(why("\n\n1,x\n2,y\n,y\n").contains("line 5, field 1"));
     assert!(why("1,\"x\nx\"\n2,y\n,y\n").contains("line 4, field 1"), "a line break in quotes");
-    let table = Table::parse("t.csv", b"\xEF\xBB\xBFa,b\n1,x\n2,y\n", Names::Detect, None).unwrap();
+    let table =
+        Table::parse("t.csv", b"\xEF\xBB\xBFa,b\n1,x\n2,y\n", Names::Detect, None, None).unwrap();
     assert_eq!(table.columns, ["a"], "a byte order mark is no part of the name");
+}
+
+#[test]
+fn a_target_of_measurements_is_a_regression() {
+    let table = parse("a,b,price\n1,2,3.5\n3,4,-1\n").unwrap();
+    assert_eq!((&table.classes[..], &table.labels[..]), (&["price".to_string()][..], &[0, 1][..]));
+    assert_eq!(table.targets, Some(vec![3.5, -1.0]));
+    assert_eq!(table.columns, ["a", "b"]);
+    // Whole numbers are classes while they are few, and whatever a person says.
+    let counts = |n: usize| (0..60).map(|i| format!("{i},{}\n", i % n)).collect::<String>();
+    assert!(parse(&counts(20)).unwrap().targets.is_none());
+    assert!(parse(&counts(21)).unwrap().targets.is_some());
+    let asked = |text: String, task| {
+        Table::parse("t.csv", text.as_bytes(), Names::Detect, None, Some(task)).unwrap()
+    };
+    assert_eq!(asked(counts(21), Task::Classification).classes.len(), 21);
+    assert_eq!(asked(counts(2), Task::Regression).targets.unwrap()[..3], [0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn faults_of_a_regression_name_what_is_wrong() {
+    let why = |text: &str| {
+        let task = Some(Task::Regression);
+        let table = Table::parse("t.csv", text.as_bytes(), Names::Detect, None, task);
+        table.unwrap_err().to_string()
+    };
+    assert_eq!(
+        why("a,price\n1,2.5\n2,2.50\n"),
+        "t.csv: every row has 2.5 in column price; expected different numbers"
+    );
+    assert_eq!(
+        why("a,price\n1,2\n2,two\n"),
+        "t.csv: line 3, field price: `two`; expected a number"
+    );
+    let endless = why("1,2\n2,inf\n");
+    assert_eq!(endless, "t.csv: line 2, field 2: `inf`; expected a finite number");
 }
 
 const VALID: &str = "sex,length,rings\nM,0.5,15\nF,0.25,7\nI,1,101\n\"M\",-3e2,7\n";
@@ -112,10 +153,12 @@ proptest! {
             bytes[place] = value;
         }
         bytes.truncate(length);
-        if let Ok(table) = Table::parse("x", &bytes, Names::Detect, target.as_deref()) {
-            prop_assert!(table.len() > 0 && table.classes.len() > 1);
+        if let Ok(table) = Table::parse("x", &bytes, Names::Detect, target.as_deref(), None) {
+            prop_assert!(table.len() > 0);
+            prop_assert!(table.classes.len() > 1 || table.targets.is_some());
             for index in 0..table.len() {
-                prop_assert!(table.get(index).unwrap().label < table.classes.len());
+                let labels = table.targets.as_ref().map_or(table.classes.len(), Vec::len);
+                prop_assert!(table.get(index).unwrap().label < labels);
                 prop_assert!(row(&table, index).iter().all(|value| value.is_finite()));
             }
         }

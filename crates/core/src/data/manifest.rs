@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::Task;
 use crate::{Error, Result};
 
 /// The name of the file.
@@ -52,6 +53,9 @@ pub(crate) struct Split {
 #[derive(Debug, Deserialize)]
 pub(crate) struct TableEntry {
     pub file: String,
+    /// What there is to say of that column.
+    #[serde(default)]
+    pub task: Option<Task>,
     /// The column to predict, counted from 0.
     pub target: usize,
     #[serde(default)]

@@ -8,6 +8,7 @@ pub mod cifar;
 pub mod csv;
 pub mod folder;
 pub mod glyphs;
+pub mod houses;
 pub mod idx;
 mod imagenet;
 mod manifest;
@@ -22,6 +23,7 @@ mod voc;
 use std::sync::Arc;
 
 pub use augment::Augment;
+pub use csv::Task;
 pub use open::{OpenOptions, default_data_dir, open};
 pub use preprocess::{Preprocess, Resize};
 
@@ -39,7 +41,8 @@ pub enum Input {
 pub struct Example {
     /// What a model sees.
     pub input: Input,
-    /// What it should say: a place in [`DataSet::classes`].
+    /// What it should say: a place in [`DataSet::classes`], in a regression in
+    /// [`DataSet::values`].
     pub label: usize,
 }
 
@@ -52,8 +55,11 @@ pub struct DataSet {
     pub name: String,
     /// What its inputs are.
     pub kind: Kind,
-    /// The name of each class, in label order.
+    /// The name of each class, in label order; in a regression the one name of what is
+    /// predicted.
     pub classes: Vec<String>,
+    /// In a regression the number that each label stands for.
+    pub values: Option<Arc<[f32]>>,
     /// Examples to learn from.
     pub train: Examples,
     /// Examples to choose settings and stop by.

@@ -13,7 +13,7 @@ use super::idx::IdxPictures;
 use super::manifest::{self, Layout, Manifest, Split};
 use super::picture::Header;
 use super::split::{self, view};
-use super::{DataSet, Examples, Kind, imagenet, voc};
+use super::{DataSet, Examples, Kind, Task, houses, imagenet, voc};
 use crate::{Error, Result};
 
 /// Names by which a split to validate with goes, in `dataset.toml` and as a folder.
@@ -30,6 +30,9 @@ pub struct OpenOptions {
     pub limit: Option<usize>,
     /// The column of a table to predict: its name, or its number counted from 1.
     pub target: Option<String>,
+    /// What is to be said of that column; decided by what it holds where nothing is said.
+    /// Pictures have classes, whatever stands here.
+    pub task: Option<Task>,
 }
 
 /// `$TENFOLD_DATA`, else `tenfold` in the platform's cache folder.
@@ -40,7 +43,7 @@ pub fn default_data_dir() -> PathBuf {
     }
 }
 
-/// Opens an embedded data set (`glyphs`), a folder, a `.csv` file, or a fetched data set.
+/// Opens an embedded data set (`glyphs`, `houses`), a folder, a `.csv` file, or a fetched data set.
 ///
 /// - A folder with a `dataset.toml` is read as that says. Any other has one subfolder of
 ///   pictures a class, or `train`, `val` and `test` with such subfolders.
@@ -64,6 +67,9 @@ pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
     if name_or_path == glyphs::NAME {
         return open_glyphs(options);
     }
+    if name_or_path == houses::NAME {
+        return from_table(houses::NAME, Path::new(houses::NAME), houses::table(), options);
+    }
     let path = Path::new(name_or_path);
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name_or_path);
     if path.is_dir() {
@@ -79,7 +85,7 @@ pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
             let why = format!("`{name_or_path}` is a file; expected a folder or a .csv file");
             return Err(Error::argument("--data", why));
         }
-        let table = Table::read(path, Names::Detect, options.target.as_deref())?;
+        let table = Table::read(path, Names::Detect, options.target.as_deref(), options.task)?;
         return from_table(name, path, table, options);
     }
     let folder = options.data_dir.join(name_or_path);
@@ -198,7 +204,9 @@ fn open_fetched_table(
     };
     let number = (entry.target + 1).to_string();
     let target = options.target.as_deref().unwrap_or(&number);
-    let table = Table::read(&path, names, Some(target))?;
+    // The manifest knows its own column; of another one its cells decide.
+    let known = entry.task.filter(|_| options.target.is_none());
+    let table = Table::read(&path, names, Some(target), options.task.or(known))?;
     from_table(name, &path, table, options)
 }
 
@@ -227,7 +235,12 @@ fn from_table(name: &str, path: &Path, table: Table, options: &OpenOptions) -> R
     let mut builder = Builder::new(name, path, options);
     builder.classes.clone_from(&table.classes);
     let kind = Kind::Rows { columns: table.columns.clone() };
-    let labels = table.labels.clone();
+    builder.values = table.targets.as_ref().map(|targets| targets[..].into());
+    // Numbers are split as one class would be.
+    let labels = match table.targets {
+        Some(_) => vec![0; table.labels.len()],
+        None => table.labels.clone(),
+    };
     builder.build(kind, Arc::new(table), &labels)
 }
 
@@ -237,6 +250,7 @@ struct Builder<'a> {
     path: &'a Path,
     options: &'a OpenOptions,
     classes: Vec<String>,
+    values: Option<Arc<[f32]>>,
     validation: Option<Examples>,
     test: Option<Examples>,
     skipped: Vec<String>,
@@ -251,6 +265,7 @@ impl<'a> Builder<'a> {
             path,
             options,
             classes: Vec::new(),
+            values: None,
             validation: None,
             test: None,
             skipped: Vec::new(),
@@ -310,7 +325,7 @@ impl<'a> Builder<'a> {
     /// The data set, with every split that the files lack taken from `train`. The labels are
     /// only looked at where there is nothing to test with.
     fn build(mut self, kind: Kind, train: Examples, labels: &[usize]) -> Result<DataSet> {
-        if self.classes.len() < 2 {
+        if self.classes.len() < 2 && self.values.is_none() {
             return Err(Error::file(self.path, "only one class; expected two or more"));
         }
         let OpenOptions { seed, limit, .. } = *self.options;
@@ -342,6 +357,7 @@ impl<'a> Builder<'a> {
             name: self.name.to_owned(),
             kind,
             classes: self.classes,
+            values: self.values,
             train,
             validation,
             test,

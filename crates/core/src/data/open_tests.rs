@@ -3,7 +3,7 @@ use crate::data::Input;
 use image::{GrayImage, Luma};
 
 fn options(data_dir: &Path) -> OpenOptions {
-    OpenOptions { data_dir: data_dir.to_owned(), seed: 1, limit: None, target: None }
+    OpenOptions { data_dir: data_dir.to_owned(), seed: 1, limit: None, target: None, task: None }
 }
 
 fn sizes(data: &DataSet) -> [usize; 3] {

@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod history;
 pub mod interrupt;
 pub mod loader;
+pub mod loss;
 pub mod optim;
 pub mod renderer;
 pub mod schedule;
@@ -68,6 +69,19 @@ pub struct Settings {
     /// Each part of the network learns at the rate of the part above it times this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer_decay: Option<f64>,
+    /// Keep the weights of the last epoch rather than those of the lowest validation loss.
+    #[serde(default)]
+    pub keep_last: bool,
+}
+
+impl Settings {
+    /// The epoch whose weights are in the run folder.
+    pub fn kept(&self, history: &History) -> Option<usize> {
+        match self.keep_last {
+            true => history.lines.last().map(|line| line.epoch),
+            false => history.best().map(|(epoch, _)| epoch),
+        }
+    }
 }
 
 /// What a training needs besides the model.
@@ -283,7 +297,7 @@ impl Loop {
         }
         self.record(course, epoch, "validation", begun);
 
-        if course.history.best().is_some_and(|(best, _)| best == epoch) {
+        if self.settings.kept(&course.history) == Some(epoch) {
             weights::save(fixed.network(), &self.run.weights_path(), &self.metadata)?;
         }
         course.history.write(&self.run.metrics_path())?;

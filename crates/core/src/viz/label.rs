@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     fn suggestion(label: &str, score: f32) -> Suggestion {
-        Suggestion { label: label.into(), score }
+        Suggestion::new(label, score)
     }
 
     #[test]
