@@ -269,7 +269,9 @@ mod fast {
     }
 
     fn primitive<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
-        route::contiguous(tensor.try_into_primitive::<Flex>().expect("a plain tensor of the CPU backend"))
+        route::contiguous(
+            tensor.try_into_primitive::<Flex>().expect("a plain tensor of the CPU backend"),
+        )
     }
 
     fn tensor<const D: usize>(primitive: FlexTensor) -> Tensor<D> {

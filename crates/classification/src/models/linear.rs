@@ -10,11 +10,12 @@
 
 use super::{Fit, Matrix, ModelConfig, Network, check_widths};
 use burn::module::{Module, Param};
-use burn::nn::{Initializer, Linear, LinearConfig};
+use burn::nn::{Initializer, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::{Kind, Task};
 use tenfold_core::{Error, Result};
+use tenfold_kernels::nn::Linear;
 
 /// How the weights are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ impl ModelConfig for LinearRegressionConfig {
 
     fn init(&self, device: &Device) -> LinearRegression {
         let layer = LinearConfig::new(self.input[2], self.classes);
-        LinearRegression { output: layer.with_initializer(Initializer::Zeros).init(device) }
+        LinearRegression { output: layer.with_initializer(Initializer::Zeros).init(device).into() }
     }
 }
 

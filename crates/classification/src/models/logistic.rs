@@ -8,11 +8,12 @@
 
 use super::{ModelConfig, Network, check_widths, flat_input, numbers, shape, square_input};
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
+use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_core::Result;
 use tenfold_core::data::Kind;
+use tenfold_kernels::nn::Linear;
 
 /// The choices of [`Logistic`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ impl ModelConfig for LogisticConfig {
 
     fn init(&self, device: &Device) -> Logistic {
         let inputs = self.input.iter().product();
-        Logistic { output: LinearConfig::new(inputs, self.classes).init(device) }
+        Logistic { output: LinearConfig::new(inputs, self.classes).init(device).into() }
     }
 }
 

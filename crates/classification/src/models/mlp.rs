@@ -11,12 +11,13 @@ use super::{
     ModelConfig, Network, check_dropout, check_widths, flat_input, numbers, shape, square_input,
 };
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::nn::{Dropout, DropoutConfig, LinearConfig};
 use burn::tensor::activation::{elu, gelu, leaky_relu, relu, selu, sigmoid, tanh};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_core::Result;
 use tenfold_core::data::{Kind, Task};
+use tenfold_kernels::nn::Linear;
 
 /// The choices of [`Mlp`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,14 +120,14 @@ impl ModelConfig for MlpConfig {
     fn init(&self, device: &Device) -> Mlp {
         let mut inputs = self.input.iter().product();
         let layer = |&units: &usize| {
-            LinearConfig::new(std::mem::replace(&mut inputs, units), units).init(device)
+            LinearConfig::new(std::mem::replace(&mut inputs, units), units).init(device).into()
         };
         let hidden = self.hidden.iter().map(layer).collect();
         Mlp {
             hidden,
             dropout: DropoutConfig::new(self.dropout).init(),
             activation: self.activation,
-            output: LinearConfig::new(inputs, self.classes).init(device),
+            output: LinearConfig::new(inputs, self.classes).init(device).into(),
         }
     }
 }

@@ -17,8 +17,8 @@ pub use conv::{conv_transpose2d, conv2d};
 pub use linear::linear;
 pub use loss::cross_entropy;
 pub use norm::{Follow, batch_norm, batch_norm_train};
-pub use recurrent::{Gate, gru, lstm};
 pub use pool::{avg_pool2d, global_avg_pool2d, max_pool2d};
+pub use recurrent::{Gate, gru, lstm};
 
 /// What follows a linear operator at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -60,8 +60,20 @@ impl Conv {
     pub fn pack(&self, weight: &[f32]) -> Packed {
         let (taps, inputs) = (self.taps(), self.inputs);
         assert_eq!(weight.len(), self.outputs * inputs * taps, "weights");
-        let at = |term: usize| (term % inputs) * taps + term / inputs;
-        Packed::new(taps * inputs, self.outputs, weight, at, inputs * taps)
+        let row = inputs * taps;
+        Packed::filled(row, self.outputs, |first, here, wide, out| {
+            // Few channels at a time: their rows of the panel stay in the cache while the
+            // outputs go by.
+            for channel in (0..inputs).step_by(CHANNELS) {
+                let places = places(channel, inputs, taps, inputs);
+                for k in 0..here {
+                    let weight = &weight[(first + k) * row + channel * taps..][..places.len()];
+                    for (&place, &weight) in places.iter().zip(weight) {
+                        out[place * wide + k] = weight;
+                    }
+                }
+            }
+        })
     }
 
     fn forward_job(&self) -> Job {
@@ -83,6 +95,16 @@ impl Conv {
             out_channels: self.outputs,
         }
     }
+}
+
+/// Channels whose weights are moved at once.
+const CHANNELS: usize = 4;
+
+/// Of the weights `[channels, taps]` of some channels, in their order: the row of a product
+/// `[taps, depth]` where each has its place.
+fn places(first: usize, channels: usize, taps: usize, depth: usize) -> Vec<usize> {
+    let channels = first..channels.min(first + CHANNELS);
+    channels.flat_map(|channel| (0..taps).map(move |tap| tap * depth + channel)).collect()
 }
 
 /// One pass of a kernel over images: for each point of a grid, taps around it are read.
@@ -367,11 +389,18 @@ pub fn input_gradient(
                     places.push(place);
                 }
             }
-            let at = |term: usize| {
-                (term % conv.outputs) * conv.inputs * conv.taps() + places[term / conv.outputs]
-            };
             let weights =
-                Packed::new(taps.len() * conv.outputs, conv.inputs, weight, at, conv.taps());
+                Packed::filled(taps.len() * conv.outputs, conv.inputs, |first, here, wide, out| {
+                    for k in 0..conv.outputs {
+                        let weight = &weight[(k * conv.inputs + first) * conv.taps()..];
+                        for (tap, &place) in places.iter().enumerate() {
+                            let out = &mut out[(tap * conv.outputs + k) * wide..][..here];
+                            for (c, out) in out.iter_mut().enumerate() {
+                                *out = weight[c * conv.taps() + place];
+                            }
+                        }
+                    }
+                });
             let job = Job {
                 batch: conv.batch,
                 channels: conv.outputs,
@@ -562,14 +591,15 @@ impl<'a> Sums<'a> {
             // SAFETY: each panel has its own outputs.
             let weight =
                 unsafe { std::slice::from_raw_parts_mut(out.at(start), outputs * depth * taps) };
-            for channel in 0..depth {
-                for tap in 0..taps {
-                    let row =
-                        if self.few { tap * depth + channel } else { tap * self.padded + channel };
+            for channel in (0..depth).step_by(CHANNELS) {
+                let places =
+                    places(channel, depth, taps, if self.few { depth } else { self.padded });
+                for k in 0..outputs {
+                    let weight = &mut weight[(k * depth + channel) * taps..][..places.len()];
                     for part in sums.chunks_exact(size) {
-                        let from = &part[panel * panel_size + row * width..][..outputs];
-                        for (k, &sum) in from.iter().enumerate() {
-                            weight[k * depth * taps + channel * taps + tap] += sum;
+                        let part = &part[panel * panel_size..];
+                        for (weight, &place) in weight.iter_mut().zip(&places) {
+                            *weight += part[place * width + k];
                         }
                     }
                 }

@@ -7,9 +7,10 @@
 //! ("indirect" convolution, Dukhan 2019, arXiv:1907.02129). The right matrix is packed in
 //! panels of columns ([`Packed`]).
 
-#[cfg(target_arch = "x86_64")]
 use super::simd::{Eight, Sixteen};
 use super::simd::{Four, Isa, Lanes, isa};
+#[cfg(target_arch = "x86_64")]
+use super::{Out, share};
 
 /// One cache line, so that no vector of a panel straddles two.
 #[derive(Clone, Copy)]
@@ -66,7 +67,8 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Packs the matrix whose element `(term, column)` is `matrix[term_offset(term) + column * column_stride]`.
+    /// Packs the matrix whose element `(term, column)` is
+    /// `matrix[term_offset(term) + column * column_stride]`.
     ///
     /// # Panics
     /// Where such a place lies outside of `matrix`.
@@ -77,19 +79,8 @@ impl Packed {
         term_offset: impl Fn(usize) -> usize + Sync,
         column_stride: usize,
     ) -> Self {
-        use rayon::prelude::*;
-        let full = panel_width();
-        let padded = columns.next_multiple_of(full / 2);
-        let mut data = Aligned::zeros(terms * padded);
-        if terms == 0 || columns == 0 {
-            return Self { data, terms, columns };
-        }
-        let fill = |(panel, out): (usize, &mut [f32])| {
-            let first = panel * full;
-            let wide = full.min(padded - first);
-            let here = full.min(columns - first);
-            // The matrix is read in the order in which it lies: a stride of several pages
-            // between neighbours would miss the cache at each.
+        Self::filled(terms, columns, |first, here, wide, out| {
+            // The matrix is read in the order in which it lies.
             if column_stride <= 1 {
                 for (term, out) in out.chunks_exact_mut(wide).enumerate() {
                     let from = term_offset(term) + first * column_stride;
@@ -105,13 +96,30 @@ impl Packed {
                     }
                 }
             }
-        };
-        let small = terms * columns < 1 << 15;
-        let chunks = data.as_mut_slice().chunks_mut(terms * full).enumerate();
-        if small {
-            chunks.for_each(fill);
-        } else {
-            data.as_mut_slice().par_chunks_mut(terms * full).enumerate().for_each(fill);
+        })
+    }
+
+    /// Packs a matrix by a function that fills one panel of zeros: its first column, how many
+    /// it has, how many floats a row of it has, and the rows, one for each term.
+    pub fn filled(
+        terms: usize,
+        columns: usize,
+        fill: impl Fn(usize, usize, usize, &mut [f32]) + Sync,
+    ) -> Self {
+        let full = panel_width();
+        let padded = columns.next_multiple_of(full / 2);
+        let mut data = Aligned::zeros(terms * padded);
+        if terms > 0 && columns > 0 {
+            let len = data.len;
+            let out = Out(data.as_mut_slice().as_mut_ptr());
+            share(columns.div_ceil(full), len, |panel| {
+                let first = panel * full;
+                let wide = full.min(padded - first);
+                // SAFETY: each panel has its own part.
+                let out =
+                    unsafe { std::slice::from_raw_parts_mut(out.at(terms * first), terms * wide) };
+                fill(first, full.min(columns - first), wide, out);
+            });
         }
         Self { data, terms, columns }
     }
