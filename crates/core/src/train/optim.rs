@@ -11,12 +11,10 @@
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{
-    AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, RmsPropConfig, SgdConfig,
-};
+use burn::optim::{GradientsParams, ModuleOptimizer, RmsPropConfig};
 use burn::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
+use tenfold_kernels::optim::{Adam, AdamW, Sgd};
 
 use crate::{Error, Result};
 
@@ -108,35 +106,34 @@ impl OptimizerConfig {
         self.check()?;
         // No decay at all rather than a decay by 0, which would turn an infinite weight's
         // gradient into NaN and cost a pass over the weights.
-        let decay = Some(self.weight_decay).filter(|d| *d > 0.0).map(WeightDecayConfig::new);
+        let decay = Some(self.weight_decay).filter(|d| *d > 0.0);
         Ok(match self.kind {
-            OptimizerKind::Sgd => {
-                let momentum = MomentumConfig::new()
-                    .with_momentum(self.momentum)
-                    .with_dampening(0.0)
-                    .with_nesterov(self.nesterov);
-                SgdConfig::new()
-                    .with_weight_decay(decay)
-                    .with_momentum((self.momentum > 0.0).then_some(momentum))
-                    .init()
+            OptimizerKind::Sgd => Sgd {
+                momentum: Some(self.momentum as f32).filter(|momentum| *momentum > 0.0),
+                dampening: 0.0,
+                nesterov: self.nesterov,
+                weight_decay: decay,
             }
-            OptimizerKind::Adam => AdamConfig::new()
-                .with_beta_1(self.beta1)
-                .with_beta_2(self.beta2)
-                .with_epsilon(self.eps)
-                .with_weight_decay(decay)
-                .init(),
-            OptimizerKind::AdamW => AdamWConfig::new()
-                .with_beta_1(self.beta1)
-                .with_beta_2(self.beta2)
-                .with_epsilon(self.eps)
-                .with_weight_decay(self.weight_decay)
-                .init(),
+            .into(),
+            OptimizerKind::Adam => Adam {
+                beta_1: self.beta1,
+                beta_2: self.beta2,
+                epsilon: self.eps,
+                weight_decay: decay,
+            }
+            .into(),
+            OptimizerKind::AdamW => AdamW {
+                beta_1: self.beta1,
+                beta_2: self.beta2,
+                epsilon: self.eps,
+                weight_decay: self.weight_decay,
+            }
+            .into(),
             OptimizerKind::RmsProp => RmsPropConfig::new()
                 .with_alpha(self.beta2)
                 .with_momentum(self.momentum as f32)
                 .with_epsilon(self.eps)
-                .with_weight_decay(decay)
+                .with_weight_decay(decay.map(WeightDecayConfig::new))
                 .init(),
         })
     }
