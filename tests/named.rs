@@ -62,6 +62,9 @@ fn fetched_weights_have_a_name_and_labels() {
         fails(predict(&["--labels", labels.to_str().unwrap()]), &[&why]);
     }
 
+    let run = at("run");
+    fails(args!["predict", &run, &picture, "--labels", &labels], &["--labels: goes with --model"]);
+
     let fine = classification(args![
         "train",
         "lenet",

@@ -184,7 +184,7 @@ fn features_of_rows_pictures_and_foreign_weights() {
     assert!(!at("x.npy").exists());
     fails(
         args!["features", at("run"), &above, "--out", at("x.csv")],
-        &["--out: ", "x.csv: expected FILE.safetensors or FILE.npy"],
+        &["--out: ", "x.csv: expected FILE.safetensors, FILE.npy or FILE.parquet"],
     );
     fails(
         args!["features", at("run"), &above, "--neighbours", at("bad.png")],

@@ -1,5 +1,6 @@
 //! `features`: what the last layer sees of each input, into a file or compared.
 
+mod parquet;
 mod table;
 
 use crate::predict::{self, Predictor};
@@ -15,6 +16,7 @@ use tenfold_core::viz::{label, sheet};
 use tenfold_core::{Error, Result, device};
 
 pub use table::Features;
+use table::Format;
 
 /// Runs the verb. Inputs that cannot be read are reported and left out.
 ///
@@ -23,7 +25,7 @@ pub use table::Features;
 /// that cannot be read.
 pub fn run(model: Option<Zoo>, args: &FeaturesArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Some(path) = &args.out {
-        table::Format::of(path)?;
+        Format::of(path)?;
     }
     let device = device::open(&args.place.device)?;
     let place = (&args.foreign, args.place.data_dir.as_deref());

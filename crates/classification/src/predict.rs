@@ -288,6 +288,10 @@ pub(crate) fn choose<'a>(
     device: &Device,
 ) -> Result<(Predictor, &'a [PathBuf])> {
     let labels = foreign.labels.as_deref();
+    if labels.is_some() && model.is_none() {
+        let why = "goes with --model: a run and an exported file have labels of their own";
+        return Err(Error::argument("--labels", why));
+    }
     let (predictor, inputs) = match (&foreign.weights, model) {
         (weights, Some(model)) => {
             // Without --weights those fetched by the model's own name.

@@ -1,5 +1,6 @@
 //! Features with names, and the files that they are written to.
 
+use super::parquet;
 use std::io::Write;
 use std::path::Path;
 use tenfold_core::{Error, Result, files};
@@ -20,6 +21,8 @@ pub struct Features {
 pub(super) enum Format {
     /// The tensor `features`, with the names as a JSON list in the metadata under `names`.
     Safetensors,
+    /// A table of the columns `name` and `features`, the latter of lists.
+    Parquet,
     /// NumPy's array, with the names in a text file beside it, one a line.
     Npy,
 }
@@ -30,8 +33,10 @@ impl Format {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("safetensors") => Ok(Self::Safetensors),
             Some("npy") => Ok(Self::Npy),
+            Some("parquet") => Ok(Self::Parquet),
             _ => {
-                let why = format!("{}: expected FILE.safetensors or FILE.npy", path.display());
+                let path = path.display();
+                let why = format!("{path}: expected FILE.safetensors, FILE.npy or FILE.parquet");
                 Err(Error::argument("--out", why))
             }
         }
@@ -47,6 +52,7 @@ impl Features {
     pub fn write(&self, path: &Path) -> Result<()> {
         match Format::of(path)? {
             Format::Safetensors => files::write(path, &self.safetensors(path)?),
+            Format::Parquet => files::write(path, &parquet::write(self)?),
             Format::Npy => {
                 let names: String = self.names.iter().map(|name| one_line(name) + "\n").collect();
                 files::write(&path.with_extension("npy.txt"), names.as_bytes())?;
@@ -163,7 +169,7 @@ mod tests {
     fn other_endings_are_refused() {
         for name in ["f", "f.csv", "f.NPY", ".npy"] {
             let why = features().write(Path::new(name)).unwrap_err().to_string();
-            assert!(why.starts_with("--out: ") && why.contains("FILE.npy"), "{why}");
+            assert!(why.starts_with("--out: ") && why.contains("FILE.parquet"), "{why}");
         }
     }
 }

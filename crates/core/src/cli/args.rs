@@ -175,7 +175,7 @@ pub struct FeaturesArgs {
     #[command(flatten)]
     pub foreign: Foreign,
     #[arg(long, value_name = "FILE", required_unless_present = "neighbours")]
-    #[arg(help = "Write the features to FILE.safetensors or FILE.npy")]
+    #[arg(help = "Write the features to FILE.safetensors, FILE.npy or FILE.parquet")]
     pub out: Option<PathBuf>,
     #[arg(long, value_name = "PICTURE", help = "Rank the inputs by their likeness to this one")]
     pub neighbours: Option<PathBuf>,
