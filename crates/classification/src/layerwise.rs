@@ -47,7 +47,9 @@ mod tests {
     use burn::tensor::Tensor;
     use clap::ValueEnum;
     use tenfold_core::cli::Zoo as _;
+    use tenfold_core::data::Task;
     use tenfold_core::device;
+    use tenfold_core::train::loss::LossConfig;
 
     /// The path of every parameter, as an optimiser sees it.
     #[derive(Default)]
@@ -74,7 +76,8 @@ mod tests {
     fn ratios<N: Network>(network: N, decay: f64) -> Vec<(String, f64)> {
         let rates = rates(&network, decay).unwrap();
         let mut paths = Paths::default();
-        Classifier { network }.visit(&mut paths);
+        let loss = LossConfig::new(Task::Classification, None, 0.0, 0.0).unwrap();
+        Classifier { network, loss }.visit(&mut paths);
         let ratio = |(id, path): (ParamId, String)| {
             let groups = rates.iter().rev();
             let own = groups.into_iter().find(|(group, _)| group.matches(&id, Some(&path)));
