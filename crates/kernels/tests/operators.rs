@@ -94,6 +94,31 @@ proptest! {
     }
 
     #[test]
+    fn conv2d_in_fewer_multiplications(
+        batch in 4usize..9, inputs in 4usize..6, outputs in 4usize..7, sides in [9usize..17, 9usize..17],
+        padding in [(0usize..3, 0usize..3), (0usize..3, 0usize..3)],
+    ) {
+        let (inputs, outputs) = (16 * inputs, 16 * outputs);
+        let device = Device::flex();
+        let weight = Tensor::<4>::random([outputs, inputs, 3, 3], Distribution::Uniform(-1.0, 1.0), &device);
+        let options = ConvOptions::new_with_padding([1, 1], padding, [1, 1], 1);
+        // Without ReLU: the sign of a sum near zero depends on how it is added up.
+        let none = Activation::Identity;
+        agree(
+            [batch, inputs, sides[0], sides[1]],
+            [weight],
+            |x, [w]| ops::conv2d(x, w, None, options.clone(), none),
+            |x, [w]| module::conv2d(x, w, None, options.clone()),
+        );
+        let x = Tensor::<4>::random([batch, inputs, sides[0], sides[1]], Distribution::Uniform(-1.0, 1.0), &device);
+        let weight = Tensor::<4>::random([outputs, inputs, 3, 3], Distribution::Uniform(-1.0, 1.0), &device);
+        let bias = Tensor::<1>::random([outputs], Distribution::Uniform(-1.0, 1.0), &device);
+        let ours = ops::conv2d(x.clone(), weight.clone(), Some(bias.clone()), options.clone(), Activation::Relu);
+        let theirs = activation::relu(module::conv2d(x, weight, Some(bias), options));
+        prop_assert!(difference(ours, theirs) < 1e-5);
+    }
+
+    #[test]
     fn conv_transpose2d(
         batch in 1usize..4, inputs in 1usize..20, outputs in 1usize..40, sides in [1usize..8, 1usize..8],
         kernel in [1usize..5, 1usize..5], stride in [1usize..4, 1usize..4], padding in [0usize..3, 0usize..3],

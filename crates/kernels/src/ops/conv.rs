@@ -172,8 +172,7 @@ mod fast {
                 let y = conv::input_gradient(&self.shape, &x, weight, bias, self.finish());
                 route::channels_last(y, self.large())
             } else {
-                let y =
-                    conv::forward(&self.shape, &x, &self.shape.pack(weight), bias, self.finish());
+                let y = conv::convolve(&self.shape, &x, weight, bias, self.finish());
                 route::channels_last(y, self.small())
             }
         }
@@ -217,8 +216,7 @@ mod fast {
                         route::channels_last(dx, self.large())
                     }
                     (0, true) => {
-                        let packed = shape.pack(weights);
-                        let dx = conv::forward(shape, &dy, &packed, None, Finish::Write);
+                        let dx = conv::convolve(shape, &dy, weights, None, Finish::Write);
                         route::channels_last(dx, self.small())
                     }
                     (1, false) => route::primitive(

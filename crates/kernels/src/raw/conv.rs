@@ -7,6 +7,7 @@
 use super::gemm::{
     Aligned, Finish, Outer, Packed, Rows, accumulate, multiply, outer_rows, panel_width,
 };
+use super::winograd::Winograd;
 use super::{Out, SMALL, View, filled, share, threads};
 use rayon::prelude::*;
 
@@ -335,7 +336,65 @@ unsafe fn patches<'s>(rows: &Rows<'_>, out: &'s mut Vec<f32>) -> &'s [f32] {
     out
 }
 
-/// The convolution `[batch, outputs, height, width]` of `x`, channels last.
+impl Conv {
+    /// The same as a convolution by Winograd's way, and the same for its input gradient, where
+    /// these pay.
+    fn winograd(&self) -> [Option<Winograd>; 2] {
+        let after = |i: usize| (self.output[i] + 2).checked_sub(self.input[i] + self.padding[i]);
+        let plain = self.kernel == [3, 3] && self.stride == [1, 1] && self.dilation == [1, 1];
+        let padded =
+            (0..2).all(|i| self.padding[i] <= 2 && after(i).is_some_and(|after| after <= 2));
+        if !plain || !padded {
+            return [None; 2];
+        }
+        let forward = Winograd {
+            batch: self.batch,
+            inputs: self.inputs,
+            outputs: self.outputs,
+            output: self.output,
+            padding: self.padding,
+        };
+        let backward = Winograd {
+            inputs: self.outputs,
+            outputs: self.inputs,
+            output: self.input,
+            padding: self.padding.map(|padding| 2 - padding),
+            ..forward
+        };
+        [forward, backward].map(|way| Some(way).filter(Winograd::pays))
+    }
+}
+
+/// The convolution `[batch, outputs, height, width]` of `x`, channels last, with weights
+/// `[outputs, inputs, height, width]`.
+///
+/// # Panics
+/// Where `x`, the weights or the bias are not of the shape.
+pub fn convolve(
+    conv: &Conv,
+    x: &View<'_>,
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    finish: Finish,
+) -> Vec<f32> {
+    let [Some(winograd), _] = conv.winograd() else {
+        return forward(conv, x, &conv.pack(weight), bias, finish);
+    };
+    assert_eq!(x.shape, conv.input_shape(), "input");
+    assert_eq!(weight.len(), conv.outputs * conv.inputs * 9, "weights");
+    assert!(bias.is_none_or(|bias| bias.len() == conv.outputs), "bias");
+    let taps = |input: usize, output: usize| -> [f32; 9] {
+        let at = (output * conv.inputs + input) * 9;
+        weight[at..at + 9].try_into().expect("nine taps")
+    };
+    let weights = winograd.weights(taps);
+    let len = conv.output_shape().iter().product();
+    // SAFETY: the tiles cover the whole output.
+    unsafe { filled(len, |out| winograd.run(x, &weights, bias, finish, out)) }
+}
+
+/// The convolution `[batch, outputs, height, width]` of `x`, channels last, with weights that
+/// [`Conv::pack`] packed.
 ///
 /// # Panics
 /// Where `x`, the weights or the bias are not of the shape.
@@ -370,6 +429,18 @@ pub fn input_gradient(
 ) -> Vec<f32> {
     assert_eq!(gradient.shape, conv.output_shape(), "gradient");
     assert_eq!(weight.len(), conv.outputs * conv.inputs * conv.taps(), "weights");
+    if let [_, Some(winograd)] = conv.winograd() {
+        assert!(bias.is_none_or(|bias| bias.len() == conv.inputs), "bias");
+        // The gradient is a convolution with the kernel turned around.
+        let taps = |output: usize, input: usize| -> [f32; 9] {
+            let at = (output * conv.inputs + input) * 9;
+            std::array::from_fn(|tap| weight[at + 8 - tap])
+        };
+        let weights = winograd.weights(taps);
+        let len = conv.input_shape().iter().product();
+        // SAFETY: the tiles cover the whole input.
+        return unsafe { filled(len, |out| winograd.run(gradient, &weights, bias, finish, out)) };
+    }
     let [height, width] = conv.stride;
     let write = |out| {
         // With a stride, pixels whose places in it agree see the same taps: one pass for each.
@@ -429,6 +500,9 @@ pub fn input_gradient(
 pub fn weight_gradient(conv: &Conv, x: &View<'_>, gradient: &View<'_>) -> Vec<f32> {
     assert_eq!(x.shape, conv.input_shape(), "input");
     assert_eq!(gradient.shape, conv.output_shape(), "gradient");
+    if let [Some(winograd), _] = conv.winograd() {
+        return winograd.weight_gradient(x, gradient);
+    }
     let taps = conv.taps();
     let mut weight = vec![0.0; conv.outputs * conv.inputs * taps];
     let points = conv.output[0] * conv.output[1];

@@ -189,9 +189,26 @@ pub(super) unsafe fn multiply(
     bias: Option<&[f32]>,
     finish: Finish,
 ) {
-    assert_eq!(rows.taps.len() * rows.depth, right.terms, "terms");
+    // SAFETY: as this function.
+    unsafe { multiply_part(rows, right, 0..right.terms, panels, bias, finish) }
+}
+
+/// The same for some of the terms of the packed matrix.
+///
+/// # Safety
+/// As [`multiply`].
+pub(super) unsafe fn multiply_part(
+    rows: &Rows<'_>,
+    right: &Packed,
+    terms: std::ops::Range<usize>,
+    panels: std::ops::Range<usize>,
+    bias: Option<&[f32]>,
+    finish: Finish,
+) {
+    assert!(terms.end <= right.terms && rows.taps.len() * rows.depth == terms.len(), "terms");
+    let right = &Part { packed: right, first: terms.start };
     assert_eq!(rows.rows.len(), rows.out_rows.len(), "rows");
-    assert!(bias.is_none_or(|bias| bias.len() == right.columns), "bias");
+    assert!(bias.is_none_or(|bias| bias.len() == right.packed.columns), "bias");
     // SAFETY, of all three: the caller vouches for the pointers, `isa` for the instructions.
     match isa() {
         #[cfg(target_arch = "x86_64")]
@@ -206,7 +223,7 @@ pub(super) unsafe fn multiply(
 #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")]
 unsafe fn avx512(
     rows: &Rows<'_>,
-    right: &Packed,
+    right: &Part<'_>,
     panels: std::ops::Range<usize>,
     bias: Option<&[f32]>,
     finish: Finish,
@@ -219,7 +236,7 @@ unsafe fn avx512(
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2(
     rows: &Rows<'_>,
-    right: &Packed,
+    right: &Part<'_>,
     panels: std::ops::Range<usize>,
     bias: Option<&[f32]>,
     finish: Finish,
@@ -228,20 +245,28 @@ unsafe fn avx2(
     unsafe { blocks::<Eight, 6>(rows, right, panels, bias, finish) }
 }
 
+/// The terms of a packed matrix from `first` on.
+struct Part<'a> {
+    packed: &'a Packed,
+    first: usize,
+}
+
 /// All rows, block by block, of each panel: the panel stays in the cache.
 #[inline(always)]
 unsafe fn blocks<V: Lanes, const MR: usize>(
     rows: &Rows<'_>,
-    right: &Packed,
+    right: &Part<'_>,
     panels: std::ops::Range<usize>,
     bias: Option<&[f32]>,
     finish: Finish,
 ) {
     let full = 2 * V::WIDTH;
     for panel in panels {
-        let (b, wide) = right.panel(panel);
+        let (b, wide) = right.packed.panel(panel);
+        // SAFETY: a panel has all terms.
+        let b = unsafe { b.add(right.first * wide) };
         let first = panel * full;
-        let columns = full.min(right.columns - first);
+        let columns = full.min(right.packed.columns - first);
         let mut filled = [0.0; 32];
         if let Some(bias) = bias {
             filled[..columns].copy_from_slice(&bias[first..first + columns]);

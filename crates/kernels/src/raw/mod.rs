@@ -16,6 +16,7 @@ pub mod pool;
 pub mod recurrent;
 pub mod simd;
 mod view;
+mod winograd;
 
 pub use view::View;
 

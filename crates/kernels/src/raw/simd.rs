@@ -53,6 +53,7 @@ pub(super) trait Lanes: Copy {
     /// `self + a * b`.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
     unsafe fn max(self, other: Self) -> Self;
 }
 
@@ -85,6 +86,10 @@ impl Lanes for Four {
         Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
+    }
+    #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
     }
@@ -99,7 +104,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     macro_rules! lanes {
-        ($name:ident, $vector:ty, $width:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $max:ident) => {
+        ($name:ident, $vector:ty, $width:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $max:ident) => {
             #[doc = concat!(stringify!($width), " floats.")]
             #[derive(Clone, Copy)]
             pub(in super::super) struct $name($vector);
@@ -128,6 +133,10 @@ mod x86 {
                     Self(unsafe { $add(self.0, other.0) })
                 }
                 #[inline(always)]
+                unsafe fn sub(self, other: Self) -> Self {
+                    Self(unsafe { $sub(self.0, other.0) })
+                }
+                #[inline(always)]
                 unsafe fn max(self, other: Self) -> Self {
                     Self(unsafe { $max(self.0, other.0) })
                 }
@@ -144,6 +153,7 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_add_ps,
+        _mm512_sub_ps,
         _mm512_max_ps
     );
     lanes!(
@@ -155,6 +165,7 @@ mod x86 {
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
         _mm256_add_ps,
+        _mm256_sub_ps,
         _mm256_max_ps
     );
 }
