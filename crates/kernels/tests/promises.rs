@@ -12,39 +12,40 @@ fn options(padding: usize) -> ConvOptions<2> {
     ConvOptions::new([1, 1], [padding; 2], [1, 1], 1)
 }
 
-/// A convolution that several threads share, with both gradients, and a normalisation.
+/// Convolutions that several threads share, in each of the ways there are, with both
+/// gradients, and normalisations.
 fn results() -> Vec<Vec<f32>> {
-    let conv = Conv {
-        batch: 9,
-        inputs: 33,
-        outputs: 40,
-        input: [17, 15],
-        kernel: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-        output: [17, 15],
-    };
     let wave = |len: usize| -> Vec<f32> { (0..len).map(|i| (i as f32 * 0.37).sin()).collect() };
-    let x = wave(9 * 33 * 17 * 15);
-    let weight = wave(40 * 33 * 9);
-    let gradient = wave(9 * 40 * 17 * 15);
-    let (x_view, dy) =
-        (View::channels_last(&x, [9, 33, 17, 15]), View::channels_last(&gradient, [9, 40, 17, 15]));
-    let y = conv::forward(&conv, &x_view, &conv.pack(&weight), None, Finish::Write);
-    let statistics = norm::statistics(&y, 40);
-    let deviation = statistics.inverse_deviation(1e-5);
-    let ones = vec![1.0; 40];
-    let gradients = norm::backward(&y, &statistics.mean, &deviation, &ones, None, &gradient, false);
-    vec![
-        conv::input_gradient(&conv, &dy, &weight, None, Finish::Write),
-        conv::weight_gradient(&conv, &x_view, &dy),
-        y,
-        statistics.mean,
-        statistics.variance,
-        gradients.x,
-        gradients.gamma,
-    ]
+    // Few channels, some, so many that Winograd's way pays; small sums and large ones.
+    let shapes = [(3, 24), (33, 40), (64, 80), (192, 176)];
+    let all = shapes.map(|(inputs, outputs)| {
+        let (batch, input) = (9, [17, 15]);
+        let [kernel, stride, padding, dilation] = [[3, 3], [1, 1], [1, 1], [1, 1]];
+        let output = input;
+        let conv =
+            Conv { batch, inputs, outputs, input, kernel, stride, padding, dilation, output };
+        let x = wave(batch * inputs * 17 * 15);
+        let weight = wave(outputs * inputs * 9);
+        let gradient = wave(batch * outputs * 17 * 15);
+        let view = View::channels_last(&x, [batch, inputs, 17, 15]);
+        let dy = View::channels_last(&gradient, [batch, outputs, 17, 15]);
+        let y = conv::convolve(&conv, &view, &weight, None, Finish::Write);
+        let statistics = norm::statistics(&y, outputs);
+        let deviation = statistics.inverse_deviation(1e-5);
+        let ones = vec![1.0; outputs];
+        let gradients =
+            norm::backward(&y, &statistics.mean, &deviation, &ones, None, &gradient, false);
+        vec![
+            conv::input_gradient(&conv, &dy, &weight, None, Finish::Write),
+            conv::weight_gradient(&conv, &view, &dy),
+            y,
+            statistics.mean,
+            statistics.variance,
+            gradients.x,
+            gradients.gamma,
+        ]
+    });
+    all.into_iter().flatten().collect()
 }
 
 fn on(threads: usize) -> Vec<Vec<f32>> {
