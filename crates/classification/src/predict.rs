@@ -26,7 +26,8 @@ use tenfold_core::{Error, Result, device, files};
 /// Inputs per step.
 const BATCH: usize = 64;
 
-/// A trained classifier, ready to propose.
+/// A trained model, ready to propose labels; in a regression numbers, and its one label is
+/// what they are called.
 pub struct Predictor {
     labels: Vec<String>,
     preprocess: Preprocess,
