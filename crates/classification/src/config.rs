@@ -81,7 +81,7 @@ pub struct Regression {
     pub interval: Option<Interval>,
 }
 
-/// How far predictions were off on the validation examples.
+/// How far predictions were off on the test examples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The truth lies within this much of the prediction ...
@@ -182,8 +182,8 @@ pub fn set_fields<C: ModelConfig>(config: &C, changes: &[String]) -> Result<C> {
             .split_once('=')
             .ok_or_else(|| wrong(format!("`{change}`: expected KEY=VALUE")))?;
         let fields = value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
-        // The data decides these two.
-        let fixed = ["input", "classes"];
+        // The data decides these.
+        let fixed = ["input", "classes", "examples"];
         let known: Vec<String> =
             fields.unwrap_or_default().into_iter().filter(|k| !fixed.contains(&&**k)).collect();
         if !known.iter().any(|name| name == key) {

@@ -29,7 +29,8 @@ use tenfold_core::{Error, Result, device};
 /// Inputs per step.
 pub(crate) const BATCH: usize = 64;
 
-/// A trained classifier, ready to propose.
+/// A trained model, ready to propose labels; in a regression numbers, and its one label is
+/// what they are called.
 pub struct Predictor {
     labels: Vec<String>,
     preprocess: Preprocess,

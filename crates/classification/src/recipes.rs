@@ -46,8 +46,9 @@ fn recipe(model: Zoo, kind: &Kind) -> Recipe {
 /// The settings of a training: the model's recipe, changed by the flags.
 pub fn settings(model: Zoo, args: &TrainArgs, kind: &Kind) -> Settings {
     let recipe = recipe(model, kind);
-    let kind = args.optimizer.unwrap_or(OptimizerKind::AdamW);
-    let mut optimizer = OptimizerConfig::new(kind);
+    let convex = matches!(model, Zoo::Linear | Zoo::Logistic);
+    let optimizer = args.optimizer.unwrap_or(OptimizerKind::AdamW);
+    let mut optimizer = OptimizerConfig::new(optimizer);
     optimizer.weight_decay = args.weight_decay.map_or(recipe.weight_decay, |decay| decay as f32);
     if let Some(momentum) = args.momentum {
         optimizer.momentum = momentum;
@@ -67,8 +68,9 @@ pub fn settings(model: Zoo, args: &TrainArgs, kind: &Kind) -> Settings {
         schedule,
         patience: args.patience.map(|epochs| epochs as usize),
         layer_decay: args.layer_decay,
-        // Its loss has one minimum, and the way there is no choice of models.
-        keep_last: model == Zoo::Linear && args.patience.is_none(),
+        // Their loss has one minimum, and the way there is no choice of models: a handful of
+        // rows to validate with would only end it by chance.
+        keep_last: args.patience.is_none() && convex && matches!(kind, Kind::Rows { .. }),
     }
 }
 

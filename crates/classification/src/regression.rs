@@ -64,12 +64,12 @@ impl Regression {
 }
 
 impl Interval {
-    /// How far predictions are from the truth, from those of examples that the model was not
-    /// trained on: split conformal prediction (Papadopoulos et al. 2002). Of n errors the k-th
-    /// smallest is not exceeded by a new one with probability k / (n + 1).
+    /// How far predictions are from the truth, from those of examples that had no part in the
+    /// training: split conformal prediction (Papadopoulos et al. 2002). Of n errors the k-th
+    /// smallest is not exceeded by a new one with probability k / (n + 1), whatever the model.
     ///
-    /// The same examples choose the epoch that is kept, which makes the interval a little too
-    /// narrow; `eval` tells the part of the test examples that it holds.
+    /// The examples are the test's, not the validation's: those have chosen the epoch that is
+    /// kept, and the model suits them better than it suits new ones.
     pub fn measure(predicted: &[f64], truths: &[f64]) -> Option<Self> {
         let mut errors: Vec<f64> =
             predicted.iter().zip(truths).map(|(p, t)| (p - t).abs()).collect();
@@ -178,8 +178,8 @@ pub struct Errors {
     /// Part of the truths' variance that is explained: 1 is perfect, 0 is no better than
     /// their mean. Not a number where the truths do not vary.
     pub r2: f64,
-    /// Part of the truths within the predictions' intervals, and the part that was promised.
-    pub coverage: Option<(f64, f64)>,
+    /// Half the width of the predictions' intervals, and the part of the truths in them.
+    pub interval: Option<(f64, f64)>,
 }
 
 impl Errors {
@@ -191,20 +191,20 @@ impl Errors {
         let spread = part(truths.iter().map(|y| (y - mean).powi(2)).sum());
         let errors: Vec<f64> = predicted.iter().zip(truths).map(|(p, t)| (p - t).abs()).collect();
         let square = part(errors.iter().map(|error| error * error).sum());
-        let coverage = interval.map(|Interval { half, coverage }| {
-            (part(errors.iter().filter(|&&error| error <= half).count() as f64), coverage)
+        let interval = interval.map(|Interval { half, .. }| {
+            (half, part(errors.iter().filter(|&&error| error <= half).count() as f64))
         });
         let mae = part(errors.iter().sum());
-        Self { count, mae, rmse: square.sqrt(), r2: 1.0 - square / spread, coverage }
+        Self { count, mae, rmse: square.sqrt(), r2: 1.0 - square / spread, interval }
     }
 
     /// As `--json` prints them.
     pub fn json(&self) -> serde_json::Value {
         let mut json =
             json!({ "mae": self.mae, "rmse": self.rmse, "r2": self.r2, "count": self.count });
-        if let Some((coverage, promised)) = self.coverage {
+        if let Some((half, coverage)) = self.interval {
+            json["interval"] = half.into();
             json["interval_coverage"] = coverage.into();
-            json["interval_promised"] = promised.into();
         }
         json
     }
@@ -217,9 +217,8 @@ impl Errors {
         let Self { mae, rmse, r2, .. } = self;
         let count = grouped(self.count);
         writeln!(out, "MAE {mae:.4}  RMSE {rmse:.4}  R2 {r2:.4}  on {count} {split} examples")?;
-        if let Some((coverage, promised)) = self.coverage {
-            let (coverage, promised) = (coverage * 100.0, promised * 100.0);
-            writeln!(out, "{coverage:.1} % of them in their intervals of {promised:.1} %")?;
+        if let Some((half, coverage)) = self.interval {
+            writeln!(out, "{:.1} % of them within {half:.4} of the prediction", coverage * 100.0)?;
         }
         Ok(())
     }
@@ -276,7 +275,7 @@ mod tests {
         let errors = Errors::new(&[2.0, 2.0, 3.0, 7.0], &truths, interval);
         assert_eq!((errors.count, errors.mae, errors.rmse), (4, 1.0, 1.5f64.sqrt()));
         assert!((errors.r2 - (1.0 - 1.5 / 5.0)).abs() < 1e-12);
-        assert_eq!(errors.coverage, Some((0.75, 0.8)));
+        assert_eq!(errors.interval, Some((1.0, 0.75)));
         assert!(Errors::new(&[1.0], &[2.0], None).json()["r2"].is_null());
     }
 

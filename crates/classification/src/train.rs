@@ -320,7 +320,7 @@ fn train<C: ModelConfig>(
         Way::AtOnce(network, fit) => job.at_once(&network, fit)?,
     };
     if let Some(values) = &data.values {
-        let (held, batch) = (&data.validation, evaluate::BATCH);
+        let (held, batch) = (&data.test, evaluate::BATCH);
         let predicted = regression::predictions(run, &config, held, batch, device)?;
         let interval = Interval::measure(&predicted, &regression::truths(held, values)?);
         config.regression = config.regression.map(|scale| Regression { interval, ..scale });
