@@ -109,6 +109,8 @@ fn other_networks_and_optimisers() {
          --clip-norm 1",
         "train mlp --limit 900 --epochs 3 --optimizer rmsprop --momentum 0.5 --lr 0.0005 \
          --schedule cosine --warmup 0.1 --set dropout=0.3 --augment affine:5:0.1,cutout:0.2",
+        "train mlp --data houses --epochs 40 --batch-size 8 --loss huber --l1 0.001 --l2 0.001 \
+         --set activation=gelu",
     ];
     for line in lines {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
