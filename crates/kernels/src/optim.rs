@@ -225,6 +225,7 @@ impl Optimizer for Sgd {
 type Operands<const D: usize> = (Tensor<D>, Tensor<D>, Option<AdaptiveMomentumState<D>>);
 
 /// The step, where tensors are on the CPU backend; otherwise they come back.
+#[allow(clippy::result_large_err, reason = "the callers take them apart at once")]
 fn adaptive_step<const D: usize>(
     adam: impl Fn(i32) -> raw::optim::Adam,
     tensor: Tensor<D>,
@@ -269,7 +270,9 @@ mod fast {
     }
 
     fn primitive<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
-        route::contiguous(tensor.try_into_primitive::<Flex>().expect("a plain tensor of the CPU backend"))
+        route::contiguous(
+            tensor.try_into_primitive::<Flex>().expect("a plain tensor of the CPU backend"),
+        )
     }
 
     fn tensor<const D: usize>(primitive: FlexTensor) -> Tensor<D> {

@@ -35,8 +35,10 @@ impl Parameters {
     }
 }
 
-/// Ours and Burn's, of the same settings.
-fn pairs() -> Vec<(&'static str, fn() -> ModuleOptimizer, fn() -> ModuleOptimizer)> {
+/// A name, ours and Burn's, of the same settings.
+type Pair = (&'static str, fn() -> ModuleOptimizer, fn() -> ModuleOptimizer);
+
+fn pairs() -> Vec<Pair> {
     fn momentum(nesterov: bool) -> Option<MomentumConfig> {
         Some(MomentumConfig::new().with_momentum(0.9).with_dampening(0.1).with_nesterov(nesterov))
     }
@@ -50,7 +52,13 @@ fn pairs() -> Vec<(&'static str, fn() -> ModuleOptimizer, fn() -> ModuleOptimize
         (
             "sgd with Nesterov's momentum and decay",
             || {
-                Sgd { momentum: Some(0.9), dampening: 0.1, nesterov: true, weight_decay: Some(0.01) }.into()
+                Sgd {
+                    momentum: Some(0.9),
+                    dampening: 0.1,
+                    nesterov: true,
+                    weight_decay: Some(0.01),
+                }
+                .into()
             },
             || {
                 let decay = Some(WeightDecayConfig::new(0.01));
@@ -125,7 +133,10 @@ fn records_go_either_way() {
 fn gradients_out_of_order_and_empty_parameters() {
     let device = Device::flex().autodiff();
     for (name, ours, theirs) in pairs() {
-        let start = Parameters { small: Param::from_tensor(Tensor::zeros([0], &device)), ..Parameters::new(&device) };
+        let start = Parameters {
+            small: Param::from_tensor(Tensor::zeros([0], &device)),
+            ..Parameters::new(&device)
+        };
         let gradients = |model: &Parameters| {
             let factor = Tensor::<2>::ones([500, 130], &device).cumsum(0).detach();
             let loss = (model.large.val().transpose() * factor).sum() + model.small.val().sum();

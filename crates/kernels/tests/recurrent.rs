@@ -113,7 +113,8 @@ fn unusual_options_are_burns_own() {
         LstmConfig::new(4, 6, true).with_reverse(true),
         LstmConfig::new(4, 6, true).with_clip(Some(0.1)),
         LstmConfig::new(4, 6, true).with_input_forget(true),
-        LstmConfig::new(4, 6, true).with_cell_activation(burn::nn::activation::ActivationConfig::Relu),
+        LstmConfig::new(4, 6, true)
+            .with_cell_activation(burn::nn::activation::ActivationConfig::Relu),
     ];
     for config in configs {
         let theirs = config.init(&device);
@@ -140,7 +141,11 @@ fn nan_and_infinity_stay_in_their_row() {
     let lstm = Lstm::from(LstmConfig::new(2, 3, true).init(&device));
     let gru = Gru::from(GruConfig::new(2, 3, true).init(&device));
     let x = Tensor::<3>::from_floats(
-        [[[f32::NAN, 0.0], [0.0, 0.0]], [[f32::INFINITY, 0.0], [0.0, 0.0]], [[0.5, 0.0], [0.0, 0.0]]],
+        [
+            [[f32::NAN, 0.0], [0.0, 0.0]],
+            [[f32::INFINITY, 0.0], [0.0, 0.0]],
+            [[0.5, 0.0], [0.0, 0.0]],
+        ],
         &device,
     );
     for states in [lstm.forward(x.clone(), None).0, gru.forward(x, None)] {
@@ -217,10 +222,18 @@ fn gradients_are_slopes() {
     let gradient: Vec<f32> = result.iter().map(|h| 2.0 * h).collect();
     let gates: Vec<Gate<'_>> = weights.iter().map(as_gate).collect();
     let gates: [Gate<'_>; 4] = gates.try_into().unwrap();
-    let gradients =
-        raw::lstm_backward(&sequence, &x, &gates, [&states[0], &states[1]], &result, kept, &gradient);
+    let gradients = raw::lstm_backward(
+        &sequence,
+        &x,
+        &gates,
+        [&states[0], &states[1]],
+        &result,
+        kept,
+        &gradient,
+    );
     const STEP: f32 = 1e-2;
-    let slope = |change: &dyn Fn(f32) -> f64| (change(STEP) - change(-STEP)) / f64::from(2.0 * STEP);
+    let slope =
+        |change: &dyn Fn(f32) -> f64| (change(STEP) - change(-STEP)) / f64::from(2.0 * STEP);
     for index in [0, 17, 59] {
         let slope = slope(&|by| {
             let mut x = x.clone();
@@ -230,14 +243,19 @@ fn gradients_are_slopes() {
         assert!((slope - f64::from(gradients.input[index])).abs() < 2e-3, "input {index}: {slope}");
     }
     for (number, gradients) in gradients.gates.iter().enumerate() {
-        let parts = [&gradients.input, &gradients.hidden, &gradients.input_bias, &gradients.hidden_bias];
+        let parts =
+            [&gradients.input, &gradients.hidden, &gradients.input_bias, &gradients.hidden_bias];
         for (part, gradient) in parts.into_iter().enumerate() {
             let slope = slope(&|by| {
                 let mut weights: Vec<[Vec<f32>; 4]> = weights.iter().map(gate).collect();
                 weights[number][part][3] += by;
                 loss(&lstm(&x, &weights).0)
             });
-            assert!((slope - f64::from(gradient[3])).abs() < 2e-3, "gate {number}: {slope} for {}", gradient[3]);
+            assert!(
+                (slope - f64::from(gradient[3])).abs() < 2e-3,
+                "gate {number}: {slope} for {}",
+                gradient[3]
+            );
         }
     }
 }

@@ -127,7 +127,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// Repeats the step for the given time, after some rounds that do not count.
 fn child(args: &Args) -> Result<()> {
-    let (&[(_, workload)], &[(_, mode)]) = (args.workloads.as_slice(), args.modes.as_slice()) else {
+    let (&[(_, workload)], &[(_, mode)]) = (args.workloads.as_slice(), args.modes.as_slice())
+    else {
         anyhow::bail!("a child measures one network in one mode");
     };
     let mut step = workload.step(mode);
@@ -174,7 +175,10 @@ fn parent(args: &Args) -> Result<()> {
         ensure!(found, "{} has no module torch", args.python);
     }
     if !args.json {
-        println!("{:<10} {:<7} {:>9} {:>8} {:>9} {:>8} {:>6}", "", "", "ours, ms", "MiB", "torch, ms", "MiB", "ratio");
+        println!(
+            "{:<10} {:<7} {:>9} {:>8} {:>9} {:>8} {:>6}",
+            "", "", "ours, ms", "MiB", "torch, ms", "MiB", "ratio"
+        );
     }
     for (network, _) in &args.workloads {
         for (what, _) in &args.modes {
@@ -216,7 +220,9 @@ fn report(args: &Args, network: &str, what: &str, ours: &[Measured], torch: &[Me
         );
     } else if let Some((torch_time, torch_memory)) = other {
         let ratio = time / torch_time;
-        println!("{network:<10} {what:<7} {time:>9.3} {memory:>8.0} {torch_time:>9.3} {torch_memory:>8.0} {ratio:>6.2}");
+        println!(
+            "{network:<10} {what:<7} {time:>9.3} {memory:>8.0} {torch_time:>9.3} {torch_memory:>8.0} {ratio:>6.2}"
+        );
     } else {
         println!("{network:<10} {what:<7} {time:>9.3} {memory:>8.0}");
     }

@@ -89,19 +89,41 @@ impl Workload {
         let adam = || Adam::new().into();
         let image = |side| input([batch, 3, side, side], &device);
         match self {
-            Self::Mlp => {
-                supervised(mode, Mlp::new(&device), adam(), input([batch, 4], &device), Mlp::forward, classes(batch, 2, &device))
-            }
+            Self::Mlp => supervised(
+                mode,
+                Mlp::new(&device),
+                adam(),
+                input([batch, 4], &device),
+                Mlp::forward,
+                classes(batch, 2, &device),
+            ),
             Self::Lenet => {
                 let x = input([batch, 1, 28, 28], &device);
-                supervised(mode, LeNet::new(&device), adam(), x, LeNet::forward, classes(batch, 10, &device))
+                supervised(
+                    mode,
+                    LeNet::new(&device),
+                    adam(),
+                    x,
+                    LeNet::forward,
+                    classes(batch, 10, &device),
+                )
             }
-            Self::Resnet18 => {
-                supervised(mode, ResNet::new(&device), sgd(), image(32), ResNet::forward, classes(batch, 10, &device))
-            }
-            Self::Vgg11 => {
-                supervised(mode, Vgg::new(&device), sgd(), image(32), Vgg::forward, classes(batch, 10, &device))
-            }
+            Self::Resnet18 => supervised(
+                mode,
+                ResNet::new(&device),
+                sgd(),
+                image(32),
+                ResNet::forward,
+                classes(batch, 10, &device),
+            ),
+            Self::Vgg11 => supervised(
+                mode,
+                Vgg::new(&device),
+                sgd(),
+                image(32),
+                Vgg::forward,
+                classes(batch, 10, &device),
+            ),
             Self::Unet => {
                 let targets = classes(batch * 64 * 64, 2, &device);
                 supervised(mode, UNet::new(&device), adam(), image(64), UNet::forward, targets)
@@ -507,7 +529,8 @@ fn dcgan(mode: Mode, batch: usize, device: &Device) -> Step {
     Box::new(move || {
         let (generator, discriminator) = networks.take().expect("put back by the step before");
         let fake = generator.forward(noise.clone());
-        let loss = high(discriminator.forward(real.clone())) + low(discriminator.forward(fake.clone().detach()));
+        let loss = high(discriminator.forward(real.clone()))
+            + low(discriminator.forward(fake.clone().detach()));
         let grads = GradientsParams::from_grads(loss.backward(), &discriminator);
         let discriminator = optimizers[0].step(2e-4, discriminator, grads);
         let loss = high(discriminator.forward(fake));

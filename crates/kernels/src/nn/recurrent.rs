@@ -113,7 +113,8 @@ impl Lstm {
         let turn = |x: Tensor<3>| if self.batch_first { x } else { x.swap_dims(0, 1) };
         let x = turn(batched_input);
         let [batch, ..] = x.dims();
-        let state = state.unwrap_or_else(|| LstmState::initial([batch, self.d_hidden], &x.device()));
+        let state =
+            state.unwrap_or_else(|| LstmState::initial([batch, self.d_hidden], &x.device()));
         let (states, hidden, cell) = ops::lstm(x, controllers.map(gate), state.hidden, state.cell);
         (turn(states), LstmState::new(cell, hidden))
     }
@@ -183,8 +184,8 @@ impl Gru {
         if !usual || steps == 0 {
             return burn::nn::Gru::from(self.clone()).forward(batched_input, state);
         }
-        let state = state
-            .unwrap_or_else(|| Tensor::zeros([batch, self.d_hidden], &batched_input.device()));
+        let state =
+            state.unwrap_or_else(|| Tensor::zeros([batch, self.d_hidden], &batched_input.device()));
         ops::gru(batched_input, controllers.map(gate), state)
     }
 }

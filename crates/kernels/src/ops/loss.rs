@@ -8,7 +8,11 @@ use burn::tensor::{Int, Tensor};
 ///
 /// # Panics
 /// Where shapes do not fit or a class is not among those of the logits.
-pub fn cross_entropy(loss: &CrossEntropyLoss, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+pub fn cross_entropy(
+    loss: &CrossEntropyLoss,
+    logits: Tensor<2>,
+    targets: Tensor<1, Int>,
+) -> Tensor<1> {
     #[cfg(feature = "flex")]
     if let Some(loss) = fast::cross_entropy(loss, &logits, &targets) {
         return loss;
@@ -31,11 +35,18 @@ mod fast {
     ) -> Option<Tensor<1>> {
         let [rows, count] = logits.dims();
         let operands = [Operand::new(logits.clone())];
-        if !loss.logits || loss.pad_tokens.is_some() || targets.dims() != [rows] || rows * count == 0 || !route::reaches(&operands) {
+        if !loss.logits
+            || loss.pad_tokens.is_some()
+            || targets.dims() != [rows]
+            || rows * count == 0
+            || !route::reaches(&operands)
+        {
             return None;
         }
-        let classes = targets.to_data().iter::<i64>().map(usize::try_from).collect::<Result<_, _>>();
-        let weights = loss.weights.as_ref().map(|weights| weights.to_data().iter::<f32>().collect());
+        let classes =
+            targets.to_data().iter::<i64>().map(usize::try_from).collect::<Result<_, _>>();
+        let weights =
+            loss.weights.as_ref().map(|weights| weights.to_data().iter::<f32>().collect());
         let operator = CrossEntropy {
             classes: classes.ok()?,
             count,

@@ -116,7 +116,11 @@ mod fast {
     }
 
     /// The operands in order: input, states, and of each gate the weights and the biases.
-    fn operands<const N: usize>(x: &Tensor<3>, states: &[&Tensor<2>], gates: &[Gate]) -> Option<[Operand; N]> {
+    fn operands<const N: usize>(
+        x: &Tensor<3>,
+        states: &[&Tensor<2>],
+        gates: &[Gate],
+    ) -> Option<[Operand; N]> {
         let mut operands = vec![Operand::new(x.clone())];
         operands.extend(states.iter().map(|&state| Operand::new(state.clone())));
         for gate in gates {
@@ -124,7 +128,7 @@ mod fast {
             operands.push(Operand::new(gate.hidden.clone()));
             operands.extend(gate.biases.iter().flatten().map(|bias| Operand::new(bias.clone())));
         }
-        operands.try_into().ok().filter(|operands| route::reaches(operands))
+        operands.try_into().ok().filter(route::reaches)
     }
 
     pub(super) fn lstm(

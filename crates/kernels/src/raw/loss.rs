@@ -51,7 +51,9 @@ impl Targets<'_> {
     pub fn divisor(&self) -> f32 {
         match self.weights {
             None => self.classes.len() as f32,
-            Some(weights) => self.classes.iter().map(|&class| f64::from(weights[class])).sum::<f64>() as f32,
+            Some(weights) => {
+                self.classes.iter().map(|&class| f64::from(weights[class])).sum::<f64>() as f32
+            }
         }
     }
 

@@ -88,14 +88,19 @@ mod tests {
         assert!(worst(tanh, f64::tanh) < 3.0, "{}", worst(tanh, f64::tanh));
         let sigmoid_64 = |x: f64| 1.0 / (1.0 + (-x).exp());
         // Below -88 e^-x has no 32-bit value, and the result is 0 instead of some 1e-39.
-        let from_minus_88 = |x: f32| if x < -88.0 { (1.0 / (1.0 + (-f64::from(x)).exp())) as f32 } else { sigmoid(x) };
+        let from_minus_88 = |x: f32| {
+            if x < -88.0 { (1.0 / (1.0 + (-f64::from(x)).exp())) as f32 } else { sigmoid(x) }
+        };
         assert!(worst(from_minus_88, sigmoid_64) < 3.0);
     }
 
     #[test]
     fn infinities_and_nan_are_right() {
         let infinite = f32::INFINITY;
-        assert_eq!([exp(-infinite), exp(-200.0), exp(0.0), exp(infinite)], [0.0, 0.0, 1.0, infinite]);
+        assert_eq!(
+            [exp(-infinite), exp(-200.0), exp(0.0), exp(infinite)],
+            [0.0, 0.0, 1.0, infinite]
+        );
         assert_eq!([sigmoid(-infinite), sigmoid(0.0), sigmoid(infinite)], [0.0, 0.5, 1.0]);
         assert_eq!([tanh(-infinite), tanh(0.0), tanh(infinite)], [-1.0, 0.0, 1.0]);
         assert!(tanh(-0.0).is_sign_negative());

@@ -68,7 +68,13 @@ pub fn sgd(sgd: &Sgd, parameters: &mut [f32], gradient: &[f32]) {
 ///
 /// # Panics
 /// Where lengths differ.
-pub fn momentum(sgd: &Sgd, first: bool, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
+pub fn momentum(
+    sgd: &Sgd,
+    first: bool,
+    parameters: &mut [f32],
+    gradient: &[f32],
+    velocity: &mut [f32],
+) {
     assert_eq!([gradient.len(), velocity.len()], [parameters.len(); 2], "gradient and velocity");
     let block = |((parameters, gradient), velocity): ((&mut [f32], &[f32]), &mut [f32])| {
         momentum_block(sgd, first, parameters, gradient, velocity);
@@ -145,7 +151,13 @@ vectorised! {
 ///
 /// # Panics
 /// Where lengths differ.
-pub fn adam(adam: &Adam, parameters: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]) {
+pub fn adam(
+    adam: &Adam,
+    parameters: &mut [f32],
+    gradient: &[f32],
+    mean: &mut [f32],
+    square: &mut [f32],
+) {
     let lengths = [gradient.len(), mean.len(), square.len()];
     assert_eq!(lengths, [parameters.len(); 3], "gradient and moments");
     if parameters.len() < SMALL {

@@ -178,7 +178,13 @@ impl<'a> Matrix<'a> {
 ///
 /// # Safety
 /// `out` has room for that, which nothing else touches meanwhile.
-unsafe fn product(left: Matrix<'_>, right: &Packed, bias: Option<&[f32]>, out: Out, out_stride: usize) {
+unsafe fn product(
+    left: Matrix<'_>,
+    right: &Packed,
+    bias: Option<&[f32]>,
+    out: Out,
+    out_stride: usize,
+) {
     let blocks = left.rows.div_ceil(BLOCK);
     let parts = if blocks < threads() { threads().min(right.panels()) } else { 1 };
     let (rows, out_rows) = (offsets(BLOCK, left.stride), offsets(BLOCK, out_stride));
@@ -230,7 +236,11 @@ impl Dense {
 
     /// `self * right + bias`, written or added to `out`.
     fn product(&self, right: &Packed, bias: Option<&[f32]>, finish: Finish, out: &mut Self) {
-        assert_eq!([self.columns, right.columns(), self.rows], [right.terms(), out.columns, out.rows], "sizes");
+        assert_eq!(
+            [self.columns, right.columns(), self.rows],
+            [right.terms(), out.columns, out.rows],
+            "sizes"
+        );
         let rows = Rows {
             left: self.data.as_ptr(),
             rows: &offsets(self.rows, self.stride()),
@@ -295,7 +305,8 @@ fn transposed(matrix: Matrix<'_>, stride: usize) -> Vec<f32> {
         let first = band * 16;
         let count = 16.min(matrix.columns - first);
         // SAFETY: each task has its own columns of the matrix, which are rows of the result.
-        let out = unsafe { std::slice::from_raw_parts_mut(place.at(first * stride), count * stride) };
+        let out =
+            unsafe { std::slice::from_raw_parts_mut(place.at(first * stride), count * stride) };
         for row in (0..matrix.rows).step_by(16) {
             let rows = 16.min(matrix.rows - row);
             let mut tile = [[0.0f32; 16]; 16];
@@ -497,7 +508,8 @@ pub fn lstm_backward(
     let mut from_cell = last_cells.to_vec();
     let mut biases = vec![0.0; sequence.parts() * width];
     let [sums_out, hidden_out, cell_out, bias_out] =
-        [&mut sums, &mut from_hidden, &mut from_cell, &mut biases].map(|place| Out(place.as_mut_ptr()));
+        [&mut sums, &mut from_hidden, &mut from_cell, &mut biases]
+            .map(|place| Out(place.as_mut_ptr()));
     let run = |index: usize| {
         let part = sequence.part(index);
         let mut state = Dense::new(part.len(), size);
@@ -517,7 +529,15 @@ pub fn lstm_backward(
                     let dc = std::slice::from_raw_parts_mut(cell_out.at(row * size), size);
                     (dc, std::slice::from_raw_parts_mut(sums_out.at(at * 4), width))
                 };
-                lstm_cell_backward(sums, earlier, &cells[at..][..size], &outputs[at..][..size], dh, dc, bias);
+                lstm_cell_backward(
+                    sums,
+                    earlier,
+                    &cells[at..][..size],
+                    &outputs[at..][..size],
+                    dh,
+                    dc,
+                    bias,
+                );
                 products.copy_from_slice(sums);
             }
             products.product(&weights, None, Finish::Write, &mut state);
@@ -625,7 +645,12 @@ vectorised! {
 ///
 /// # Panics
 /// Where lengths differ from the sizes, or there is no step.
-pub fn gru(sequence: &Sequence, x: &[f32], gates: &[Gate<'_>; 3], hidden: &[f32]) -> (Vec<f32>, GruKept) {
+pub fn gru(
+    sequence: &Sequence,
+    x: &[f32],
+    gates: &[Gate<'_>; 3],
+    hidden: &[f32],
+) -> (Vec<f32>, GruKept) {
     let &Sequence { batch, steps, inputs, hidden: size } = sequence;
     sequence.check(x, gates);
     assert_eq!(hidden.len(), sequence.state(), "state");
@@ -687,7 +712,11 @@ pub fn gru_backward(
     sequence.check(x, gates);
     let (width, kept) = (3 * size, 4 * size);
     assert_eq!(hidden.len(), sequence.state(), "state");
-    assert_eq!([states.len(), gradient.len(), sums.len() / 4], [sequence.states(); 3], "result and gradient");
+    assert_eq!(
+        [states.len(), gradient.len(), sums.len() / 4],
+        [sequence.states(); 3],
+        "result and gradient"
+    );
     let joined = side_by_side(gates.map(|gate| gate.hidden), size);
     let weights = pack_transposed(&joined, size, width);
 
@@ -737,7 +766,12 @@ pub fn gru_backward(
     let [dn, dz, dr, dn_state]: [Vec<f32>; 4] = apart(&bias, size);
     let [input_n, input_z, input_r]: [_; 3] = apart(&input_weight, size);
     let [hidden_z, hidden_r, hidden_n]: [_; 3] = apart(&hidden_weight, size);
-    let gate = |input, hidden, input_bias, hidden_bias| GateGradient { input, hidden, input_bias, hidden_bias };
+    let gate = |input, hidden, input_bias, hidden_bias| GateGradient {
+        input,
+        hidden,
+        input_bias,
+        hidden_bias,
+    };
     Gradients {
         input,
         hidden: from_hidden,
