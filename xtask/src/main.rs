@@ -1,5 +1,6 @@
 //! `cargo xtask CHORE`: the workspace's chores, one file each. This one only dispatches.
 
+mod bench;
 mod fetch;
 mod golden;
 mod tidy;
@@ -22,6 +23,8 @@ enum Chore {
     Fetch(fetch::Args),
     /// Check the rules that no compiler checks: arrows, tables, paths, features
     Tidy(tidy::Args),
+    /// Measure networks on the CPU, alone or beside PyTorch
+    Bench(bench::Args),
     /// Regenerate the golden fixtures of the tests, or check that they are up to date
     Golden(golden::Args),
 }
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Fetch(args) => fetch::run(&args),
         Chore::Tidy(args) => tidy::run(&args),
+        Chore::Bench(args) => bench::run(&args),
         Chore::Golden(args) => golden::run(&args),
     };
     match done {

@@ -225,6 +225,7 @@ impl Optimizer for Sgd {
 type Operands<const D: usize> = (Tensor<D>, Tensor<D>, Option<AdaptiveMomentumState<D>>);
 
 /// The step, where tensors are on the CPU backend; otherwise they come back.
+#[allow(clippy::result_large_err, reason = "the callers take them apart at once")]
 fn adaptive_step<const D: usize>(
     adam: impl Fn(i32) -> raw::optim::Adam,
     tensor: Tensor<D>,

@@ -35,8 +35,10 @@ impl Parameters {
     }
 }
 
-/// Ours and Burn's, of the same settings.
-fn pairs() -> Vec<(&'static str, fn() -> ModuleOptimizer, fn() -> ModuleOptimizer)> {
+/// A name, ours and Burn's, of the same settings.
+type Pair = (&'static str, fn() -> ModuleOptimizer, fn() -> ModuleOptimizer);
+
+fn pairs() -> Vec<Pair> {
     fn momentum(nesterov: bool) -> Option<MomentumConfig> {
         Some(MomentumConfig::new().with_momentum(0.9).with_dampening(0.1).with_nesterov(nesterov))
     }

@@ -128,7 +128,7 @@ mod fast {
             operands.push(Operand::new(gate.hidden.clone()));
             operands.extend(gate.biases.iter().flatten().map(|bias| Operand::new(bias.clone())));
         }
-        operands.try_into().ok().filter(|operands| route::reaches(operands))
+        operands.try_into().ok().filter(route::reaches)
     }
 
     pub(super) fn lstm(
