@@ -18,8 +18,18 @@ pub struct Args {
 
 /// Runs the chore.
 pub fn run(args: &Args) -> Result<()> {
-    let build =
-        ["run", "--release", "--quiet", "-p", "tenfold-kernels", "--example", "bench", "--"];
+    let build = [
+        "run",
+        "--release",
+        "--quiet",
+        "-p",
+        "tenfold-kernels",
+        "--features",
+        "allocator",
+        "--example",
+        "bench",
+        "--",
+    ];
     let status = Command::new("cargo")
         .current_dir(root()?)
         .args(build)

@@ -63,7 +63,10 @@ mod tests {
             device.seed(3);
             let kind = tenfold_core::data::Kind::Pictures { channels: 3, height: 32, width: 32 };
             with_config!(*model, Config, new => {
-                let shape @ [channels, height, width] = Config::input(&kind).unwrap();
+                let Ok(shape @ [channels, height, width]) = Config::input(&kind) else {
+                    without.push(model.name()); // It takes tables alone.
+                    continue;
+                };
                 let network = new(shape, 4).init(&device);
                 let pictures = Tensor::random(
                     [2, channels, height, width],

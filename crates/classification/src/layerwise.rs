@@ -91,7 +91,11 @@ mod tests {
         let device = device::open("cpu").unwrap();
         for model in Zoo::value_variants() {
             with_config!(*model, Config, new => {
-                let network = new([3, 32, 32], 4).init(&device);
+                let config = new([3, 32, 32], 4);
+                if config.fit().is_some() {
+                    continue; // It does not learn step by step.
+                }
+                let network = config.init(&device);
                 let heads = <<Config as ModelConfig>::Network as Network>::HEADS;
                 let parts = network.parts().len();
                 let ratios = ratios(network, 0.5);

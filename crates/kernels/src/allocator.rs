@@ -36,7 +36,7 @@ mod tests {
         // SAFETY: as above.
         assert_eq!(
             unsafe { libmimalloc_sys::mi_option_get(super::PURGE_DELAY) },
-            10,
+            1000,
             "its default"
         );
         super::keep_pages();

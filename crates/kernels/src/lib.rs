@@ -15,9 +15,12 @@
 
 #[cfg(feature = "allocator")]
 pub mod allocator;
+mod cache;
 pub mod nn;
 pub mod ops;
 pub mod optim;
 pub mod raw;
 #[cfg(feature = "flex")]
 mod route;
+
+pub use cache::Cache;

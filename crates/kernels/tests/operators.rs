@@ -176,6 +176,7 @@ proptest! {
         agree::<0, 1>(x, [], |x, []| ops::avg_pool2d(x, mean.clone()), |x, []| module::avg_pool2d(x, mean.clone()));
         agree::<0, 1>(x, [], |x, []| ops::global_avg_pool2d(x), |x, []| module::adaptive_avg_pool2d(x, [1, 1]));
         agree::<0, 1>(x, [], |x, []| ops::relu(x), |x, []| activation::relu(x));
+        agree::<0, 1>(x, [], |x, []| ops::leaky_relu(x, 0.2), |x, []| activation::leaky_relu(x, 0.2));
     }
 
     #[test]

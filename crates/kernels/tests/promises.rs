@@ -29,7 +29,7 @@ fn results() -> Vec<Vec<f32>> {
         let gradient = wave(batch * outputs * 17 * 15);
         let view = View::channels_last(&x, [batch, inputs, 17, 15]);
         let dy = View::channels_last(&gradient, [batch, outputs, 17, 15]);
-        let y = conv::convolve(&conv, &view, &weight, None, Finish::Write);
+        let y = conv::convolve(&conv, &view, &conv.prepare(&weight), None, Finish::Write);
         let statistics = norm::statistics(&y, outputs);
         let deviation = statistics.inverse_deviation(1e-5);
         let ones = vec![1.0; outputs];

@@ -9,9 +9,10 @@ use anyhow::{Context, Result, ensure};
 use networks::{Mode, Workload};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
+use tenfold_kernels::allocator::{Allocator, keep_pages};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 const HELP: &str = "\
 Measure networks on the CPU: milliseconds per step and peak memory.
@@ -102,6 +103,7 @@ struct Measured {
 }
 
 fn main() -> ExitCode {
+    keep_pages();
     let run = || match Args::parse(std::env::args().skip(1))? {
         None => {
             println!("{HELP}");

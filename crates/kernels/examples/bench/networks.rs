@@ -499,9 +499,9 @@ impl Discriminator {
 
     /// One number for each picture.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let mut x = activation::leaky_relu(self.convs[0].forward(x), 0.2);
+        let mut x = ops::leaky_relu(self.convs[0].forward(x), 0.2);
         for (conv, norm) in self.convs[1..3].iter().zip(&self.norms) {
-            x = activation::leaky_relu(norm.forward(conv.forward(x)), 0.2);
+            x = ops::leaky_relu(norm.forward(conv.forward(x)), 0.2);
         }
         self.convs[3].forward(x)
     }

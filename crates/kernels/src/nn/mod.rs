@@ -15,6 +15,7 @@ mod recurrent;
 
 pub use recurrent::{Gru, Lstm};
 
+use crate::Cache;
 use crate::ops::{self, Activation, Follow};
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::PaddingConfig2d;
@@ -39,13 +40,16 @@ pub struct Conv2d {
     /// Zeros around the picture.
     #[module(skip)]
     pub padding: PaddingConfig2d,
+    #[module(skip)]
+    cache: Cache,
 }
 
 impl From<burn::nn::conv::Conv2d> for Conv2d {
     fn from(conv: burn::nn::conv::Conv2d) -> Self {
         let burn::nn::conv::Conv2d { weight, bias, stride, kernel_size, dilation, groups, padding } =
             conv;
-        Self { weight, bias, stride, kernel_size, dilation, groups, padding }
+        let cache = Cache::default();
+        Self { weight, bias, stride, kernel_size, dilation, groups, padding, cache }
     }
 }
 
@@ -61,7 +65,7 @@ impl Conv2d {
         let options =
             ConvOptions::new_with_padding(self.stride, padding, self.dilation, self.groups);
         let bias = self.bias.as_ref().map(Param::val);
-        ops::conv2d(x, self.weight.val(), bias, options, activation)
+        ops::conv2d_cached(x, self.weight.val(), bias, options, activation, &self.cache)
     }
 }
 
@@ -208,11 +212,13 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[outputs]`
     pub bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    cache: Cache,
 }
 
 impl From<burn::nn::Linear> for Linear {
     fn from(burn::nn::Linear { weight, bias }: burn::nn::Linear) -> Self {
-        Self { weight, bias }
+        Self { weight, bias, cache: Cache::default() }
     }
 }
 
@@ -224,7 +230,8 @@ impl Linear {
 
     /// The same with an activation after it.
     pub fn forward_with<const D: usize>(&self, x: Tensor<D>, activation: Activation) -> Tensor<D> {
-        ops::linear(x, self.weight.val(), self.bias.as_ref().map(Param::val), activation)
+        let bias = self.bias.as_ref().map(Param::val);
+        ops::linear_cached(x, self.weight.val(), bias, activation, &self.cache)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Convolutions.
 
 use super::Activation;
+use crate::Cache;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, activation, module};
 
@@ -16,8 +17,25 @@ pub fn conv2d(
     options: ConvOptions<2>,
     activation: Activation,
 ) -> Tensor<4> {
+    conv2d_cached(x, weight, bias, options, activation, &Cache::default())
+}
+
+/// The same, with weights kept packed from one inference to the next.
+///
+/// # Panics
+/// Where shapes do not fit, as Burn's own.
+pub fn conv2d_cached(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    options: ConvOptions<2>,
+    activation: Activation,
+    cache: &Cache,
+) -> Tensor<4> {
+    #[cfg(not(feature = "flex"))]
+    let _ = cache;
     #[cfg(feature = "flex")]
-    let (x, weight, bias) = match fast::conv2d(x, weight, bias, &options, activation) {
+    let (x, weight, bias) = match fast::conv2d(x, weight, bias, &options, activation, cache) {
         Ok(y) => return y,
         Err(operands) => operands,
     };
@@ -61,6 +79,8 @@ mod fast {
         shape: Conv,
         transposed: bool,
         relu: bool,
+        /// Where nothing is trained.
+        cache: Option<Cache>,
     }
 
     /// Runs it where operators reach the operands; else hands them back.
@@ -87,6 +107,7 @@ mod fast {
         bias: Option<Tensor<1>>,
         options: &ConvOptions<2>,
         activation: Activation,
+        cache: &Cache,
     ) -> Result<Tensor<4>, Operands> {
         let [batch, inputs, height, width] = x.dims();
         let [outputs, channels, kernel_height, kernel_width] = weight.dims();
@@ -109,7 +130,8 @@ mod fast {
             output: [0, 1].map(|i| (padded[i] - reach[i]) / options.stride[i] + 1),
         };
         let relu = activation == Activation::Relu;
-        run(Convolution { shape, transposed: false, relu }, (x, weight, bias))
+        let cache = (!x.device().is_autodiff()).then(|| cache.clone());
+        run(Convolution { shape, transposed: false, relu, cache }, (x, weight, bias))
     }
 
     pub(super) fn conv_transpose2d(
@@ -142,7 +164,8 @@ mod fast {
             dilation: options.dilation,
             output: input,
         };
-        run(Convolution { shape, transposed: true, relu: false }, (x, weight, bias))
+        let operator = Convolution { shape, transposed: true, relu: false, cache: None };
+        run(operator, (x, weight, bias))
     }
 
     impl Convolution {
@@ -166,13 +189,24 @@ mod fast {
             weight: &FlexTensor,
             bias: Option<&FlexTensor>,
         ) -> FlexTensor {
-            let (x, weight) = (route::view(x), route::slice(weight));
+            let x = route::view(x);
             let bias = bias.map(route::slice);
             if self.transposed {
-                let y = conv::input_gradient(&self.shape, &x, weight, bias, self.finish());
+                let y = conv::input_gradient(
+                    &self.shape,
+                    &x,
+                    route::slice(weight),
+                    bias,
+                    self.finish(),
+                );
                 route::channels_last(y, self.large())
             } else {
-                let y = conv::convolve(&self.shape, &x, weight, bias, self.finish());
+                let prepare = || self.shape.prepare(route::slice(weight));
+                let prepared = match &self.cache {
+                    Some(cache) => cache.get(weight, |kept| kept.suits(&self.shape), prepare),
+                    None => prepare().into(),
+                };
+                let y = conv::convolve(&self.shape, &x, &prepared, bias, self.finish());
                 route::channels_last(y, self.small())
             }
         }
@@ -203,7 +237,8 @@ mod fast {
                 None => route::forwards(gradient),
                 Some(y) => {
                     let gradient = route::to_channels_last(gradient);
-                    let masked = pool::relu_backward(route::slice(&y), route::slice(&gradient));
+                    let masked =
+                        pool::relu_backward(route::slice(&y), route::slice(&gradient), 0.0);
                     route::channels_last(masked, self.small())
                 }
             };
@@ -216,7 +251,13 @@ mod fast {
                         route::channels_last(dx, self.large())
                     }
                     (0, true) => {
-                        let dx = conv::convolve(shape, &dy, weights, None, Finish::Write);
+                        let dx = conv::convolve(
+                            shape,
+                            &dy,
+                            &shape.prepare(weights),
+                            None,
+                            Finish::Write,
+                        );
                         route::channels_last(dx, self.small())
                     }
                     (1, false) => route::primitive(

@@ -1,6 +1,7 @@
 //! Fully connected layers.
 
 use super::Activation;
+use crate::Cache;
 use burn::tensor::{Tensor, activation, module};
 
 /// `x * weight + bias` for `x`, `[..., inputs]`, `weight`, `[inputs, outputs]`, and `bias`,
@@ -14,8 +15,24 @@ pub fn linear<const D: usize>(
     bias: Option<Tensor<1>>,
     activation: Activation,
 ) -> Tensor<D> {
+    linear_cached(x, weight, bias, activation, &Cache::default())
+}
+
+/// The same, with weights kept packed from one inference to the next.
+///
+/// # Panics
+/// Where shapes do not fit, as Burn's own.
+pub fn linear_cached<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+    cache: &Cache,
+) -> Tensor<D> {
+    #[cfg(not(feature = "flex"))]
+    let _ = cache;
     #[cfg(feature = "flex")]
-    let (x, weight, bias) = match fast::linear(x, weight, bias, activation) {
+    let (x, weight, bias) = match fast::linear(x, weight, bias, activation, cache) {
         Ok(y) => return y,
         Err(operands) => operands,
     };
@@ -26,6 +43,7 @@ pub fn linear<const D: usize>(
 #[cfg(feature = "flex")]
 mod fast {
     use super::*;
+    use crate::raw::conv::Prepared;
     use crate::raw::gemm::Finish;
     use crate::raw::{linear, pool};
     use crate::route::{self, Operand, Operator};
@@ -38,6 +56,7 @@ mod fast {
         weight: Tensor<2>,
         bias: Option<Tensor<1>>,
         activation: Activation,
+        cache: &Cache,
     ) -> Result<Tensor<D>, Operands<D>> {
         let shape = x.dims();
         let [inputs, outputs] = weight.dims();
@@ -46,7 +65,8 @@ mod fast {
         if !fits || !route::reaches(&operands) {
             return Err((x, weight, bias));
         }
-        let operator = Linear { inputs, outputs, relu: activation == Activation::Relu };
+        let cache = (!x.device().is_autodiff()).then(|| cache.clone());
+        let operator = Linear { inputs, outputs, relu: activation == Activation::Relu, cache };
         let [first, second] = operands;
         let Some(bias) = bias else {
             drop((x, weight));
@@ -66,6 +86,8 @@ mod fast {
         inputs: usize,
         outputs: usize,
         relu: bool,
+        /// Where nothing is trained.
+        cache: Option<Cache>,
     }
 
     impl<const N: usize> Operator<N> for Linear {
@@ -78,11 +100,16 @@ mod fast {
             let weight = route::contiguous(inputs.next().expect("weights"));
             let bias = inputs.next().map(route::contiguous);
             let finish = if self.relu { Finish::Relu } else { Finish::Write };
-            let y = linear::forward(
+            let pack =
+                || Prepared::of(linear::pack(self.inputs, route::slice(&weight), self.outputs));
+            let prepared = match &self.cache {
+                Some(cache) => cache.get(&weight, |_| true, pack),
+                None => pack().into(),
+            };
+            let y = linear::product(
                 route::slice(&x),
                 self.inputs,
-                route::slice(&weight),
-                self.outputs,
+                prepared.packed(),
                 bias.as_ref().map(route::slice),
                 finish,
             );
@@ -106,7 +133,7 @@ mod fast {
             let dy = match y {
                 None => route::slice(&gradient),
                 Some(y) => {
-                    masked = pool::relu_backward(route::slice(&y), route::slice(&gradient));
+                    masked = pool::relu_backward(route::slice(&y), route::slice(&gradient), 0.0);
                     &masked
                 }
             };

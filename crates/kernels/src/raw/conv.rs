@@ -14,7 +14,7 @@ use rayon::prelude::*;
 /// Floats of a frame of padded images: it and a panel of weights fit the second-level cache.
 const FRAME: usize = 1 << 17;
 /// Multiplications that take as long as moving one float.
-const WORK: usize = 8;
+const WORK: usize = 64;
 /// Below this many channels the patches are copied: a tap would be too short a sum.
 const FEW_CHANNELS: usize = 8;
 
@@ -365,32 +365,70 @@ impl Conv {
     }
 }
 
-/// The convolution `[batch, outputs, height, width]` of `x`, channels last, with weights
-/// `[outputs, inputs, height, width]`.
+/// Weights as the pass forward wants them.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    packed: Packed,
+    winograd: bool,
+}
+
+impl Prepared {
+    /// Of weights that are packed already, for a convolution by one pixel.
+    pub fn of(packed: Packed) -> Self {
+        Self { packed, winograd: false }
+    }
+
+    /// The packed weights.
+    pub fn packed(&self) -> &Packed {
+        &self.packed
+    }
+
+    /// Whether this is how `conv` wants its weights, of the same sizes.
+    pub fn suits(&self, conv: &Conv) -> bool {
+        self.winograd == conv.winograd()[0].is_some()
+    }
+}
+
+impl Conv {
+    /// Weights `[outputs, inputs, height, width]` as [`convolve`] wants them.
+    ///
+    /// # Panics
+    /// Where the length is another.
+    pub fn prepare(&self, weight: &[f32]) -> Prepared {
+        let [Some(winograd), _] = self.winograd() else {
+            return Prepared { packed: self.pack(weight), winograd: false };
+        };
+        assert_eq!(weight.len(), self.outputs * self.inputs * 9, "weights");
+        let taps = |input: usize, output: usize| -> [f32; 9] {
+            let at = (output * self.inputs + input) * 9;
+            weight[at..at + 9].try_into().expect("nine taps")
+        };
+        Prepared { packed: winograd.weights(taps), winograd: true }
+    }
+}
+
+/// The convolution `[batch, outputs, height, width]` of `x`, channels last.
 ///
 /// # Panics
 /// Where `x`, the weights or the bias are not of the shape.
 pub fn convolve(
     conv: &Conv,
     x: &View<'_>,
-    weight: &[f32],
+    weights: &Prepared,
     bias: Option<&[f32]>,
     finish: Finish,
 ) -> Vec<f32> {
+    assert!(weights.suits(conv), "weights that are prepared for another convolution");
     let [Some(winograd), _] = conv.winograd() else {
-        return forward(conv, x, &conv.pack(weight), bias, finish);
+        return forward(conv, x, &weights.packed, bias, finish);
     };
     assert_eq!(x.shape, conv.input_shape(), "input");
-    assert_eq!(weight.len(), conv.outputs * conv.inputs * 9, "weights");
+    assert_eq!(weights.packed.terms(), conv.inputs * 16, "weights");
+    assert_eq!(weights.packed.columns(), conv.outputs, "weights");
     assert!(bias.is_none_or(|bias| bias.len() == conv.outputs), "bias");
-    let taps = |input: usize, output: usize| -> [f32; 9] {
-        let at = (output * conv.inputs + input) * 9;
-        weight[at..at + 9].try_into().expect("nine taps")
-    };
-    let weights = winograd.weights(taps);
     let len = conv.output_shape().iter().product();
     // SAFETY: the tiles cover the whole output.
-    unsafe { filled(len, |out| winograd.run(x, &weights, bias, finish, out)) }
+    unsafe { filled(len, |out| winograd.run(x, &weights.packed, bias, finish, out)) }
 }
 
 /// The convolution `[batch, outputs, height, width]` of `x`, channels last, with weights that

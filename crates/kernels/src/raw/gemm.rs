@@ -13,12 +13,12 @@ use super::simd::{Four, Isa, Lanes, isa};
 use super::{Out, share};
 
 /// One cache line, so that no vector of a panel straddles two.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 struct Line(#[allow(dead_code, reason = "read as a slice")] [f32; 16]);
 
 /// Floats that begin at a cache line.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Aligned {
     lines: Vec<Line>,
     len: usize,
@@ -59,7 +59,7 @@ pub(super) fn panel_width() -> usize {
 
 /// A matrix `[terms, columns]` in panels: two vectors of columns, all terms of the one after
 /// the other; the last panel may be one vector wide, and is filled up with zeros.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Packed {
     data: Aligned,
     terms: usize,

@@ -32,9 +32,16 @@ pub fn forward(
     bias: Option<&[f32]>,
     finish: Finish,
 ) -> Vec<f32> {
+    product(x, inputs, &pack(inputs, weight, outputs), bias, finish)
+}
+
+/// Weights `[inputs, outputs]` packed for [`product`].
+///
+/// # Panics
+/// Where the length is another.
+pub fn pack(inputs: usize, weight: &[f32], outputs: usize) -> Packed {
     assert_eq!(weight.len(), inputs * outputs, "weights");
-    let packed = Packed::new(inputs, outputs, weight, |term| term * outputs, 1);
-    product(x, inputs, &packed, bias, finish)
+    Packed::new(inputs, outputs, weight, |term| term * outputs, 1)
 }
 
 /// The gradient `[rows, inputs]` for the input.

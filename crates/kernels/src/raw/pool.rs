@@ -236,25 +236,25 @@ vectorised! {
     }
 }
 
-/// Zero for what is negative.
-pub fn relu(x: &[f32]) -> Vec<f32> {
+/// What is negative times `slope`: zero for a plain rectification.
+pub fn relu(x: &[f32], slope: f32) -> Vec<f32> {
     // SAFETY: every chunk is written.
     unsafe {
         filled(x.len(), |out| {
-            share_chunks(x.len(), |range| rectify(&x[range.clone()], raw(out, range)))
+            share_chunks(x.len(), |range| rectify(&x[range.clone()], slope, raw(out, range)))
         })
     }
 }
 
-/// The gradient where the rectified output `y` is above zero, and zero elsewhere.
+/// The gradient where the rectified output `y` is above zero, and `slope` times it elsewhere.
 ///
 /// # Panics
 /// Where lengths differ.
-pub fn relu_backward(y: &[f32], gradient: &[f32]) -> Vec<f32> {
+pub fn relu_backward(y: &[f32], gradient: &[f32], slope: f32) -> Vec<f32> {
     assert_eq!(y.len(), gradient.len(), "lengths");
     let write = |out| {
         share_chunks(y.len(), |range| {
-            mask(&y[range.clone()], &gradient[range.clone()], raw(out, range))
+            mask(&y[range.clone()], &gradient[range.clone()], slope, raw(out, range))
         });
     };
     // SAFETY: every chunk is written.
@@ -275,17 +275,20 @@ fn share_chunks(len: usize, work: impl Fn(std::ops::Range<usize>) + Sync) {
 }
 
 vectorised! {
-    fn rectify(x: &[f32], y: &mut [Unwritten]) {
+    fn rectify(x: &[f32], slope: f32, y: &mut [Unwritten]) {
         for (y, &x) in y.iter_mut().zip(x) {
-            y.write(if x <= 0.0 { 0.0 } else { x });
+            // Not by multiplication where the slope is 0: infinity times it is no number.
+            let low = if slope == 0.0 { 0.0 } else { x * slope };
+            y.write(if x <= 0.0 { low } else { x });
         }
     }
 }
 
 vectorised! {
-    fn mask(y: &[f32], gradient: &[f32], out: &mut [Unwritten]) {
+    fn mask(y: &[f32], gradient: &[f32], slope: f32, out: &mut [Unwritten]) {
         for ((out, &y), &gradient) in out.iter_mut().zip(y).zip(gradient) {
-            out.write(if y > 0.0 { gradient } else { 0.0 });
+            let low = if slope == 0.0 { 0.0 } else { gradient * slope };
+            out.write(if y > 0.0 { gradient } else { low });
         }
     }
 }
