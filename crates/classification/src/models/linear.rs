@@ -110,10 +110,11 @@ impl LinearRegression {
         let weight = TensorData::new(weight, [weights.len(), 1]); // Burn's layout: [in, out]
         let bias = TensorData::new(vec![bias as f32], [1]);
         Self {
-            output: Linear {
+            output: burn::nn::Linear {
                 weight: Param::from_data(weight, device),
                 bias: Some(Param::from_data(bias, device)),
-            },
+            }
+            .into(),
         }
     }
 }

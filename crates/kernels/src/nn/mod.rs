@@ -1,4 +1,4 @@
-//! Modules on the operators of [`ops`](crate::ops), with Burn's fields and records: weights go
+//! Modules on the operators of [`ops`], with Burn's fields and records: weights go
 //! either way, and each is made `from` Burn's, by Burn's configuration:
 //!
 //! ```

@@ -103,7 +103,8 @@ mod fast {
     /// Whether the windows end where the picture does.
     fn even(shape: &Pool) -> bool {
         (0..2).all(|i| {
-            (shape.input[i] + 2 * shape.padding[i] - shape.kernel[i]) % shape.stride[i] == 0
+            (shape.input[i] + 2 * shape.padding[i] - shape.kernel[i])
+                .is_multiple_of(shape.stride[i])
         })
     }
 

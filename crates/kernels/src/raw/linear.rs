@@ -1,6 +1,6 @@
 //! Fully connected layers `x * weight + bias`, and their gradients.
 //!
-//! A row is an image of one pixel, so that [`conv`](super::conv) does the work.
+//! A row is an image of one pixel, so that [`conv`] does the work.
 
 use super::View;
 use super::conv::{self, Conv};

@@ -4,6 +4,10 @@
 //! channels, every loop is the same for every size of picture, and a convolution reads its
 //! input where it lies. Inputs may have any strides ([`View`]).
 #![allow(unsafe_code)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "several vectors are indexed at once, and the compiler unrolls such loops"
+)]
 
 pub mod conv;
 pub mod gemm;

@@ -42,7 +42,8 @@ pub(super) struct Winograd {
 impl Winograd {
     /// Whether it pays: vectors must be full, and the transforms small beside the products.
     pub(super) fn pays(&self) -> bool {
-        let whole = self.inputs % CHANNELS == 0 && self.outputs % CHANNELS == 0;
+        let whole =
+            [self.inputs, self.outputs].iter().all(|channels| channels.is_multiple_of(CHANNELS));
         let wide = self.inputs.min(self.outputs) >= 64;
         let [down, across] = self.tiles();
         whole && wide && self.batch >= threads() && self.batch * down * across >= 96
