@@ -67,7 +67,12 @@ mod tests {
                     without.push(model.name()); // It takes tables alone.
                     continue;
                 };
-                let network = new(shape, 4).init(&device);
+                let config = new(shape, 4);
+                if config.fit().is_some() {
+                    without.push(model.name()); // Before it is fitted it says nothing.
+                    continue;
+                }
+                let network = config.init(&device);
                 let pictures = Tensor::random(
                     [2, channels, height, width],
                     burn::tensor::Distribution::Normal(0.0, 1.0),
