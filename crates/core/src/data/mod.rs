@@ -17,6 +17,7 @@ pub mod picture;
 pub mod preprocess;
 pub mod random;
 mod resample;
+pub mod scenes;
 mod split;
 mod voc;
 

@@ -13,7 +13,7 @@ use super::idx::IdxPictures;
 use super::manifest::{self, Layout, Manifest, Split};
 use super::picture::Header;
 use super::split::{self, view};
-use super::{DataSet, Examples, Kind, Task, houses, imagenet, voc};
+use super::{DataSet, Examples, Kind, Task, houses, imagenet, scenes, voc};
 use crate::{Error, Result};
 
 /// Names by which a split to validate with goes, in `dataset.toml` and as a folder.
@@ -43,7 +43,8 @@ pub fn default_data_dir() -> PathBuf {
     }
 }
 
-/// Opens an embedded data set (`glyphs`, `houses`), a folder, a `.csv` file, or a fetched data set.
+/// Opens an embedded data set (`glyphs`, `scenes`, `houses`), a folder, a `.csv` file, or a
+/// fetched data set.
 ///
 /// - A folder with a `dataset.toml` is read as that says. Any other has one subfolder of
 ///   pictures a class, or `train`, `val` and `test` with such subfolders.
@@ -66,6 +67,9 @@ pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
     }
     if name_or_path == glyphs::NAME {
         return open_glyphs(options);
+    }
+    if name_or_path == scenes::NAME {
+        return open_scenes(options);
     }
     if name_or_path == houses::NAME {
         return from_table(houses::NAME, Path::new(houses::NAME), houses::table(), options);
@@ -118,6 +122,17 @@ fn open_glyphs(options: &OpenOptions) -> Result<DataSet> {
     let side = glyphs::SIDE;
     let kind = Kind::Pictures { channels: 1, height: side, width: side };
     builder.build(kind, part(glyphs::Part::Train), &[])
+}
+
+/// Pictures of one object, labelled by its shape.
+fn open_scenes(options: &OpenOptions) -> Result<DataSet> {
+    let part = |part| Arc::new(scenes::Scenes::new(part)) as Examples;
+    let mut builder = Builder::new(scenes::NAME, Path::new(scenes::NAME), options);
+    builder.classes = scenes::classes();
+    builder.validation = Some(part(scenes::Part::Validation));
+    builder.test = Some(part(scenes::Part::Test));
+    let kind = Kind::Pictures { channels: 3, height: scenes::SIDE, width: scenes::SIDE };
+    builder.build(kind, part(scenes::Part::Train), &[])
 }
 
 /// A folder that has a `dataset.toml`.

@@ -48,6 +48,16 @@ fn glyphs_are_embedded() {
 }
 
 #[test]
+fn scenes_are_embedded() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = open("scenes", &options(folder.path())).unwrap();
+    assert_eq!(sizes(&data), [16_000, 1_600, 4_000]);
+    assert_eq!(data.kind, Kind::Pictures { channels: 3, height: 64, width: 64 });
+    assert_eq!((data.classes.len(), &data.classes[7][..]), (8, "ring"));
+    assert!(data.test.get(3_999).unwrap().label < 8);
+}
+
+#[test]
 fn an_unknown_name_says_how_to_get_it() {
     let folder = tempfile::tempdir().unwrap();
     let error = why("mnist", &options(folder.path()));
