@@ -173,6 +173,10 @@ impl cli::Zoo for Zoo {
     const ABOUT: &'static str = "Trains, measures and uses classifiers of pictures and tables, and regressions; every \
          model proposes labels with confidence for a person to confirm";
 
+    type Train = ();
+    type Eval = ();
+    type Predict = ();
+
     fn card(self) -> Card {
         let (title, paper, year) = match self {
             Self::Linear => (
@@ -238,15 +242,20 @@ impl cli::Zoo for Zoo {
         Card { name: self.name(), title, paper, year, parameters, data: self.default_data() }
     }
 
-    fn train(self, args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    fn train(self, args: &TrainArgs, (): &(), out: &mut dyn Write) -> anyhow::Result<()> {
         with_config!(self, Config, new => train::run::<Config>(self, new, args, out))
     }
 
-    fn eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    fn eval(args: &EvalArgs, (): &(), out: &mut dyn Write) -> anyhow::Result<()> {
         evaluate::run(args, out)
     }
 
-    fn predict(model: Option<Self>, args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    fn predict(
+        model: Option<Self>,
+        args: &PredictArgs,
+        (): &(),
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
         predict::run(model, args, out)
     }
 

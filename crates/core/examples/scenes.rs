@@ -49,7 +49,7 @@ fn labelled(index: usize) -> RgbImage {
 }
 
 fn told(index: usize) -> RgbImage {
-    let recipe = if index % 2 == 0 { Recipe::TOLD } else { Recipe::ASKED };
+    let recipe = if index.is_multiple_of(2) { Recipe::TOLD } else { Recipe::ASKED };
     let scene = Scene::new(SEED, index as u64, &recipe);
     let mut random = SplitMix64::keyed(&[SEED, index as u64]);
     let mut texts = references(&scene, 1, &mut random);

@@ -105,6 +105,54 @@ proptest! {
     }
 }
 
+/// Two halves of a sequence, the second from where the first ended, are the whole: states and
+/// gradients, those of the first state and through the last one too.
+#[test]
+fn a_sequence_goes_on_from_its_last_state() {
+    for device in devices() {
+        let lstm = Lstm::from(LstmConfig::new(5, 7, true).init(&device));
+        let gru = Gru::from(GruConfig::new(5, 7, true).init(&device));
+        let x = random([3, 6, 5], &device);
+        let [hidden, cell] = [(); 2].map(|()| random([3, 7], &device));
+        let halves = || [0..3, 3..6].map(|steps| x.clone().slice([0..3, steps]));
+        let lstm = |at_once: bool| {
+            let state = Some(LstmState::new(cell.clone(), hidden.clone()));
+            if at_once {
+                let (states, last) = lstm.forward(x.clone(), state);
+                return (states, vec![last.hidden, last.cell]);
+            }
+            let [first, second] = halves();
+            let (begin, state) = lstm.forward(first, state);
+            let (end, last) = lstm.forward(second, Some(state));
+            (Tensor::cat(vec![begin, end], 1), vec![last.hidden, last.cell])
+        };
+        let gru = |at_once: bool| {
+            let state = Some(hidden.clone());
+            if at_once {
+                let (states, last) = gru.forward_with_state(x.clone(), state);
+                return (states, vec![last]);
+            }
+            let [first, second] = halves();
+            let (begin, state) = gru.forward_with_state(first, state);
+            let (end, last) = gru.forward_with_state(second, Some(state));
+            (Tensor::cat(vec![begin, end], 1), vec![last])
+        };
+        type Run<'a> = &'a dyn Fn(bool) -> (Tensor<3>, Vec<Tensor<2>>);
+        for (run, inputs) in [(&lstm as Run<'_>, vec![&hidden, &cell]), (&gru, vec![&hidden])] {
+            let (whole, parts) = (run(true), run(false));
+            close(parts.0.clone(), whole.0.clone(), "states");
+            let loss = |(states, last): (Tensor<3>, Vec<Tensor<2>>)| {
+                last.into_iter().fold(states.square().sum(), |sum, last| sum + (last * 0.7).sum())
+            };
+            let (whole, parts) = (loss(whole).backward(), loss(parts).backward());
+            close(x.grad(&parts).unwrap(), x.grad(&whole).unwrap(), "input");
+            for state in inputs {
+                close(state.grad(&parts).unwrap(), state.grad(&whole).unwrap(), "first state");
+            }
+        }
+    }
+}
+
 #[test]
 fn unusual_options_are_burns_own() {
     let device = Device::flex();

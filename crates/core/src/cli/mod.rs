@@ -2,9 +2,12 @@
 //! prints an error.
 
 pub mod args;
+mod set;
+
+pub use set::set_fields;
 
 use args::{EvalArgs, ExportArgs, FeaturesArgs, PredictArgs, TrainArgs};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::Write;
@@ -36,6 +39,13 @@ pub trait Zoo: ValueEnum + Copy + Send + Sync + 'static {
     /// One line on what the program does.
     const ABOUT: &'static str;
 
+    /// Flags that `train` has in this task beside those it has in every one; `()` for none.
+    type Train: Args;
+    /// The same of `eval`.
+    type Eval: Args;
+    /// The same of `predict`.
+    type Predict: Args;
+
     /// The line of `models`.
     fn card(self) -> Card;
 
@@ -43,19 +53,24 @@ pub trait Zoo: ValueEnum + Copy + Send + Sync + 'static {
     ///
     /// # Errors
     /// Whatever keeps the training from its end.
-    fn train(self, args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()>;
+    fn train(self, args: &TrainArgs, own: &Self::Train, out: &mut dyn Write) -> anyhow::Result<()>;
 
     /// `eval`.
     ///
     /// # Errors
     /// A run or data that cannot be read.
-    fn eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()>;
+    fn eval(args: &EvalArgs, own: &Self::Eval, out: &mut dyn Write) -> anyhow::Result<()>;
 
     /// `predict`; `model` where the weights are not a run's.
     ///
     /// # Errors
     /// A run, weights or inputs that cannot be read.
-    fn predict(model: Option<Self>, args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()>;
+    fn predict(
+        model: Option<Self>,
+        args: &PredictArgs,
+        own: &Self::Predict,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()>;
 
     /// `features`; `model` as in [`Zoo::predict`].
     ///
@@ -107,11 +122,15 @@ enum Verb<Z: Zoo> {
         model: Z,
         #[command(flatten)]
         args: TrainArgs,
+        #[command(flatten)]
+        own: Z::Train,
     },
     #[command(about = "Measure a trained run on a split of its data, or of other data")]
     Eval {
         #[command(flatten)]
         args: EvalArgs,
+        #[command(flatten)]
+        own: Z::Eval,
     },
     #[command(about = "Propose labels with confidence for pictures or rows, best first")]
     Predict {
@@ -119,6 +138,8 @@ enum Verb<Z: Zoo> {
         model: Option<Z>,
         #[command(flatten)]
         args: PredictArgs,
+        #[command(flatten)]
+        own: Z::Predict,
     },
     #[command(about = "Write what the last layer sees of each input, or rank inputs by likeness")]
     Features {
@@ -161,9 +182,9 @@ pub fn run<Z: Zoo>(
     };
     let outcome = match program.verb {
         Verb::Models { json } => models::<Z>(json, out),
-        Verb::Train { model, args } => model.train(&args, out),
-        Verb::Eval { args } => Z::eval(&args, out),
-        Verb::Predict { model, args } => Z::predict(model, &args, out),
+        Verb::Train { model, args, own } => model.train(&args, &own, out),
+        Verb::Eval { args, own } => Z::eval(&args, &own, out),
+        Verb::Predict { model, args, own } => Z::predict(model, &args, &own, out),
         Verb::Features { model, args } => Z::features(model, &args, out),
         Verb::Export { args } => Z::export(&args, out),
     };

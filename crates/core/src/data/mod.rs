@@ -11,6 +11,7 @@ pub mod glyphs;
 pub mod houses;
 pub mod idx;
 mod imagenet;
+pub mod locate;
 mod manifest;
 mod open;
 pub mod picture;

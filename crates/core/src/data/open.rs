@@ -13,7 +13,7 @@ use super::idx::IdxPictures;
 use super::manifest::{self, Layout, Manifest, Split};
 use super::picture::Header;
 use super::split::{self, view};
-use super::{DataSet, Examples, Kind, Task, houses, imagenet, scenes, voc};
+use super::{DataSet, Examples, Kind, Task, houses, imagenet, locate, scenes, voc};
 use crate::{Error, Result};
 
 /// Names by which a split to validate with goes, in `dataset.toml` and as a folder.
@@ -102,15 +102,7 @@ pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
             return open_fetched(table, &folder, Some(table), options);
         }
     }
-    Err(Error::argument(
-        "--data",
-        format!(
-            "no embedded data set, folder or file `{name_or_path}`, and none fetched under {}: \
-             `cargo xtask fetch {name_or_path}` gets a known one, `cargo xtask fetch --list` \
-             shows them",
-            options.data_dir.display()
-        ),
-    ))
+    Err(locate::missing(name_or_path, &options.data_dir))
 }
 
 fn open_glyphs(options: &OpenOptions) -> Result<DataSet> {

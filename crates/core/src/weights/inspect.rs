@@ -6,9 +6,11 @@ use std::io::Read;
 use std::path::Path;
 
 use burn::module::Module;
+use burn::store::bridge;
+use burn::tensor::{DType, TensorData};
 
-use super::load;
 use super::source::MAX_HEADER;
+use super::{load, source};
 use crate::{Error, Result};
 
 /// Names and shapes of a module's own weights, as [`save`](super::save) would write them,
@@ -16,6 +18,21 @@ use crate::{Error, Result};
 pub fn module_keys<M: Module>(module: &M) -> Vec<(String, Vec<usize>)> {
     let expected = load::expected(module).into_iter();
     expected.map(|(key, expected)| (key, expected.shape.to_vec())).collect()
+}
+
+/// One tensor of a weights file, by its name in the file, as 32-bit numbers in the file's own
+/// layout.
+///
+/// # Errors
+///
+/// The file is damaged or holds no such tensor.
+pub fn read(path: &Path, name: &str) -> Result<TensorData> {
+    let tensors = source::open(path)?.tensors;
+    let tensor = tensors.iter().find(|tensor| tensor.name == name);
+    let tensor =
+        tensor.ok_or_else(|| Error::file(path, format!("holds no tensor named `{name}`")))?;
+    let data = bridge::to_data(tensor).map_err(|why| Error::file(path, why))?;
+    Ok(data.convert_dtype(DType::F32))
 }
 
 /// The text that a safetensors file carries beside its tensors.

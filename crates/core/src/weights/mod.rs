@@ -26,7 +26,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-pub use inspect::{metadata, module_keys};
+pub use inspect::{metadata, module_keys, read};
 pub use load::{LoadOptions, LoadReport, load};
 pub use named::{Named, find};
 pub use save::save;

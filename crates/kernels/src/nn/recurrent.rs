@@ -87,8 +87,9 @@ impl From<Lstm> for burn::nn::Lstm {
 
 impl Lstm {
     /// From a sequence, `[batch, steps, inputs]`, all hidden states, `[batch, steps, hidden]`,
-    /// and the last states, `[batch, hidden]`; batch and steps change places where
-    /// [`batch_first`](Self::batch_first) is not set.
+    /// and the last states, `[batch, hidden]`, to go on from; batch and steps change places where
+    /// [`batch_first`](Self::batch_first) is not set. It begins with `state`, or zeros; gradients
+    /// reach it through all that is returned.
     pub fn forward(
         &self,
         batched_input: Tensor<3>,
@@ -172,7 +173,8 @@ impl From<Gru> for burn::nn::Gru {
 }
 
 impl Gru {
-    /// From a sequence, `[batch, steps, inputs]`, all hidden states, `[batch, steps, hidden]`.
+    /// From a sequence, `[batch, steps, inputs]`, all hidden states, `[batch, steps, hidden]`. It
+    /// begins with `state`, `[batch, hidden]`, or zeros.
     pub fn forward(&self, batched_input: Tensor<3>, state: Option<Tensor<2>>) -> Tensor<3> {
         let [batch, steps, _] = batched_input.dims();
         let controllers = [&self.update_gate, &self.reset_gate, &self.new_gate];
@@ -187,5 +189,22 @@ impl Gru {
         let state =
             state.unwrap_or_else(|| Tensor::zeros([batch, self.d_hidden], &batched_input.device()));
         ops::gru(batched_input, controllers.map(gate), state)
+    }
+
+    /// The same, and the last state, `[batch, hidden]`, to go on from; gradients reach the first
+    /// state through it.
+    ///
+    /// # Panics
+    /// Where there is no step.
+    pub fn forward_with_state(
+        &self,
+        batched_input: Tensor<3>,
+        state: Option<Tensor<2>>,
+    ) -> (Tensor<3>, Tensor<2>) {
+        let states = self.forward(batched_input, state);
+        let [batch, steps, _] = states.dims();
+        assert!(steps > 0, "a sequence without steps has no last state");
+        let last = states.clone().slice([0..batch, steps - 1..steps]).squeeze_dim(1);
+        (states, last)
     }
 }

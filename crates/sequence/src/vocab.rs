@@ -1,0 +1,233 @@
+//! From text to numbers and back: tokenisers and vocabularies, which stand in `config.json`.
+
+use crate::bpe::{Bpe, Splitter, WORD};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
+
+/// Fills sequences that are shorter than others of their batch.
+pub const PAD: usize = 0;
+/// Stands for a token that the vocabulary lacks.
+pub const UNKNOWN: usize = 1;
+/// Begins a sequence that is to be written.
+pub const BEGIN: usize = 2;
+/// Ends it.
+pub const END: usize = 3;
+/// The names of these, in this order; every vocabulary begins with them.
+pub const SPECIAL: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// A character (a Unicode scalar value).
+    Character,
+    /// A word in lower case, or a punctuation mark.
+    Word,
+    /// A piece of a word, see [`Bpe`].
+    Bpe,
+}
+
+/// The tokens that a model knows, each with its number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Vocabulary {
+    /// What a token is.
+    pub unit: Unit,
+    /// How words are split, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bpe: Option<Bpe>,
+    /// By number, the special ones first.
+    tokens: Vec<String>,
+    #[serde(skip)]
+    index: OnceLock<(HashMap<String, usize>, Splitter)>,
+}
+
+impl PartialEq for Vocabulary {
+    fn eq(&self, other: &Self) -> bool {
+        (self.unit, &self.bpe, &self.tokens) == (other.unit, &other.bpe, &other.tokens)
+    }
+}
+
+impl Vocabulary {
+    /// From the texts that a model learns from: the `size` most frequent tokens that occur at
+    /// least `min_count` times; equally frequent ones in the order of the alphabet.
+    pub fn build<'a>(
+        unit: Unit,
+        texts: impl IntoIterator<Item = &'a str>,
+        size: usize,
+        min_count: usize,
+    ) -> Self {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for text in texts {
+            // Pieces of words are learnt from the words.
+            for token in raw_tokens(unit, text) {
+                *counts.entry(token).or_default() += 1;
+            }
+        }
+        let room = size.saturating_sub(SPECIAL.len());
+        let (bpe, own) = if unit == Unit::Bpe {
+            let characters =
+                counts.keys().flat_map(|w| w.chars()).collect::<std::collections::BTreeSet<_>>();
+            let bpe = Bpe::learn(&counts, room.saturating_sub(characters.len()));
+            let pieces = bpe.pieces(&counts);
+            (Some(bpe), pieces)
+        } else {
+            let mut ranked: Vec<_> = counts.into_iter().filter(|(_, n)| *n >= min_count).collect();
+            ranked.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            (None, ranked.into_iter().take(room).map(|(token, _)| token).collect())
+        };
+        let mut tokens: Vec<String> = SPECIAL.map(String::from).into();
+        let mut seen: std::collections::HashSet<String> = tokens.iter().cloned().collect();
+        tokens.extend(own.into_iter().filter(|token| seen.insert(token.clone())));
+        Self { unit, bpe, tokens, index: OnceLock::new() }
+    }
+
+    /// Of words in this order, after the special ones.
+    pub fn of_words(words: impl IntoIterator<Item = String>) -> Self {
+        let tokens = SPECIAL.map(String::from).into_iter().chain(words).collect();
+        Self { unit: Unit::Word, bpe: None, tokens, index: OnceLock::new() }
+    }
+
+    /// How many tokens there are, the special ones among them.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there is none but the special ones.
+    pub fn is_empty(&self) -> bool {
+        self.len() <= SPECIAL.len()
+    }
+
+    /// All tokens, by number.
+    pub fn tokens(&self) -> &[String] {
+        &self.tokens
+    }
+
+    fn index(&self) -> &(HashMap<String, usize>, Splitter) {
+        self.index.get_or_init(|| {
+            let numbers = self.tokens.iter().enumerate().map(|(number, t)| (t.clone(), number));
+            (numbers.collect(), self.bpe.as_ref().map(Bpe::splitter).unwrap_or_default())
+        })
+    }
+
+    /// The number of a token; [`UNKNOWN`] where it is not known.
+    pub fn number(&self, token: &str) -> usize {
+        self.index().0.get(token).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// The tokens of a text as they are called, known or not.
+    pub fn split(&self, text: &str) -> Vec<String> {
+        let words = raw_tokens(self.unit, text);
+        match self.unit {
+            Unit::Bpe => words.flat_map(|word| self.index().1.split(&word)).collect(),
+            Unit::Character | Unit::Word => words.collect(),
+        }
+    }
+
+    /// The numbers of a text's tokens.
+    pub fn encode(&self, text: &str) -> Vec<usize> {
+        self.split(text).iter().map(|token| self.number(token)).collect()
+    }
+
+    /// The text of some tokens, the special ones left out.
+    pub fn decode(&self, numbers: &[usize]) -> String {
+        let own = |&&number: &&usize| number >= SPECIAL.len() || number == UNKNOWN;
+        let tokens = numbers.iter().filter(own).filter_map(|&number| self.tokens.get(number));
+        match self.unit {
+            Unit::Character => tokens.map(String::as_str).collect(),
+            Unit::Bpe => {
+                let text: String = tokens.map(String::as_str).collect();
+                text.replace(WORD, " ").trim_start().to_string()
+            }
+            Unit::Word => {
+                let mut text = String::new();
+                for token in tokens {
+                    let mark = token.chars().all(|c| ".,!?;:)".contains(c));
+                    if !text.is_empty() && !mark {
+                        text.push(' ');
+                    }
+                    text.push_str(token);
+                }
+                text
+            }
+        }
+    }
+}
+
+/// The tokens of a text before any vocabulary: characters, words in lower case and marks, or
+/// words that are still to be split.
+fn raw_tokens<'a>(unit: Unit, text: &'a str) -> Box<dyn Iterator<Item = String> + 'a> {
+    match unit {
+        Unit::Character => Box::new(text.chars().map(String::from)),
+        Unit::Word => Box::new(words(text).map(|(_, word)| word.to_lowercase())),
+        Unit::Bpe => Box::new(words(text).map(|(first, word)| match first {
+            true => format!("{WORD}{word}"),
+            false => word.to_string(),
+        })),
+    }
+}
+
+/// Runs of letters, digits and apostrophes, and single marks, each with whether it follows
+/// white space.
+fn words(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let part = |c: char| c.is_alphanumeric() || c == '\'' || c == '\u{2019}';
+    text.split_whitespace().flat_map(move |chunk| {
+        let mut rest = chunk;
+        std::iter::from_fn(move || {
+            let first = rest.chars().next()?;
+            let end = match part(first) {
+                true => rest.find(|c| !part(c)).unwrap_or(rest.len()),
+                false => first.len_utf8(),
+            };
+            let begins = rest.len() == chunk.len();
+            let (word, left) = rest.split_at(end);
+            rest = left;
+            Some((begins, word))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_and_marks() {
+        let vocabulary = Vocabulary::build(Unit::Word, ["It's a dog, a DOG!"], 100, 1);
+        assert_eq!(vocabulary.tokens()[4..], ["a", "dog", "!", ",", "it's"]);
+        assert_eq!(vocabulary.encode("A cat!"), [4, UNKNOWN, 6]);
+        assert_eq!(vocabulary.decode(&[BEGIN, 8, 4, 5, 6, END, PAD]), "it's a dog!");
+    }
+
+    #[test]
+    fn the_most_frequent_are_kept_and_the_rare_left_out() {
+        let text = ["c c c b b a"];
+        assert_eq!(Vocabulary::build(Unit::Word, text, 6, 1).tokens()[4..], ["c", "b"]);
+        assert_eq!(Vocabulary::build(Unit::Word, text, 9, 2).tokens()[4..], ["c", "b"]);
+    }
+
+    #[test]
+    fn it_comes_back_from_json() {
+        let text = ["low lower newest widest, low low newest"];
+        for unit in [Unit::Character, Unit::Word, Unit::Bpe] {
+            let vocabulary = Vocabulary::build(unit, text, 30, 1);
+            let json = serde_json::to_string(&vocabulary).unwrap();
+            let back: Vocabulary = serde_json::from_str(&json).unwrap();
+            assert_eq!(back, vocabulary);
+            assert_eq!(back.encode("lowest, new"), vocabulary.encode("lowest, new"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_of_known_characters_comes_back(text in "[ab .,\u{e9}]{0,40}") {
+            let whole = "ab .,\u{e9} ab ab, .";
+            let character = Vocabulary::build(Unit::Character, [whole], 50, 1);
+            prop_assert_eq!(character.decode(&character.encode(&text)), text.clone());
+            let bpe = Vocabulary::build(Unit::Bpe, [whole, &text], 50, 1);
+            let spaced = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            prop_assert_eq!(bpe.decode(&bpe.encode(&text)), spaced);
+        }
+    }
+}
