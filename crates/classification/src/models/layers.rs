@@ -141,7 +141,7 @@ impl UnitLayer {
 }
 
 /// Layers one after the other.
-pub(super) fn maps(layers: &[MapLayer], mut x: Tensor<4>) -> Tensor<4> {
+pub fn maps(layers: &[MapLayer], mut x: Tensor<4>) -> Tensor<4> {
     let mut rest = layers;
     while let Some((first, others)) = rest.split_first() {
         (x, rest) = match (first, others) {
@@ -213,12 +213,12 @@ pub(super) fn pad(width: usize) -> PaddingConfig2d {
 
 /// The normal distribution that He et al. (2015) derive for a layer under ReLU, by the number
 /// of its outputs or else of its inputs.
-pub(super) fn he(fan_out_only: bool) -> Initializer {
+pub fn he(fan_out_only: bool) -> Initializer {
     Initializer::KaimingNormal { gain: 2f64.sqrt(), fan_out_only }
 }
 
 /// A convolution without bias that pads so that only its stride makes maps smaller.
-pub(super) fn conv(
+pub fn conv(
     [inputs, outputs]: [usize; 2],
     kernel: usize,
     stride: usize,
@@ -235,12 +235,12 @@ pub(super) fn conv(
 }
 
 /// Batch normalisation with PyTorch's choices, which are Burn's too.
-pub(super) fn norm(channels: usize, device: &Device) -> BatchNorm {
+pub fn norm(channels: usize, device: &Device) -> BatchNorm {
     BatchNormConfig::new(channels).init(device).into()
 }
 
 /// Maxima of `kernel` x `kernel` neighbours.
-pub(super) fn max_pool(kernel: usize, stride: usize, padding: usize, ceil: bool) -> MaxPool2d {
+pub fn max_pool(kernel: usize, stride: usize, padding: usize, ceil: bool) -> MaxPool2d {
     MaxPool2dConfig::new([kernel, kernel])
         .with_strides([stride, stride])
         .with_padding(pad(padding))

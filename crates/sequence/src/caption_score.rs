@@ -1,0 +1,169 @@
+//! How good sentences about pictures are, by the sentences that people wrote about them.
+//!
+//! - BLEU: K. Papineni et al., ACL (2002): modified n-gram precision over all pictures, each
+//!   n-gram counted at most as often as in the reference that has it most often, times the
+//!   brevity penalty against the closest reference lengths.
+//! - CIDEr: R. Vedantam, C. L. Zitnick, D. Parikh, CVPR (2015), in the form CIDEr-D of section
+//!   8 (n-grams clipped, a Gaussian over the difference of lengths), which the COCO evaluation
+//!   reports as CIDEr.
+
+use std::collections::{HashMap, HashSet};
+
+/// The longest n-grams.
+const LONGEST: usize = 4;
+/// Width of the Gaussian over the difference of lengths, in words.
+const SIGMA: f64 = 6.0;
+/// CIDEr-D is scaled by this.
+const SCALE: f64 = 10.0;
+
+type Words = Vec<String>;
+
+/// A sentence as the scores take it: lower case, without punctuation, cut at white space.
+pub fn words(sentence: &str) -> Words {
+    let kept = |c: char| c.is_alphanumeric() || c == '\'' || c == '-';
+    let lower = sentence.to_lowercase();
+    let words = lower.split(|c: char| !kept(c)).filter(|word| !word.is_empty());
+    words.map(String::from).collect()
+}
+
+/// BLEU-1 to BLEU-4 in 0..1 of one sentence a picture against its references: the geometric
+/// mean of the precisions up to that length, 0 where one of them is.
+pub fn bleu(candidates: &[Words], references: &[Vec<Words>]) -> [f64; LONGEST] {
+    let (mut right, mut all) = ([0usize; LONGEST], [0usize; LONGEST]);
+    let (mut length, mut closest) = (0usize, 0usize);
+    for (candidate, references) in candidates.iter().zip(references) {
+        length += candidate.len();
+        let lengths = references.iter().map(Vec::len);
+        closest += lengths.min_by_key(|&l| (l.abs_diff(candidate.len()), l)).unwrap_or(0);
+        for n in 1..=LONGEST {
+            let counted: Vec<_> = references.iter().map(|words| counts(words, n)).collect();
+            for (gram, count) in counts(candidate, n) {
+                let most = counted.iter().filter_map(|c| c.get(gram)).max();
+                right[n - 1] += count.min(most.copied().unwrap_or(0));
+                all[n - 1] += count;
+            }
+        }
+    }
+    let brevity = match length {
+        0 => 0.0,
+        _ if length >= closest => 1.0,
+        _ => (1.0 - closest as f64 / length as f64).exp(),
+    };
+    let mut sum = 0.0;
+    std::array::from_fn(|n| {
+        sum += (right[n] as f64 / all[n].max(1) as f64).ln();
+        brevity * (sum / (n + 1) as f64).exp()
+    })
+}
+
+/// CIDEr-D, the mean over all pictures; 0 to 10. An n-gram counts less the more pictures have
+/// it in their references.
+pub fn cider(candidates: &[Words], references: &[Vec<Words>]) -> f64 {
+    let mut pictures: HashMap<&[String], usize> = HashMap::new();
+    for references in references {
+        let mut grams = HashSet::new();
+        for words in references {
+            (1..=LONGEST).for_each(|n| grams.extend(words.windows(n)));
+        }
+        grams.into_iter().for_each(|gram| *pictures.entry(gram).or_default() += 1);
+    }
+    let all = (references.len().max(1) as f64).ln();
+    let weigh = |words: &Words, n: usize| -> HashMap<Words, f64> {
+        let weight = |(gram, count): (&[String], usize)| {
+            let having = pictures.get(gram).copied().unwrap_or(0).max(1);
+            (gram.to_vec(), count as f64 * (all - (having as f64).ln()))
+        };
+        counts(words, n).into_iter().map(weight).collect()
+    };
+    let norm = |weights: &HashMap<Words, f64>| {
+        // Summed in a fixed order: hash order differs from run to run.
+        let mut squares: Vec<f64> = weights.values().map(|w| w * w).collect();
+        squares.sort_by(f64::total_cmp);
+        squares.into_iter().sum::<f64>().sqrt()
+    };
+    let mut sum = 0.0;
+    for (candidate, references) in candidates.iter().zip(references) {
+        let mut own = 0.0;
+        for reference in references {
+            let apart = candidate.len() as f64 - reference.len() as f64;
+            let gauss = (-apart * apart / (2.0 * SIGMA * SIGMA)).exp();
+            for n in 1..=LONGEST {
+                let (ours, theirs) = (weigh(candidate, n), weigh(reference, n));
+                let product = |(gram, &w): (&Words, &f64)| {
+                    theirs.get(gram).map_or(0.0, |&their| w.min(their) * their)
+                };
+                let mut products: Vec<f64> = ours.iter().map(product).collect();
+                products.sort_by(f64::total_cmp);
+                let norms = norm(&ours) * norm(&theirs);
+                if norms > 0.0 {
+                    own += gauss * products.into_iter().sum::<f64>() / norms;
+                }
+            }
+        }
+        sum += SCALE * own / (LONGEST * references.len().max(1)) as f64;
+    }
+    sum / candidates.len().max(1) as f64
+}
+
+fn counts(words: &[String], n: usize) -> HashMap<&[String], usize> {
+    let mut counts = HashMap::new();
+    words.windows(n).for_each(|gram| *counts.entry(gram).or_default() += 1);
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-9, "{a} against {b}");
+    }
+
+    #[test]
+    fn words_are_lower_case_without_marks() {
+        assert_eq!(words("A man's dog , runs."), ["a", "man's", "dog", "runs"]);
+    }
+
+    #[test]
+    fn bleu_is_that_of_the_papers_first_example() {
+        // Section 2.1: "the" appears twice in a reference, so that two of seven count.
+        let candidate = words("the the the the the the the");
+        let references = vec![words("the cat is on the mat"), words("there is a cat on the mat")];
+        let [first, second, ..] = bleu(&[candidate], &[references]);
+        near(first, 2.0 / 7.0);
+        near(second, 0.0);
+    }
+
+    #[test]
+    fn bleu_by_hand() {
+        // 5 words against 6: four of five right, then 3/4, 2/3 and 1/2; brevity exp(1 - 6/5).
+        let candidate = words("a red circle above one");
+        let reference = vec![words("there a red circle above it")];
+        let brevity = (-0.2f64).exp();
+        let [b1, b2, b3, b4] = bleu(&[candidate], &[reference]);
+        near(b1, brevity * 0.8);
+        near(b2, brevity * (0.8f64 * 0.75).sqrt());
+        near(b3, brevity * (0.8f64 * 0.75 * 2.0 / 3.0).cbrt());
+        near(b4, brevity * (0.8f64 * 0.75 * 2.0 / 3.0 * 0.5).powf(0.25));
+    }
+
+    #[test]
+    fn cider_by_hand() {
+        // Two pictures; every n-gram stands in one of them alone but "a", which has no weight.
+        let references = vec![vec![words("a b c d e")], vec![words("a x y z w")]];
+        let log2 = 2f64.ln();
+        // The first sentence is its reference: 10. The second shares x and y and no pair: of
+        // words sum min(w, w) w = 2 ln2^2 over norms 2 ln2 each of four weighty words.
+        let candidates = vec![words("a b c d e"), words("a y q x p")];
+        let ours = (2.0 * log2 * log2 + 2.0 * log2 * log2).sqrt();
+        let theirs = (4.0 * log2 * log2).sqrt();
+        let second = SCALE * (2.0 * log2 * log2 / (ours * theirs)) / 4.0;
+        near(cider(&candidates, &references), (10.0 + second) / 2.0);
+        // Three words too short: the Gaussian.
+        let short = vec![words("b c"), words("a x y z w")];
+        let alone = |n: f64, of: f64| n * log2 * log2 / ((n.sqrt() * log2) * (of.sqrt() * log2));
+        let gauss = (-9.0f64 / 72.0).exp();
+        let first = SCALE * gauss * (alone(2.0, 4.0) + alone(1.0, 4.0)) / 4.0;
+        near(cider(&short, &references), (first + 10.0) / 2.0);
+    }
+}

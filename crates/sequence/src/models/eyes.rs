@@ -1,0 +1,193 @@
+//! What looks at the picture: a convolutional network of `tenfold-classification` up to its
+//! last maps.
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::{LinearConfig, Relu};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use tenfold_classification::models::layers::{MapLayer, conv, he, maps, max_pool, norm};
+use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
+use tenfold_classification::models::{Backbone, ModelConfig};
+use tenfold_core::data::{Preprocess, Resize};
+use tenfold_kernels::nn::Linear;
+use tenfold_kernels::ops::Activation;
+
+/// The networks to look with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoder {
+    /// Five convolutions, for drawings of about 64 x 64 pixels.
+    Small,
+    /// ResNet-18, for photographs.
+    ResNet18,
+    /// ResNet-50, for photographs.
+    ResNet50,
+}
+
+/// Channels of the small network's last maps.
+const SMALL: usize = 128;
+/// By this the small network shrinks a picture.
+const STRIDE: usize = 8;
+
+/// The choices of [`Eyes`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EyesConfig {
+    /// The network.
+    pub encoder: Encoder,
+    /// Rows and columns of the pictures, in colour.
+    pub side: usize,
+}
+
+impl EyesConfig {
+    /// What no network can have.
+    ///
+    /// # Errors
+    /// The field, and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        let sides = match self.encoder {
+            Encoder::Small => 16..=256,
+            Encoder::ResNet18 | Encoder::ResNet50 => 64..=512,
+        };
+        match sides.contains(&self.side) {
+            true => Ok(()),
+            false => {
+                let (low, high) = (sides.start(), sides.end());
+                Err(format!("side: {}, expected {low} to {high} for this encoder", self.side))
+            }
+        }
+    }
+
+    /// How a picture becomes the network's input.
+    pub fn preprocess(&self) -> Preprocess {
+        let (mean, std) = match self.encoder {
+            Encoder::Small => (vec![0.5; 3], vec![0.25; 3]),
+            // torchvision's for ImageNet.
+            _ => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
+        };
+        let side = self.side;
+        let resize = Resize::Stretch;
+        Preprocess::Picture { channels: 3, height: side, width: side, resize, mean, std }
+    }
+
+    /// Places along a side of the last maps.
+    pub fn grid(&self) -> usize {
+        match self.encoder {
+            Encoder::Small => self.side / STRIDE,
+            Encoder::ResNet18 | Encoder::ResNet50 => {
+                let stride = if self.side <= 64 { 8 } else { 32 };
+                self.side.div_ceil(stride)
+            }
+        }
+    }
+
+    /// Features at each place.
+    pub fn features(&self) -> usize {
+        match self.encoder {
+            Encoder::Small => SMALL,
+            Encoder::ResNet18 => 512,
+            Encoder::ResNet50 => 2048,
+        }
+    }
+
+    /// With random weights.
+    pub fn init(&self, device: &Device) -> Eyes {
+        let look = match self.encoder {
+            Encoder::Small => Look::Small(small(device)),
+            Encoder::ResNet18 => Look::ResNet(Box::new(self.resnet(ResNetConfig::resnet18(1), device))),
+            Encoder::ResNet50 => Look::ResNet(Box::new(self.resnet(ResNetConfig::resnet50(1), device))),
+        };
+        let shape = [self.grid() * self.grid(), self.features()];
+        let places = Initializer::Normal { mean: 0.0, std: 0.1 }.init(shape, device);
+        Eyes { look, places }
+    }
+
+    fn resnet(&self, config: ResNetConfig, device: &Device) -> ResNet {
+        config.with_input([3, self.side, self.side]).init(device)
+    }
+
+    /// One vector for the whole picture: what a classifier's last hidden layer sees.
+    pub fn glance(&self, units: usize, device: &Device) -> Linear {
+        LinearConfig::new(self.grid() * self.grid() * self.features(), units).init(device).into()
+    }
+}
+
+fn small(device: &Device) -> Vec<MapLayer> {
+    let mut layers = Vec::new();
+    let mut add = |channels: [usize; 2], kernel, stride, pool: bool| {
+        layers.push(MapLayer::Conv(conv(channels, kernel, stride, he(false), device)));
+        layers.push(MapLayer::Norm(norm(channels[1], device)));
+        layers.push(MapLayer::Relu(Relu));
+        if pool {
+            layers.push(MapLayer::Pool(max_pool(2, 2, 0, false)));
+        }
+    };
+    add([3, 32], 5, 2, false); // [batch, 32, side/2, side/2]
+    add([32, 32], 3, 1, true); // [batch, 32, side/4, side/4]
+    add([32, 64], 3, 1, false);
+    add([64, 64], 3, 1, true); // [batch, 64, side/8, side/8]
+    add([64, SMALL], 3, 1, false); // [batch, 128, side/8, side/8]
+    layers
+}
+
+/// From pictures to features at places.
+#[derive(Module, Debug)]
+pub struct Eyes {
+    /// The network.
+    pub look: Look,
+    /// Added to the features at each place, so that they tell where they are, `[places,
+    /// features]`.
+    pub places: Param<Tensor<2>>,
+}
+
+/// The network inside.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one per network")]
+pub enum Look {
+    /// [`Encoder::Small`].
+    Small(Vec<MapLayer>),
+    /// [`Encoder::ResNet18`], [`Encoder::ResNet50`].
+    ResNet(Box<ResNet>),
+}
+
+impl Eyes {
+    /// Pictures `[batch, 3, side, side]` to `[batch, places, features]`, places row by row.
+    pub fn forward(&self, pictures: Tensor<4>) -> Tensor<3> {
+        let x = match &self.look {
+            Look::Small(layers) => maps(layers, pictures),
+            Look::ResNet(network) => {
+                let mut stages = network.stages(pictures);
+                // A residual network has stages.
+                stages.pop().map(|(_, last)| last).unwrap_or_else(|| unreachable!("no stages"))
+            }
+        };
+        let [batch, features, height, width] = x.dims();
+        // [batch, features, rows, columns] to [batch, places, features]
+        let x = x.reshape([batch, features, height * width]).swap_dims(1, 2);
+        x + self.places.val().unsqueeze()
+    }
+}
+
+/// The glance at a grid of features: `[batch, places, features]` to `[batch, units]`.
+pub fn glance(layer: &Linear, grid: Tensor<3>) -> Tensor<2> {
+    layer.forward_with(grid.flatten(1, 2), Activation::Relu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoder_has_the_grid_that_it_promises() {
+        let device = tenfold_core::device::open("cpu").unwrap();
+        for (encoder, side) in
+            [(Encoder::Small, 64), (Encoder::Small, 48), (Encoder::ResNet18, 64), (Encoder::ResNet18, 96)]
+        {
+            let config = EyesConfig { encoder, side };
+            config.check().unwrap();
+            let grid = config.init(&device).forward(Tensor::zeros([2, 3, side, side], &device));
+            let places = config.grid() * config.grid();
+            assert_eq!(grid.dims(), [2, places, config.features()], "{config:?}");
+        }
+        assert!(EyesConfig { encoder: Encoder::Small, side: 8 }.check().is_err());
+    }
+}

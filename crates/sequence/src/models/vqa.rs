@@ -1,0 +1,250 @@
+//! Answers to questions about pictures, as a choice among known answers.
+//!
+//! - The product: S. Antol et al., "VQA: Visual Question Answering", ICCV (2015), section 4,
+//!   "deeper LSTM Q + norm I": the picture's features, normalised, and the question's states go
+//!   to one space and are multiplied element by element.
+//! - Stacked attention: Z. Yang et al., "Stacked Attention Networks for Image Question
+//!   Answering", CVPR (2016), section 3: the question looks at the picture twice.
+//!
+//! Differs from the papers: the encoder learns with the rest; a learnt vector tells each place
+//! where it is; the product takes the LSTM's last hidden states without its cells, and has 512
+//! common units where the paper has 1,024; a hidden layer stands between stacked attention and
+//! the answers.
+
+use super::eyes::{Encoder, Eyes, EyesConfig, glance};
+use crate::recurrent::{Cell, Lengths, Stack, StackConfig};
+use burn::module::{Initializer, Module};
+use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Int, Tensor};
+use serde::{Deserialize, Serialize};
+use tenfold_kernels::nn::Linear;
+use tenfold_kernels::ops::Activation;
+
+/// The network's choices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VqaConfig {
+    /// Words in the vocabulary.
+    pub words: usize,
+    /// How many answers there are to choose among.
+    pub answers: usize,
+    /// How often the question looks at the picture; 0 for the product.
+    pub looks: usize,
+    /// What looks at the picture.
+    pub encoder: Encoder,
+    /// Rows and columns of the pictures.
+    pub side: usize,
+    /// Features of a word.
+    pub embedding: usize,
+    /// Hidden units of an LSTM layer.
+    pub hidden: usize,
+    /// Units in which question and picture meet.
+    pub common: usize,
+    /// Part of the values set to zero, in training.
+    pub dropout: f64,
+}
+
+impl VqaConfig {
+    /// For pictures of so many rows and columns.
+    pub fn new(words: usize, answers: usize, looks: usize, encoder: Encoder, side: usize) -> Self {
+        let (embedding, hidden) = (64, 128);
+        // Attention has these for each place.
+        let common = if looks == 0 { 512 } else { 128 };
+        Self { words, answers, looks, encoder, side, embedding, hidden, common, dropout: 0.1 }
+    }
+
+    /// The encoder's own choices.
+    pub fn eyes(&self) -> EyesConfig {
+        EyesConfig { encoder: self.encoder, side: self.side }
+    }
+
+    /// What no network can have.
+    ///
+    /// # Errors
+    /// The field, and what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        let sizes = [
+            ("words", self.words),
+            ("answers", self.answers),
+            ("embedding", self.embedding),
+            ("hidden", self.hidden),
+            ("common", self.common),
+        ];
+        match sizes.into_iter().find(|(_, size)| !(1..=65_536).contains(size)) {
+            Some((name, size)) => Err(format!("{name}: {size}, expected 1 to 65536")),
+            None if self.looks > 8 => Err(format!("looks: {}, expected 0 to 8", self.looks)),
+            None if !(0.0..1.0).contains(&self.dropout) => {
+                Err(format!("dropout: {}, expected 0 up to below 1", self.dropout))
+            }
+            None => self.eyes().check(),
+        }
+    }
+
+    /// With random weights.
+    pub fn init(&self, device: &Device) -> Vqa {
+        let eyes = self.eyes();
+        let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device).into();
+        let (layers, common) = (2, self.common);
+        let question =
+            StackConfig::new(Cell::Lstm, self.embedding, self.hidden).with_layers(layers, 0.0);
+        let embedding = EmbeddingConfig::new(self.words, self.embedding)
+            .with_initializer(Initializer::Normal { mean: 0.0, std: 0.1 });
+        let product = self.looks == 0;
+        let picture = if product { common } else { eyes.features() };
+        Vqa {
+            eyes: eyes.init(device),
+            embedding: embedding.init(device),
+            recurrent: question.init(device),
+            question: linear(layers * self.hidden, common),
+            glance: product.then(|| eyes.glance(common, device)),
+            picture: linear(picture, common),
+            looks: (0..self.looks)
+                .map(|_| Glimpse {
+                    place: linear(common, common / 2),
+                    question: linear(common, common / 2),
+                    score: linear(common / 2, 1),
+                })
+                .collect(),
+            hidden: linear(common, common),
+            output: linear(common, self.answers),
+            dropout: DropoutConfig::new(self.dropout).init(),
+        }
+    }
+}
+
+/// Either network.
+#[derive(Module, Debug)]
+pub struct Vqa {
+    /// The encoder.
+    pub eyes: Eyes,
+    /// `[words, embedding]`
+    pub embedding: Embedding,
+    /// The LSTM that reads the question.
+    pub recurrent: Stack,
+    /// From its last states to the common space.
+    pub question: Linear,
+    /// The product: the whole picture as one vector.
+    pub glance: Option<Linear>,
+    /// From the picture, or each place of it, to the common space.
+    pub picture: Linear,
+    /// Stacked attention: one after the other.
+    pub looks: Vec<Glimpse>,
+    /// Between the common space and the answers.
+    pub hidden: Linear,
+    /// `[common, answers]`
+    pub output: Linear,
+    /// Before the answers.
+    pub dropout: Dropout,
+}
+
+/// One look of stacked attention, equations 15 to 19.
+#[derive(Module, Debug)]
+pub struct Glimpse {
+    /// From a place.
+    pub place: Linear,
+    /// From the question.
+    pub question: Linear,
+    /// To one number a place.
+    pub score: Linear,
+}
+
+/// Questions of different lengths, and the picture that each is about.
+#[derive(Clone, Debug)]
+pub struct Questions {
+    /// `[questions, steps]`, padded.
+    pub words: Tensor<2, Int>,
+    /// Where they end.
+    pub lengths: Lengths,
+    /// `[questions]`, places in the batch of pictures.
+    pub about: Tensor<1, Int>,
+}
+
+impl Vqa {
+    /// Pictures `[pictures, 3, side, side]` and questions to logits `[questions, answers]`, and
+    /// where each look went, `[questions, places]`. Several questions share the work on a
+    /// picture.
+    pub fn forward(&self, pictures: Tensor<4>, questions: Questions) -> (Tensor<2>, Vec<Tensor<2>>) {
+        let Questions { words, lengths, about } = questions;
+        let words = self.embedding.forward(words); // [questions, steps, embedding]
+        let (_, last) = self.recurrent.forward(words, None, Some(&lengths));
+        let last = last.into_iter().map(|state| state.hidden).collect();
+        let asked = Tensor::cat(last, 1); // [questions, layers * hidden]
+        let asked = self.question.forward_with(asked, Activation::Tanh); // [questions, common]
+        let grid = self.eyes.forward(pictures); // [pictures, places, features]
+        let mut seen = Vec::new();
+        let joined = match &self.glance {
+            Some(layer) => {
+                let picture = glance(layer, grid); // [pictures, common]
+                let length = picture.clone().powf_scalar(2.0).sum_dim(1).add_scalar(1e-6).sqrt();
+                let picture = picture / length;
+                let picture = self.picture.forward_with(picture, Activation::Tanh);
+                picture.select(0, about) * asked // [questions, common]
+            }
+            None => {
+                let places = self.picture.forward_with(grid, Activation::Tanh);
+                let mut asked = asked;
+                for look in &self.looks {
+                    let (found, at) = look.forward(&places, &about, asked.clone());
+                    asked = asked + found;
+                    seen.push(at);
+                }
+                asked
+            }
+        };
+        let hidden = self.hidden.forward_with(self.dropout.forward(joined), Activation::Relu);
+        (self.output.forward(self.dropout.forward(hidden)), seen)
+    }
+}
+
+impl Glimpse {
+    /// What `asked`, `[questions, common]`, finds among the `places` of its picture, `[pictures,
+    /// places, common]`, and where, `[questions, places]`.
+    fn forward(
+        &self,
+        places: &Tensor<3>,
+        about: &Tensor<1, Int>,
+        asked: Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let keys = self.place.forward(places.clone()).select(0, about.clone());
+        let query = self.question.forward(asked).unsqueeze_dim(1); // [questions, 1, common / 2]
+        let scores = self.score.forward((keys + query).tanh()).squeeze_dim::<2>(2);
+        let at = softmax(scores, 1); // [questions, places]
+        let places = places.clone().select(0, about.clone());
+        (at.clone().unsqueeze_dim::<3>(1).matmul(places).squeeze_dim::<2>(1), at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_answered_alike_alone_and_in_company() {
+        let device = tenfold_core::device::open("cpu").unwrap();
+        for looks in [0, 2] {
+            let config = VqaConfig::new(9, 5, looks, Encoder::Small, 16);
+            config.check().unwrap();
+            let network = config.init(&device);
+            let pictures = Tensor::random(
+                [2, 3, 16, 16],
+                burn::tensor::Distribution::Uniform(-1.0, 1.0),
+                &device,
+            );
+            let questions = Questions {
+                words: Tensor::from_ints([[4, 5, 6], [7, 8, 0], [4, 5, 6]], &device),
+                lengths: Lengths::new(&[3, 2, 3], 3, &device),
+                about: Tensor::from_ints([0, 1, 1], &device),
+            };
+            let (all, seen) = network.forward(pictures.clone(), questions);
+            assert_eq!((all.dims(), seen.len()), ([3, 5], looks));
+            let alone = Questions {
+                words: Tensor::from_ints([[7, 8]], &device),
+                lengths: Lengths::new(&[2], 2, &device),
+                about: Tensor::from_ints([0], &device),
+            };
+            let (one, _) = network.forward(pictures.slice([1..2]), alone);
+            let error: f32 = (all.slice([1..2]) - one).abs().max().into_scalar();
+            assert!(error < 1e-4, "{looks}: {error}");
+        }
+    }
+}
