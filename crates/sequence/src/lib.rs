@@ -18,6 +18,8 @@
 //!
 //! or a layer for a network of their own: [`recurrent::StackConfig`].
 
+pub mod beam;
+pub mod bleu;
 pub mod bpe;
 pub mod job;
 pub mod language_model;

@@ -32,6 +32,18 @@ pub trait Collate: Send + Sync + 'static {
         self.len() == 0
     }
 
+    /// Rearranges the shuffled order of a pass, which is cut into batches of `batch_size`: so
+    /// that examples of like length share one, say.
+    fn arrange(
+        &self,
+        order: Vec<usize>,
+        batch_size: usize,
+        random: &mut SplitMix64,
+    ) -> Vec<usize> {
+        let _ = (batch_size, random);
+        order
+    }
+
     /// Reads, augments and stacks some examples; `seed` is that of the epoch. Runs on a worker.
     ///
     /// # Errors
@@ -111,6 +123,7 @@ impl<C: Collate> Loader<C> {
         let mut order: Vec<usize> = self.range.clone().collect();
         if self.shuffle {
             random.shuffle(&mut order);
+            order = self.collate.arrange(order, self.batch_size, &mut random);
         }
         let order = Arc::new(order);
         let mut receivers = Vec::new();
