@@ -1,205 +1,241 @@
-//! Beam search: the most probable sequences that a decoder can write, word by word.
-//!
-//! Of each input's beginnings the `width` most probable are kept. A sequence that ends is ranked
-//! by its mean log-probability a word, so that long ones are not at a disadvantage (the length
-//! normalisation of Cho et al., arXiv:1409.1259, section 3.2). A width of 1 is greedy search.
+//! Beam search: the most probable sequences that a decoder can write.
 
-use crate::vocab::{BEGIN, END, PAD, UNKNOWN};
+use crate::vocab::{BEGIN, END};
 use tenfold_core::Result;
 
-/// What tells the next word.
+/// A decoder that writes one token after another, for several rows at once.
 pub trait Decoder {
-    /// What it keeps from word to word, for each of its rows.
-    type Memory;
+    /// What it remembers of each row.
+    type State;
 
-    /// The log-probabilities of the words after `last`, one word a row, `[rows * words]` row by
-    /// row; and where it looked for each row, where it looks.
+    /// From each row's last token the logarithms of the probabilities of each next one, row
+    /// after row, `rows * tokens` numbers; and the state after it.
     ///
     /// # Errors
     /// The device.
-    fn step(&self, memory: &mut Self::Memory, last: &[usize])
-    -> Result<(Vec<f32>, Option<Vec<Vec<f32>>>)>;
+    fn step(&self, last: &[usize], state: &Self::State) -> Result<(Vec<f32>, Self::State)>;
 
-    /// The memory of some rows, in this order; a row may be taken more than once.
-    fn select(&self, memory: &Self::Memory, rows: &[usize]) -> Self::Memory;
+    /// The state of these rows, which may repeat.
+    fn select(&self, state: &Self::State, rows: &[usize]) -> Self::State;
 }
 
-/// A sequence that a decoder wrote.
+/// How to search.
+#[derive(Clone, Copy, Debug)]
+pub struct Search {
+    /// Beginnings that are kept of each row; 1 is greedy.
+    pub beam: usize,
+    /// Longest sequence.
+    pub longest: usize,
+    /// Strength of the length normalisation: a sum of logarithms is divided by
+    /// `((5 + length) / 6)^alpha` (Wu et al., arXiv:1609.08144, eq. 14).
+    pub alpha: f32,
+}
+
+/// A sequence that was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
-    /// Its words, without those that begin and end it.
-    pub words: Vec<usize>,
-    /// The mean log-probability of a word, the end among them: what it is ranked by.
-    pub score: f64,
-    /// Where the decoder looked before each word, where it looks.
-    pub looks: Vec<Vec<f32>>,
+    /// Its tokens, without those that begin and end it.
+    pub tokens: Vec<usize>,
+    /// The logarithm of its probability.
+    pub log_probability: f32,
+    /// The same, normalised by the length: what ranks.
+    pub score: f32,
 }
 
-impl Written {
-    /// How sure the decoder was of a word, in geometric mean: a probability in 0..1.
-    pub fn confidence(&self) -> f32 {
-        self.score.exp() as f32
-    }
+struct Live {
+    tokens: Vec<usize>,
+    sum: f32,
 }
 
-/// A sequence that still grows.
-#[derive(Clone)]
-struct Beginning {
-    words: Vec<usize>,
-    sum: f64,
-    looks: Vec<Vec<f32>>,
-    row: usize,
-}
-
-impl Beginning {
-    fn written(self, steps: usize) -> Written {
-        let score = self.sum / steps.max(1) as f64;
-        Written { words: self.words, score, looks: self.looks }
-    }
-}
-
-/// For each of `inputs` rows of `memory` up to `width` sequences of at most `longest` words,
-/// best first, at least one.
-///
-/// # Errors
-/// The decoder's.
-pub fn search<D: Decoder>(
-    decoder: &D,
-    mut memory: D::Memory,
-    inputs: usize,
-    width: usize,
-    longest: usize,
-) -> Result<Vec<Vec<Written>>> {
-    let width = width.max(1);
-    let start = |row| vec![Beginning { words: Vec::new(), sum: 0.0, looks: Vec::new(), row }];
-    let mut growing: Vec<Vec<Beginning>> = (0..inputs).map(start).collect();
-    let mut done: Vec<Vec<Written>> = vec![Vec::new(); inputs];
-    for step in 1..=longest {
-        let last = growing.iter().flatten().map(|b| b.words.last().copied().unwrap_or(BEGIN));
-        let last: Vec<usize> = last.collect();
-        if last.is_empty() {
-            break;
+impl Search {
+    fn finish(&self, Live { mut tokens, sum }: Live) -> Written {
+        // The end counts as written.
+        let length = tokens.len() as f32;
+        if tokens.last() == Some(&END) {
+            tokens.pop();
         }
-        let (logs, looks) = decoder.step(&mut memory, &last)?;
-        let words = logs.len() / last.len();
-        let mut rows = Vec::new();
-        for (beginnings, done) in growing.iter_mut().zip(&mut done) {
-            let mut next: Vec<(f64, usize, usize)> = Vec::new();
-            for (place, beginning) in beginnings.iter().enumerate() {
-                let logs = &logs[beginning.row * words..(beginning.row + 1) * words];
-                next.extend(best(logs, width).map(|(log, word)| (beginning.sum + log, place, word)));
+        let score = sum / ((5.0 + length) / 6.0).powf(self.alpha);
+        Written { tokens, log_probability: sum, score }
+    }
+
+    /// For each of `rows` rows of `state` up to `beam` sequences, best first.
+    ///
+    /// # Errors
+    /// The decoder's.
+    pub fn run<D: Decoder>(
+        &self,
+        decoder: &D,
+        state: D::State,
+        rows: usize,
+    ) -> Result<Vec<Vec<Written>>> {
+        let beam = self.beam.max(1);
+        let mut finished: Vec<Vec<Written>> = (0..rows).map(|_| Vec::new()).collect();
+        // The beginnings of each row that is not done, and its place among all rows.
+        let mut live: Vec<(usize, Vec<Live>)> =
+            (0..rows).map(|row| (row, vec![Live { tokens: Vec::new(), sum: 0.0 }])).collect();
+        let mut state = state;
+        for _ in 0..self.longest {
+            if live.is_empty() {
+                break;
             }
-            next.sort_by(|a, b| b.0.total_cmp(&a.0));
-            next.truncate(width);
-            let mut grown = Vec::new();
-            for (sum, place, word) in next {
-                let mut beginning = Beginning { sum, ..beginnings[place].clone() };
-                if let Some(looks) = &looks {
-                    beginning.looks.push(looks[beginning.row].clone());
+            let begun = live.iter().flat_map(|(_, beginnings)| beginnings);
+            let last: Vec<usize> =
+                begun.map(|live| live.tokens.last().copied().unwrap_or(BEGIN)).collect();
+            let (logs, next) = decoder.step(&last, &state)?;
+            let tokens = logs.len() / last.len().max(1);
+            let (mut kept, mut first) = (Vec::new(), 0);
+            let mut going = Vec::new();
+            for (row, beginnings) in live {
+                // A beginning may end, so that twice as many are looked at as are kept.
+                let mut candidates: Vec<(f32, usize, usize)> = Vec::new();
+                for (place, beginning) in beginnings.iter().enumerate() {
+                    let own = &logs[(first + place) * tokens..(first + place + 1) * tokens];
+                    let best = best(own, 2 * beam).into_iter();
+                    candidates.extend(best.map(|t| (beginning.sum + own[t], place, t)));
                 }
-                if word == END {
-                    done.push(beginning.written(step));
-                } else {
-                    beginning.words.push(word);
-                    grown.push(beginning);
+                candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
+                let mut grown = Vec::new();
+                for (rank, (sum, place, token)) in candidates.into_iter().enumerate() {
+                    if grown.len() == beam || !sum.is_finite() {
+                        break;
+                    }
+                    let mut tokens = beginnings[place].tokens.clone();
+                    tokens.push(token);
+                    match token {
+                        END if rank < beam => finished[row].push(self.finish(Live { tokens, sum })),
+                        END => {}
+                        _ => {
+                            grown.push(Live { tokens, sum });
+                            kept.push(first + place);
+                        }
+                    }
+                }
+                first += beginnings.len();
+                if finished[row].len() >= beam {
+                    kept.truncate(kept.len() - grown.len());
+                } else if !grown.is_empty() {
+                    going.push((row, grown));
                 }
             }
-            // The mean of what grows can still rise; as many sequences as asked are enough.
-            if done.len() >= width {
-                grown.clear();
-            }
-            *beginnings = grown;
-            for beginning in beginnings {
-                rows.push(beginning.row);
-                beginning.row = rows.len() - 1;
-            }
+            state = decoder.select(&next, &kept);
+            live = going;
         }
-        if !rows.is_empty() {
-            memory = decoder.select(&memory, &rows);
+        for (row, beginnings) in live {
+            finished[row].extend(beginnings.into_iter().map(|live| self.finish(live)));
         }
+        for written in &mut finished {
+            written.sort_by(|a, b| b.score.total_cmp(&a.score));
+            written.truncate(beam);
+        }
+        Ok(finished)
     }
-    let finished = growing.into_iter().zip(done).map(|(growing, mut done)| {
-        // One that never ends is better than none.
-        if done.is_empty() {
-            done.extend(growing.into_iter().map(|beginning| {
-                let steps = beginning.words.len();
-                beginning.written(steps)
-            }));
-        }
-        done.sort_by(|a, b| b.score.total_cmp(&a.score));
-        done.truncate(width);
-        done
-    });
-    Ok(finished.collect())
 }
 
-/// The most probable words that a text can have.
-fn best(logs: &[f32], count: usize) -> impl Iterator<Item = (f64, usize)> {
-    let mut words: Vec<usize> =
-        (0..logs.len()).filter(|word| ![PAD, UNKNOWN, BEGIN].contains(word)).collect();
-    words.sort_by(|&a, &b| logs[b].total_cmp(&logs[a]).then(a.cmp(&b)));
-    words.truncate(count);
-    words.into_iter().map(|word| (f64::from(logs[word]), word))
+/// The places of the `count` largest numbers, largest first; of equals the first.
+fn best(numbers: &[f32], count: usize) -> Vec<usize> {
+    let mut best: Vec<usize> = Vec::with_capacity(count + 1);
+    for (place, &number) in numbers.iter().enumerate() {
+        if best.len() == count && best.last().is_some_and(|&last| numbers[last] >= number) {
+            continue;
+        }
+        let at = best.partition_point(|&other| numbers[other] >= number);
+        best.insert(at, place);
+        best.truncate(count);
+    }
+    best
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    /// Of the words 4 and 5: what comes after which, from the first on.
-    struct Table;
-
-    const A: usize = 4;
-    const B: usize = 5;
+    /// Writes tokens 4 and 5 by a table of (last token, next token), some rows' tables shifted.
+    struct Table(Vec<Vec<f32>>);
 
     impl Decoder for Table {
-        type Memory = Vec<Vec<usize>>;
+        type State = Vec<usize>;
 
-        fn step(
-            &self,
-            memory: &mut Self::Memory,
-            last: &[usize],
-        ) -> Result<(Vec<f32>, Option<Vec<Vec<f32>>>)> {
-            let mut logs = Vec::new();
-            for (words, &word) in memory.iter_mut().zip(last) {
-                words.push(word);
-                // A is likelier first, but leads to nothing sure; B leads to B and the end.
-                let (a, b, end): (f32, f32, f32) = match words[..] {
-                    [BEGIN] => (0.6, 0.4, 0.0),
-                    [BEGIN, A] => (0.4, 0.3, 0.3),
-                    [BEGIN, A, _] => (0.0, 0.5, 0.5),
-                    [BEGIN, B] => (0.0, 1.0, 0.0),
-                    [BEGIN, B, B] => (0.0, 0.0, 1.0),
-                    _ => (0.0, 0.0, 1.0),
-                };
-                logs.extend([0.0, 0.0, 0.0, end, a, b].map(f32::ln));
+        fn step(&self, last: &[usize], state: &Vec<usize>) -> Result<(Vec<f32>, Vec<usize>)> {
+            assert_eq!(last.len(), state.len());
+            let row = |(&token, &shift): (&usize, &usize)| {
+                let token = (token + shift) % self.0.len();
+                self.0[token].iter().copied()
+            };
+            Ok((last.iter().zip(state).flat_map(row).collect(), state.clone()))
+        }
+
+        fn select(&self, state: &Vec<usize>, rows: &[usize]) -> Vec<usize> {
+            rows.iter().map(|&row| state[row]).collect()
+        }
+    }
+
+    fn logs(weights: &[f32]) -> Vec<f32> {
+        let sum: f32 = weights.iter().sum();
+        weights.iter().map(|weight| (weight / sum).ln()).collect()
+    }
+
+    /// Every sequence that ends within `longest` tokens, and every one that is cut there.
+    fn all(table: &Table, shift: usize, search: &Search) -> Vec<Written> {
+        let mut all = Vec::new();
+        let mut open = vec![Live { tokens: Vec::new(), sum: 0.0 }];
+        for _ in 0..search.longest {
+            let mut next = Vec::new();
+            for live in open {
+                let last = live.tokens.last().copied().unwrap_or(BEGIN);
+                let row = &table.0[(last + shift) % table.0.len()];
+                for (token, log) in row.iter().enumerate().filter(|(_, log)| log.is_finite()) {
+                    let mut tokens = live.tokens.clone();
+                    tokens.push(token);
+                    let grown = Live { tokens, sum: live.sum + log };
+                    match token {
+                        END => all.push(search.finish(grown)),
+                        _ => next.push(grown),
+                    }
+                }
             }
-            Ok((logs, Some(memory.iter().map(|words| vec![words.len() as f32]).collect())))
+            open = next;
         }
-
-        fn select(&self, memory: &Self::Memory, rows: &[usize]) -> Self::Memory {
-            rows.iter().map(|&row| memory[row].clone()).collect()
-        }
+        all.extend(open.into_iter().map(|live| search.finish(live)));
+        all.sort_by(|a, b| b.score.total_cmp(&a.score));
+        all
     }
 
-    #[test]
-    fn greedy_takes_the_first_step_and_a_beam_the_best_way() {
-        let search = |width| search(&Table, vec![vec![]; 2], 2, width, 10).unwrap();
-        let greedy = search(1);
-        assert_eq!(greedy.len(), 2);
-        assert_eq!(greedy[0][0].words, [A, A, B]);
-        // 0.6 * 0.4 * 0.5 * 1 in four steps.
-        assert!((greedy[1][0].score - (0.12f64.ln() / 4.0)).abs() < 1e-6);
-        let beam = search(2);
-        assert_eq!(beam[1][0].words, [B, B]);
-        assert!((beam[0][0].confidence() - 0.4f32.powf(1.0 / 3.0)).abs() < 1e-6);
-        assert!(beam[0][0].score > beam[0][1].score);
-        assert_eq!(beam[0][0].looks, [[1.0], [2.0], [3.0]]);
-    }
+    proptest! {
+        #[test]
+        fn a_beam_wide_enough_finds_the_best_of_all(
+            weights in prop::collection::vec(prop::collection::vec(0.01f32..1.0, 3), 6),
+            shift in 0usize..3,
+        ) {
+            let table = Table(weights.iter().map(|w| {
+                logs(&[0.0, 0.0, 0.0, w[0], w[1], w[2]])
+            }).collect());
+            let search = Search { beam: 64, longest: 4, alpha: 0.6 };
+            let found = search.run(&table, vec![0, shift], 2).unwrap();
+            for (found, shift) in found.iter().zip([0, shift]) {
+                let all = all(&table, shift, &search);
+                prop_assert!((found[0].score - all[0].score).abs() < 1e-5);
+            }
+        }
 
-    #[test]
-    fn a_sequence_that_does_not_end_is_cut() {
-        let cut = search(&Table, vec![vec![]], 1, 2, 2).unwrap();
-        assert!(!cut[0].is_empty() && cut[0].iter().all(|written| written.words.len() <= 2));
+        #[test]
+        fn one_beam_takes_the_best_token_each_time(
+            weights in prop::collection::vec(prop::collection::vec(0.01f32..1.0, 3), 6),
+        ) {
+            let table = Table(weights.iter().map(|w| {
+                logs(&[0.0, 0.0, 0.0, w[0], w[1], w[2]])
+            }).collect());
+            let search = Search { beam: 1, longest: 5, alpha: 0.0 };
+            let found = search.run(&table, vec![0], 1).unwrap().remove(0).remove(0);
+            let (mut last, mut greedy) = (BEGIN, Vec::new());
+            while greedy.len() < 5 {
+                last = best(&table.0[last], 1)[0];
+                if last == END {
+                    break;
+                }
+                greedy.push(last);
+            }
+            prop_assert_eq!(found.tokens, greedy);
+        }
     }
 }

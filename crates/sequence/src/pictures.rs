@@ -2,10 +2,11 @@
 
 use image::DynamicImage;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use tenfold_core::data::scenes::{Part, Recipe, Scene};
 use tenfold_core::data::{Input, Preprocess, folder, picture};
+use tenfold_core::viz::label;
 use tenfold_core::{Error, Result};
 
 /// Rows and columns of drawn scenes.
@@ -87,4 +88,50 @@ pub fn missing(file: &Path, names: &[String], pictures: &Path) -> Error {
         some.join(", ")
     );
     Error::file(file, why)
+}
+
+/// The run that a command line names first, and the inputs after it.
+///
+/// # Errors
+/// There are no inputs.
+pub fn run_and_inputs(paths: &[PathBuf]) -> Result<(&Path, &[PathBuf])> {
+    match paths {
+        [run, inputs @ ..] if !inputs.is_empty() => Ok((run, inputs)),
+        _ => Err(Error::argument("INPUT", "no pictures or folders of pictures named")),
+    }
+}
+
+/// Folders become the pictures in them.
+pub fn expand(inputs: &[PathBuf], faults: &mut Vec<Error>) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for input in inputs {
+        match input.is_dir().then(|| folder::pictures_in(input)) {
+            None => paths.push(input.clone()),
+            Some(Ok(inside)) if inside.is_empty() => {
+                faults.push(Error::file(input, "a folder without pictures"));
+            }
+            Some(Ok(inside)) => paths.extend(inside),
+            Some(Err(fault)) => faults.push(fault),
+        }
+    }
+    paths
+}
+
+/// The drawing of each input in the folder that `--draw` names, which is created.
+///
+/// # Errors
+/// It cannot be created, or a drawing would replace an input.
+pub fn drawings(folder: Option<&Path>, inputs: &[PathBuf]) -> Result<Option<Vec<PathBuf>>> {
+    let Some(folder) = folder else { return Ok(None) };
+    std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+    let drawings = label::paths(folder, inputs.iter().map(PathBuf::as_path));
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let taken: HashSet<PathBuf> = inputs.iter().filter_map(real).collect();
+    match drawings.iter().find(|path| real(path).is_some_and(|path| taken.contains(&path))) {
+        None => Ok(Some(drawings)),
+        Some(path) => {
+            let why = format!("would replace the input {}: name another folder", path.display());
+            Err(Error::argument("--draw", why))
+        }
+    }
 }

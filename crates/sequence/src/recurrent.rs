@@ -183,10 +183,8 @@ impl Layer {
                 (states, State { hidden: last.hidden, cell: None })
             }
             Self::Gru(gru) => {
-                let states = gru.forward(x, state.map(|state| state.hidden));
-                let [batch, steps, hidden] = states.dims();
-                let last = states.clone().slice([0..batch, steps - 1..steps, 0..hidden]);
-                (states, State { hidden: last.reshape([batch, hidden]), cell: None })
+                let (states, hidden) = gru.forward_with_state(x, state.map(|state| state.hidden));
+                (states, State { hidden, cell: None })
             }
             Self::Lstm(lstm) => {
                 let state = state.map(|State { hidden, cell }| {
@@ -300,8 +298,8 @@ impl Stack {
                     let [inputs, units] = of(gates[0]).weight.dims();
                     let rows = units * gates.len();
                     for (data, expected) in [(&weight, vec![rows, inputs]), (&bias, vec![rows])] {
-                        if *data.shape != *expected {
-                            let shape = data.shape.to_vec();
+                        if data.shape() != &expected[..].into() {
+                            let shape = data.shape().to_vec();
                             let why = format!("{} is {shape:?}, expected {expected:?}", name(part));
                             return Err(Error::file(path, why));
                         }

@@ -32,6 +32,13 @@ pub trait Collate: Send + Sync + 'static {
         self.len() == 0
     }
 
+    /// Rearranges the shuffled order of a pass, which is cut into batches of `batch_size`: so
+    /// that examples of like length share one, say.
+    fn arrange(&self, order: Vec<usize>, batch_size: usize, random: &mut SplitMix64) -> Vec<usize> {
+        let _ = (batch_size, random);
+        order
+    }
+
     /// Reads, augments and stacks some examples; `seed` is that of the epoch. Runs on a worker.
     ///
     /// # Errors
@@ -62,8 +69,10 @@ impl Epoch {
 pub struct Loader<C> {
     collate: Arc<C>,
     batch_size: usize,
-    /// The training's seed, where the order is to be shuffled.
-    shuffle: Option<u64>,
+    /// The training's seed.
+    seed: u64,
+    /// Whether the order changes with the epoch.
+    shuffle: bool,
     epoch: Epoch,
     device: Device,
     workers: usize,
@@ -78,7 +87,8 @@ impl<C: Collate> Loader<C> {
         Self {
             collate,
             batch_size: batch_size.max(1),
-            shuffle: None,
+            seed: 0,
+            shuffle: false,
             epoch: Epoch::default(),
             device,
             workers: workers.clamp(1, 8),
@@ -87,10 +97,13 @@ impl<C: Collate> Loader<C> {
     }
 
     /// Batches in another order each epoch, from `seed`.
-    pub fn shuffled(mut self, seed: u64, epoch: Epoch) -> Self {
-        self.shuffle = Some(seed);
-        self.epoch = epoch;
-        self
+    pub fn shuffled(self, seed: u64, epoch: Epoch) -> Self {
+        Self { shuffle: true, ..self.in_order(seed, epoch) }
+    }
+
+    /// Batches in the data set's own order, which are given the random seed of each epoch.
+    pub fn in_order(self, seed: u64, epoch: Epoch) -> Self {
+        Self { seed, epoch, ..self }
     }
 
     /// How many batches one pass has.
@@ -100,11 +113,12 @@ impl<C: Collate> Loader<C> {
 
     /// One pass over the data.
     pub fn pass(&self) -> Pass<C> {
-        let mut random = SplitMix64::keyed(&[self.shuffle.unwrap_or(0), self.epoch.get()]);
+        let mut random = SplitMix64::keyed(&[self.seed, self.epoch.get()]);
         let seed = random.bits();
         let mut order: Vec<usize> = self.range.clone().collect();
-        if self.shuffle.is_some() {
+        if self.shuffle {
             random.shuffle(&mut order);
+            order = self.collate.arrange(order, self.batch_size, &mut random);
         }
         let order = Arc::new(order);
         let mut receivers = Vec::new();
@@ -161,6 +175,7 @@ impl<C> Loader<C> {
         Self {
             collate: self.collate.clone(),
             batch_size: self.batch_size,
+            seed: self.seed,
             shuffle: self.shuffle,
             epoch: self.epoch.clone(),
             device: self.device.clone(),

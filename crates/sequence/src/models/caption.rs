@@ -11,7 +11,7 @@
 //! - the penalty on attention asks for `words / places` instead of 1 a place (equation 14), as
 //!   its authors' program does, with a weight of 0.01: most of a drawing is ground.
 
-use super::eyes::{Eyes, EyesConfig, Encoder, glance};
+use super::eyes::{Encoder, Eyes, EyesConfig, glance};
 use crate::recurrent::{Cell, Stack, StackConfig, State};
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig};
@@ -19,7 +19,6 @@ use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_kernels::nn::Linear;
-use tenfold_kernels::ops::Activation;
 
 /// The network's choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -188,8 +187,8 @@ impl Captioner {
         match (&self.attention, &self.picture) {
             (Some(attention), _) => {
                 let mean = grid.clone().mean_dim(1).squeeze_dim::<2>(1); // [batch, features]
-                let hidden = attention.first_hidden.forward_with(mean.clone(), Activation::Tanh);
-                let cell = Some(attention.first_cell.forward_with(mean, Activation::Tanh));
+                let hidden = attention.first_hidden.forward(mean.clone()).tanh();
+                let cell = Some(attention.first_cell.forward(mean).tanh());
                 let keys = attention.key.forward(grid.clone()); // [batch, places, attention]
                 Memory { state: vec![State { hidden, cell }], places: Some((grid, keys)) }
             }
@@ -250,7 +249,12 @@ impl Captioner {
 impl Attention {
     /// What is seen, `[batch, features]`, and where, `[batch, places]`, for states `[batch,
     /// hidden]`.
-    fn look(&self, grid: &Tensor<3>, keys: &Tensor<3>, hidden: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    fn look(
+        &self,
+        grid: &Tensor<3>,
+        keys: &Tensor<3>,
+        hidden: Tensor<2>,
+    ) -> (Tensor<2>, Tensor<2>) {
         let query = self.query.forward(hidden.clone()).unsqueeze_dim(1); // [batch, 1, attention]
         let scores = self.score.forward((keys.clone() + query).tanh()); // [batch, places, 1]
         let look = softmax(scores.squeeze_dim::<2>(2), 1); // [batch, places]

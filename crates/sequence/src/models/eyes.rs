@@ -93,8 +93,8 @@ impl EyesConfig {
     pub fn init(&self, device: &Device) -> Eyes {
         let look = match self.encoder {
             Encoder::Small => Look::Small(small(device)),
-            Encoder::ResNet18 => Look::ResNet(Box::new(self.resnet(ResNetConfig::resnet18(1), device))),
-            Encoder::ResNet50 => Look::ResNet(Box::new(self.resnet(ResNetConfig::resnet50(1), device))),
+            Encoder::ResNet18 => Look::ResNet(self.resnet(ResNetConfig::resnet18(1), device)),
+            Encoder::ResNet50 => Look::ResNet(self.resnet(ResNetConfig::resnet50(1), device)),
         };
         let shape = [self.grid() * self.grid(), self.features()];
         let places = Initializer::Normal { mean: 0.0, std: 0.1 }.init(shape, device);
@@ -146,7 +146,7 @@ pub enum Look {
     /// [`Encoder::Small`].
     Small(Vec<MapLayer>),
     /// [`Encoder::ResNet18`], [`Encoder::ResNet50`].
-    ResNet(Box<ResNet>),
+    ResNet(ResNet),
 }
 
 impl Eyes {
@@ -179,9 +179,12 @@ mod tests {
     #[test]
     fn every_encoder_has_the_grid_that_it_promises() {
         let device = tenfold_core::device::open("cpu").unwrap();
-        for (encoder, side) in
-            [(Encoder::Small, 64), (Encoder::Small, 48), (Encoder::ResNet18, 64), (Encoder::ResNet18, 96)]
-        {
+        for (encoder, side) in [
+            (Encoder::Small, 64),
+            (Encoder::Small, 48),
+            (Encoder::ResNet18, 64),
+            (Encoder::ResNet18, 96),
+        ] {
             let config = EyesConfig { encoder, side };
             config.check().unwrap();
             let grid = config.init(&device).forward(Tensor::zeros([2, 3, side, side], &device));

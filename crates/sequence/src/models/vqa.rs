@@ -163,13 +163,17 @@ impl Vqa {
     /// Pictures `[pictures, 3, side, side]` and questions to logits `[questions, answers]`, and
     /// where each look went, `[questions, places]`. Several questions share the work on a
     /// picture.
-    pub fn forward(&self, pictures: Tensor<4>, questions: Questions) -> (Tensor<2>, Vec<Tensor<2>>) {
+    pub fn forward(
+        &self,
+        pictures: Tensor<4>,
+        questions: Questions,
+    ) -> (Tensor<2>, Vec<Tensor<2>>) {
         let Questions { words, lengths, about } = questions;
         let words = self.embedding.forward(words); // [questions, steps, embedding]
         let (_, last) = self.recurrent.forward(words, None, Some(&lengths));
         let last = last.into_iter().map(|state| state.hidden).collect();
         let asked = Tensor::cat(last, 1); // [questions, layers * hidden]
-        let asked = self.question.forward_with(asked, Activation::Tanh); // [questions, common]
+        let asked = self.question.forward(asked).tanh(); // [questions, common]
         let grid = self.eyes.forward(pictures); // [pictures, places, features]
         let mut seen = Vec::new();
         let joined = match &self.glance {
@@ -177,11 +181,11 @@ impl Vqa {
                 let picture = glance(layer, grid); // [pictures, common]
                 let length = picture.clone().powf_scalar(2.0).sum_dim(1).add_scalar(1e-6).sqrt();
                 let picture = picture / length;
-                let picture = self.picture.forward_with(picture, Activation::Tanh);
+                let picture = self.picture.forward(picture).tanh();
                 picture.select(0, about) * asked // [questions, common]
             }
             None => {
-                let places = self.picture.forward_with(grid, Activation::Tanh);
+                let places = self.picture.forward(grid).tanh();
                 let mut asked = asked;
                 for look in &self.looks {
                     let (found, at) = look.forward(&places, &about, asked.clone());

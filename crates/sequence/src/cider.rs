@@ -1,11 +1,8 @@
-//! How good sentences about pictures are, by the sentences that people wrote about them.
+//! CIDEr: how well sentences about pictures agree with those that people wrote about them.
 //!
-//! - BLEU: K. Papineni et al., ACL (2002): modified n-gram precision over all pictures, each
-//!   n-gram counted at most as often as in the reference that has it most often, times the
-//!   brevity penalty against the closest reference lengths.
-//! - CIDEr: R. Vedantam, C. L. Zitnick, D. Parikh, CVPR (2015), in the form CIDEr-D of section
-//!   8 (n-grams clipped, a Gaussian over the difference of lengths), which the COCO evaluation
-//!   reports as CIDEr.
+//! R. Vedantam, C. L. Zitnick, D. Parikh, CVPR (2015), in the form CIDEr-D of section 8 (n-grams
+//! clipped, a Gaussian over the difference of lengths), which the COCO evaluation reports as
+//! CIDEr. Here words are cut by [`words`] and not stemmed, as there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,36 +21,6 @@ pub fn words(sentence: &str) -> Words {
     let lower = sentence.to_lowercase();
     let words = lower.split(|c: char| !kept(c)).filter(|word| !word.is_empty());
     words.map(String::from).collect()
-}
-
-/// BLEU-1 to BLEU-4 in 0..1 of one sentence a picture against its references: the geometric
-/// mean of the precisions up to that length, 0 where one of them is.
-pub fn bleu(candidates: &[Words], references: &[Vec<Words>]) -> [f64; LONGEST] {
-    let (mut right, mut all) = ([0usize; LONGEST], [0usize; LONGEST]);
-    let (mut length, mut closest) = (0usize, 0usize);
-    for (candidate, references) in candidates.iter().zip(references) {
-        length += candidate.len();
-        let lengths = references.iter().map(Vec::len);
-        closest += lengths.min_by_key(|&l| (l.abs_diff(candidate.len()), l)).unwrap_or(0);
-        for n in 1..=LONGEST {
-            let counted: Vec<_> = references.iter().map(|words| counts(words, n)).collect();
-            for (gram, count) in counts(candidate, n) {
-                let most = counted.iter().filter_map(|c| c.get(gram)).max();
-                right[n - 1] += count.min(most.copied().unwrap_or(0));
-                all[n - 1] += count;
-            }
-        }
-    }
-    let brevity = match length {
-        0 => 0.0,
-        _ if length >= closest => 1.0,
-        _ => (1.0 - closest as f64 / length as f64).exp(),
-    };
-    let mut sum = 0.0;
-    std::array::from_fn(|n| {
-        sum += (right[n] as f64 / all[n].max(1) as f64).ln();
-        brevity * (sum / (n + 1) as f64).exp()
-    })
 }
 
 /// CIDEr-D, the mean over all pictures; 0 to 10. An n-gram counts less the more pictures have
@@ -122,29 +89,6 @@ mod tests {
     #[test]
     fn words_are_lower_case_without_marks() {
         assert_eq!(words("A man's dog , runs."), ["a", "man's", "dog", "runs"]);
-    }
-
-    #[test]
-    fn bleu_is_that_of_the_papers_first_example() {
-        // Section 2.1: "the" appears twice in a reference, so that two of seven count.
-        let candidate = words("the the the the the the the");
-        let references = vec![words("the cat is on the mat"), words("there is a cat on the mat")];
-        let [first, second, ..] = bleu(&[candidate], &[references]);
-        near(first, 2.0 / 7.0);
-        near(second, 0.0);
-    }
-
-    #[test]
-    fn bleu_by_hand() {
-        // 5 words against 6: four of five right, then 3/4, 2/3 and 1/2; brevity exp(1 - 6/5).
-        let candidate = words("a red circle above one");
-        let reference = vec![words("there a red circle above it")];
-        let brevity = (-0.2f64).exp();
-        let [b1, b2, b3, b4] = bleu(&[candidate], &[reference]);
-        near(b1, brevity * 0.8);
-        near(b2, brevity * (0.8f64 * 0.75).sqrt());
-        near(b3, brevity * (0.8f64 * 0.75 * 2.0 / 3.0).cbrt());
-        near(b4, brevity * (0.8f64 * 0.75 * 2.0 / 3.0 * 0.5).powf(0.25));
     }
 
     #[test]

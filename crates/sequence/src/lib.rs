@@ -1,0 +1,36 @@
+//! Recurrent networks for text and for pictures with words.
+//!
+//! A library user takes a trained run and asks it:
+//!
+//! ```no_run
+//! use tenfold_core::suggest::Suggest;
+//! use tenfold_sequence::language_model::Writer;
+//!
+//! # fn main() -> tenfold_core::Result<()> {
+//! let device = tenfold_core::device::open("cpu")?;
+//! let writer = Writer::from_run("runs/charlm-tinyshakespeare".as_ref(), &device)?;
+//! for next in writer.suggest(&["To be, or no"], 3)?.remove(0) {
+//!     println!("{:?} {:.1} %", next.label, next.score * 100.0);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! or a layer for a network of their own: [`recurrent::StackConfig`].
+
+pub mod answering;
+pub mod beam;
+pub mod bleu;
+pub mod bpe;
+pub mod captioning;
+pub mod cider;
+pub mod job;
+pub mod language_model;
+pub mod models;
+pub mod pictures;
+pub mod recurrent;
+pub mod text;
+pub mod vocab;
+mod zoo;
+
+pub use zoo::{EvalFlags, PredictFlags, TrainFlags, Zoo};

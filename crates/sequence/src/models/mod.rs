@@ -1,0 +1,6 @@
+//! The networks, one file each.
+
+pub mod caption;
+pub mod charlm;
+pub mod eyes;
+pub mod vqa;
