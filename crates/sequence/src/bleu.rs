@@ -44,7 +44,8 @@ impl Bleu {
         let (mut length, mut reference_length) = (0, 0);
         for (text, references) in texts.iter().zip(references) {
             length += text.len();
-            let distance = |reference: &&Vec<T>| (reference.len().abs_diff(text.len()), reference.len());
+            let distance =
+                |reference: &&Vec<T>| (reference.len().abs_diff(text.len()), reference.len());
             reference_length += references.iter().min_by_key(distance).map_or(0, Vec::len);
             for n in 1..=order.min(4) {
                 let mut most: HashMap<Vec<&str>, usize> = HashMap::new();
@@ -103,9 +104,8 @@ pub fn tokenize(text: &str) -> Vec<String> {
     let text = text.replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
     let text = text.replace("&quot;", "\"").replace("&amp;", "&");
     let text = text.replace("&lt;", "<").replace("&gt;", ">");
-    let alone = |c: char| {
-        matches!(c, '{'..='~' | '['..='`' | ' '..='&' | '('..='+' | ':'..='@' | '/')
-    };
+    let alone =
+        |c: char| matches!(c, '{'..='~' | '['..='`' | ' '..='&' | '('..='+' | ':'..='@' | '/');
     let mut spaced = String::from(" ");
     for c in text.chars() {
         match alone(c) {

@@ -18,14 +18,17 @@
 //!
 //! or a layer for a network of their own: [`recurrent::StackConfig`].
 
+pub mod alignment;
 pub mod beam;
 pub mod bleu;
 pub mod bpe;
 pub mod job;
 pub mod language_model;
 pub mod models;
+pub mod pairs;
 pub mod recurrent;
 pub mod text;
+pub mod translate;
 pub mod vocab;
 mod zoo;
 

@@ -1,8 +1,8 @@
 //! The closed list of this crate's models: help, dispatch and tests come from it.
 
 use crate::job::Trained;
-use crate::language_model;
 use crate::models::charlm::CharLmConfig;
+use crate::{language_model, pairs, translate};
 use burn::module::Module;
 use clap::{Args, ValueEnum};
 use std::io::Write;
@@ -15,6 +15,8 @@ use tenfold_core::{Error, device};
 pub enum Zoo {
     /// Character language model.
     Charlm,
+    /// Encoder-decoder with attention.
+    Translate,
 }
 
 /// Flags of `train` beside those of every task.
@@ -89,6 +91,14 @@ impl cli::Zoo for Zoo {
                 language_model::RHYMES,
                 cpu.map_or(0, |cpu| CharLmConfig::new(69).init(&cpu).num_params()),
             ),
+            Self::Translate => (
+                "Encoder-decoder with attention",
+                "Bahdanau et al., Neural Machine Translation by Jointly Learning to Align and \
+                 Translate",
+                2015,
+                pairs::NUMBERS,
+                cpu.map_or(0, |cpu| translate::parameters(&cpu)),
+            ),
         };
         Card { name: cli::Zoo::name(self), title, paper, year, parameters, data }
     }
@@ -96,12 +106,14 @@ impl cli::Zoo for Zoo {
     fn train(self, args: &TrainArgs, own: &TrainFlags, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
             Self::Charlm => language_model::train(self, args, own, out),
+            Self::Translate => translate::train(self, args, own, out),
         }
     }
 
-    fn eval(args: &EvalArgs, _own: &EvalFlags, out: &mut dyn Write) -> anyhow::Result<()> {
+    fn eval(args: &EvalArgs, own: &EvalFlags, out: &mut dyn Write) -> anyhow::Result<()> {
         match Trained::open(&args.run)?.model()? {
             Self::Charlm => language_model::eval(args, out),
+            Self::Translate => translate::eval(args, own, out),
         }
     }
 
@@ -117,6 +129,7 @@ impl cli::Zoo for Zoo {
         }
         match Trained::open(&args.paths[0])?.model()? {
             Self::Charlm => language_model::predict(args, own, out),
+            Self::Translate => translate::predict(args, own, out),
         }
     }
 
@@ -124,6 +137,7 @@ impl cli::Zoo for Zoo {
         let trained = Trained::open(&args.run)?;
         match trained.model()? {
             Self::Charlm => language_model::export(&trained, &args.file)?,
+            Self::Translate => translate::export(&trained, &args.file)?,
         }
         Ok(writeln!(out, "{}", args.file.display())?)
     }

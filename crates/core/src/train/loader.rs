@@ -34,12 +34,7 @@ pub trait Collate: Send + Sync + 'static {
 
     /// Rearranges the shuffled order of a pass, which is cut into batches of `batch_size`: so
     /// that examples of like length share one, say.
-    fn arrange(
-        &self,
-        order: Vec<usize>,
-        batch_size: usize,
-        random: &mut SplitMix64,
-    ) -> Vec<usize> {
+    fn arrange(&self, order: Vec<usize>, batch_size: usize, random: &mut SplitMix64) -> Vec<usize> {
         let _ = (batch_size, random);
         order
     }

@@ -1,3 +1,4 @@
 //! The networks, one file each.
 
 pub mod charlm;
+pub mod seq2seq;
