@@ -10,6 +10,7 @@ use crate::models::vqa::{Vqa, VqaConfig};
 use crate::pictures;
 use crate::vocab::{UNKNOWN, Unit, Vocabulary};
 use crate::zoo::{PredictFlags, TrainFlags, Zoo};
+use burn::module::Module;
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
 use data::{Question, Split, Visual};
@@ -97,6 +98,13 @@ impl Language {
         }
         Ok((self.words.encode(question), strange))
     }
+}
+
+/// Parameters of the network for the embedded scenes.
+pub fn parameters(looks: usize, device: &Device) -> usize {
+    // Scenes are asked about in 51 words and have 22 answers.
+    let words = 51 + crate::vocab::SPECIAL.len();
+    VqaConfig::new(words, 22, looks, Encoder::Small, pictures::SIDE).init(device).num_params()
 }
 
 fn configure(

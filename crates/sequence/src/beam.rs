@@ -54,8 +54,22 @@ impl Search {
         if tokens.last() == Some(&END) {
             tokens.pop();
         }
-        let score = sum / ((5.0 + length) / 6.0).powf(self.alpha);
-        Written { tokens, log_probability: sum, score }
+        Written { tokens, log_probability: sum, score: self.normalised(sum, length) }
+    }
+
+    fn normalised(&self, sum: f32, length: f32) -> f32 {
+        sum / ((5.0 + length) / 6.0).powf(self.alpha)
+    }
+
+    /// Keeps the best of a row's finished sequences, and tells whether what is still being
+    /// written is behind all of them: none of it would rank if it ended here.
+    fn done(&self, finished: &mut Vec<Written>, live: &[Live]) -> bool {
+        finished.sort_by(|a, b| b.score.total_cmp(&a.score));
+        finished.truncate(self.beam.max(1));
+        let hope = live
+            .first()
+            .map_or(f32::NEG_INFINITY, |best| self.normalised(best.sum, best.tokens.len() as f32));
+        finished.len() >= self.beam.max(1) && finished.iter().all(|own| own.score >= hope)
     }
 
     /// For each of `rows` rows of `state` up to `beam` sequences, best first.
@@ -111,7 +125,7 @@ impl Search {
                     }
                 }
                 first += beginnings.len();
-                if finished[row].len() >= beam {
+                if self.done(&mut finished[row], &grown) {
                     kept.truncate(kept.len() - grown.len());
                 } else if !grown.is_empty() {
                     going.push((row, grown));
@@ -122,10 +136,7 @@ impl Search {
         }
         for (row, beginnings) in live {
             finished[row].extend(beginnings.into_iter().map(|live| self.finish(live)));
-        }
-        for written in &mut finished {
-            written.sort_by(|a, b| b.score.total_cmp(&a.score));
-            written.truncate(beam);
+            self.done(&mut finished[row], &[]);
         }
         Ok(finished)
     }

@@ -10,8 +10,10 @@ use crate::cider::{cider, words};
 use crate::job::{self, DataChoice, Recipe, RunConfig, Trained};
 use crate::models::caption::{CaptionConfig, Captioner, Memory};
 use crate::models::eyes::Encoder;
+use crate::pictures;
 use crate::vocab::{BEGIN, PAD, UNKNOWN, Unit, Vocabulary};
 use crate::zoo::{EvalFlags, PredictFlags, TrainFlags, Zoo};
+use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use data::{Captions, Split};
@@ -33,6 +35,14 @@ type Config = RunConfig<CaptionConfig, Vocabulary>;
 const BATCH: usize = 64;
 /// Beginnings that are kept where nothing is said.
 const BEAM: u32 = 5;
+
+/// Parameters of the network for the embedded scenes.
+pub fn parameters(attends: bool, device: &Device) -> usize {
+    // Scenes are described in 36 words.
+    let words = 36 + crate::vocab::SPECIAL.len();
+    let config = CaptionConfig::new(words, attends, Encoder::Small, pictures::SIDE);
+    config.init(device).num_params()
+}
 
 fn configure(
     attends: bool,
@@ -327,12 +337,12 @@ struct Answer {
 /// A run that cannot be read; [`Faults`] for pictures that cannot.
 pub fn predict(args: &PredictArgs, own: &PredictFlags, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.place.device)?;
-    let (run, inputs) = crate::pictures::run_and_inputs(&args.paths)?;
+    let (run, inputs) = pictures::run_and_inputs(&args.paths)?;
     let beam = own.beam.unwrap_or(BEAM).max(args.top_k) as usize;
     let describer = Describer { beam, ..Describer::from_run(run, &device)? };
     let mut faults = Vec::new();
-    let inputs = crate::pictures::expand(inputs, &mut faults);
-    let drawings = crate::pictures::drawings(args.draw.as_deref(), &inputs)?;
+    let inputs = pictures::expand(inputs, &mut faults);
+    let drawings = pictures::drawings(args.draw.as_deref(), &inputs)?;
     let mut answers = Vec::new();
     for (place, path) in inputs.iter().enumerate() {
         let picture = match tenfold_core::data::picture::read(path) {

@@ -18,6 +18,7 @@
 //!
 //! or a layer for a network of their own: [`recurrent::StackConfig`].
 
+pub mod alignment;
 pub mod answering;
 pub mod beam;
 pub mod bleu;
@@ -27,9 +28,11 @@ pub mod cider;
 pub mod job;
 pub mod language_model;
 pub mod models;
+pub mod pairs;
 pub mod pictures;
 pub mod recurrent;
 pub mod text;
+pub mod translate;
 pub mod vocab;
 mod zoo;
 

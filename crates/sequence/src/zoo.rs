@@ -1,11 +1,8 @@
 //! The closed list of this crate's models: help, dispatch and tests come from it.
 
 use crate::job::Trained;
-use crate::models::caption::CaptionConfig;
 use crate::models::charlm::CharLmConfig;
-use crate::models::eyes::Encoder;
-use crate::models::vqa::VqaConfig;
-use crate::{answering, captioning, language_model, pictures};
+use crate::{answering, captioning, language_model, pairs, translate};
 use burn::module::Module;
 use clap::{Args, ValueEnum};
 use std::io::Write;
@@ -27,6 +24,8 @@ pub enum Zoo {
     Vqa,
     /// Visual questions, by two looks.
     StackedAttention,
+    /// Encoder-decoder with attention.
+    Translate,
 }
 
 /// Flags of `train` beside those of every task.
@@ -75,16 +74,6 @@ pub struct PredictFlags {
 /// How often stacked attention looks, as in the paper.
 const LOOKS: usize = 2;
 
-/// The captioning network that learns the embedded scenes.
-fn caption(attends: bool) -> CaptionConfig {
-    CaptionConfig::new(42, attends, Encoder::Small, pictures::SIDE)
-}
-
-/// The same for their questions.
-fn vqa(looks: usize) -> VqaConfig {
-    VqaConfig::new(68, 22, looks, Encoder::Small, pictures::SIDE)
-}
-
 fn temperature(text: &str) -> Result<f64, String> {
     let value = text.parse::<f64>().ok().filter(|x| (0.0..=100.0).contains(x));
     value.ok_or_else(|| "expected a number from 0 to 100".into())
@@ -119,28 +108,36 @@ impl cli::Zoo for Zoo {
                 "Vinyals et al., Show and Tell: A Neural Image Caption Generator",
                 2015,
                 scenes::NAME,
-                cpu.map_or(0, |cpu| caption(false).init(&cpu).num_params()),
+                cpu.map_or(0, |cpu| captioning::parameters(false, &cpu)),
             ),
             Self::ShowAttendTell => (
                 "Show, Attend and Tell",
                 "Xu et al., Show, Attend and Tell: Neural Image Caption Generation with Visual Attention",
                 2015,
                 scenes::NAME,
-                cpu.map_or(0, |cpu| caption(true).init(&cpu).num_params()),
+                cpu.map_or(0, |cpu| captioning::parameters(true, &cpu)),
             ),
             Self::Vqa => (
                 "VQA, deeper LSTM Q + norm I",
                 "Antol et al., VQA: Visual Question Answering",
                 2015,
                 scenes::NAME,
-                cpu.map_or(0, |cpu| vqa(0).init(&cpu).num_params()),
+                cpu.map_or(0, |cpu| answering::parameters(0, &cpu)),
             ),
             Self::StackedAttention => (
                 "Stacked attention network",
                 "Yang et al., Stacked Attention Networks for Image Question Answering",
                 2016,
                 scenes::NAME,
-                cpu.map_or(0, |cpu| vqa(LOOKS).init(&cpu).num_params()),
+                cpu.map_or(0, |cpu| answering::parameters(LOOKS, &cpu)),
+            ),
+            Self::Translate => (
+                "Encoder-decoder with attention",
+                "Bahdanau et al., Neural Machine Translation by Jointly Learning to Align and \
+                 Translate",
+                2015,
+                pairs::NUMBERS,
+                cpu.map_or(0, |cpu| translate::parameters(&cpu)),
             ),
         };
         Card { name: cli::Zoo::name(self), title, paper, year, parameters, data }
@@ -153,6 +150,7 @@ impl cli::Zoo for Zoo {
             Self::ShowAttendTell => captioning::train(self, true, args, own, out),
             Self::Vqa => answering::train(self, 0, args, own, out),
             Self::StackedAttention => answering::train(self, LOOKS, args, own, out),
+            Self::Translate => translate::train(self, args, own, out),
         }
     }
 
@@ -161,6 +159,7 @@ impl cli::Zoo for Zoo {
             Self::Charlm => language_model::eval(args, out),
             Self::ShowTell | Self::ShowAttendTell => captioning::eval(args, own, out),
             Self::Vqa | Self::StackedAttention => answering::eval(args, out),
+            Self::Translate => translate::eval(args, own, out),
         }
     }
 
@@ -178,6 +177,7 @@ impl cli::Zoo for Zoo {
             Self::Charlm => language_model::predict(args, own, out),
             Self::ShowTell | Self::ShowAttendTell => captioning::predict(args, own, out),
             Self::Vqa | Self::StackedAttention => answering::predict(args, own, out),
+            Self::Translate => translate::predict(args, own, out),
         }
     }
 
@@ -187,6 +187,7 @@ impl cli::Zoo for Zoo {
             Self::Charlm => language_model::export(&trained, &args.file)?,
             Self::ShowTell | Self::ShowAttendTell => captioning::export(&trained, &args.file)?,
             Self::Vqa | Self::StackedAttention => answering::export(&trained, &args.file)?,
+            Self::Translate => translate::export(&trained, &args.file)?,
         }
         Ok(writeln!(out, "{}", args.file.display())?)
     }

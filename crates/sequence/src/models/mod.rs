@@ -3,4 +3,5 @@
 pub mod caption;
 pub mod charlm;
 pub mod eyes;
+pub mod seq2seq;
 pub mod vqa;
