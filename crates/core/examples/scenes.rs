@@ -1,5 +1,6 @@
 //! What the embedded scenes look like, and how fast they are drawn: four contact sheets, of
-//! labels, of captions with a question, of boxes and masks, and of a video.
+//! labels, of captions with a question, of boxes and masks, and of a video; and a few single
+//! pictures that no model was trained on.
 //!
 //! `cargo run --release -p tenfold-core --example scenes -- FOLDER`
 

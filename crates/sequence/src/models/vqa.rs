@@ -7,9 +7,10 @@
 //!   Answering", CVPR (2016), section 3: the question looks at the picture twice.
 //!
 //! Differs from the papers: the encoder learns with the rest; a learnt vector tells each place
-//! where it is; the product takes the LSTM's last hidden states without its cells, and has 512
-//! common units where the paper has 1,024; a hidden layer stands between stacked attention and
-//! the answers.
+//! where it is; the product scales the picture's features to a mean square of one instead of a
+//! length of one, under which a new encoder hardly learns, takes the LSTM's last hidden states
+//! without its cells, and has 512 common units where the paper has 1,024; a hidden layer stands
+//! between stacked attention and the answers; states are smaller, for questions of few words.
 
 use super::eyes::{Encoder, Eyes, EyesConfig, glance};
 use crate::recurrent::{Cell, Lengths, Stack, StackConfig};
@@ -47,7 +48,7 @@ pub struct VqaConfig {
 impl VqaConfig {
     /// For pictures of so many rows and columns.
     pub fn new(words: usize, answers: usize, looks: usize, encoder: Encoder, side: usize) -> Self {
-        let (embedding, hidden) = (64, 128);
+        let (embedding, hidden) = (64, 64);
         // Attention has these for each place.
         let common = if looks == 0 { 512 } else { 128 };
         Self { words, answers, looks, encoder, side, embedding, hidden, common, dropout: 0.1 }
@@ -88,7 +89,7 @@ impl VqaConfig {
         let question =
             StackConfig::new(Cell::Lstm, self.embedding, self.hidden).with_layers(layers, 0.0);
         let embedding = EmbeddingConfig::new(self.words, self.embedding)
-            .with_initializer(Initializer::Normal { mean: 0.0, std: 0.1 });
+            .with_initializer(Initializer::Normal { mean: 0.0, std: 1.0 });
         let product = self.looks == 0;
         let picture = if product { common } else { eyes.features() };
         Vqa {
@@ -179,8 +180,9 @@ impl Vqa {
         let joined = match &self.glance {
             Some(layer) => {
                 let picture = glance(layer, grid); // [pictures, common]
-                let length = picture.clone().powf_scalar(2.0).sum_dim(1).add_scalar(1e-6).sqrt();
-                let picture = picture / length;
+                // To a mean square of one.
+                let square = picture.clone().powf_scalar(2.0).mean_dim(1).add_scalar(1e-6);
+                let picture = picture / square.sqrt();
                 let picture = self.picture.forward(picture).tanh();
                 picture.select(0, about) * asked // [questions, common]
             }
