@@ -66,9 +66,9 @@ impl Search {
     fn done(&self, finished: &mut Vec<Written>, live: &[Live]) -> bool {
         finished.sort_by(|a, b| b.score.total_cmp(&a.score));
         finished.truncate(self.beam.max(1));
-        let hope = live.first().map_or(f32::NEG_INFINITY, |best| {
-            self.normalised(best.sum, best.tokens.len() as f32)
-        });
+        let hope = live
+            .first()
+            .map_or(f32::NEG_INFINITY, |best| self.normalised(best.sum, best.tokens.len() as f32));
         finished.len() >= self.beam.max(1) && finished.iter().all(|own| own.score >= hope)
     }
 

@@ -19,15 +19,18 @@
 //! or a layer for a network of their own: [`recurrent::StackConfig`].
 
 pub mod alignment;
+pub mod batch;
 pub mod beam;
 pub mod bleu;
 pub mod bpe;
+pub mod documents;
 pub mod job;
 pub mod language_model;
 pub mod models;
 pub mod pairs;
 pub mod recurrent;
 pub mod text;
+pub mod text_classifier;
 pub mod translate;
 pub mod vocab;
 mod zoo;

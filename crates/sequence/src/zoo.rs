@@ -2,7 +2,7 @@
 
 use crate::job::Trained;
 use crate::models::charlm::CharLmConfig;
-use crate::{language_model, pairs, translate};
+use crate::{documents, language_model, pairs, text_classifier, translate};
 use burn::module::Module;
 use clap::{Args, ValueEnum};
 use std::io::Write;
@@ -15,6 +15,9 @@ use tenfold_core::{Error, device};
 pub enum Zoo {
     /// Character language model.
     Charlm,
+    /// Bidirectional LSTM with attention, a classifier of texts.
+    #[value(name = "bilstm")]
+    BiLstm,
     /// Encoder-decoder with attention.
     Translate,
 }
@@ -25,6 +28,9 @@ pub enum Zoo {
 pub struct TrainFlags {
     #[arg(long, value_name = "FROM-TO", help = "Translation: the languages, such as de-en")]
     pub pair: Option<String>,
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(0..10))]
+    #[arg(help = "Text classification: which tenth of the data tests [default: 9]")]
+    pub fold: Option<u8>,
 }
 
 /// Flags of `eval`.
@@ -91,6 +97,13 @@ impl cli::Zoo for Zoo {
                 language_model::RHYMES,
                 cpu.map_or(0, |cpu| CharLmConfig::new(69).init(&cpu).num_params()),
             ),
+            Self::BiLstm => (
+                "Bidirectional LSTM with attention",
+                "Zhou et al., Attention-Based Bidirectional Long Short-Term Memory Networks",
+                2016,
+                documents::OPINIONS,
+                cpu.map_or(0, |cpu| text_classifier::parameters(&cpu)),
+            ),
             Self::Translate => (
                 "Encoder-decoder with attention",
                 "Bahdanau et al., Neural Machine Translation by Jointly Learning to Align and \
@@ -106,6 +119,7 @@ impl cli::Zoo for Zoo {
     fn train(self, args: &TrainArgs, own: &TrainFlags, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
             Self::Charlm => language_model::train(self, args, own, out),
+            Self::BiLstm => text_classifier::train(self, args, own, out),
             Self::Translate => translate::train(self, args, own, out),
         }
     }
@@ -113,6 +127,7 @@ impl cli::Zoo for Zoo {
     fn eval(args: &EvalArgs, own: &EvalFlags, out: &mut dyn Write) -> anyhow::Result<()> {
         match Trained::open(&args.run)?.model()? {
             Self::Charlm => language_model::eval(args, out),
+            Self::BiLstm => text_classifier::eval(args, out),
             Self::Translate => translate::eval(args, own, out),
         }
     }
@@ -129,6 +144,7 @@ impl cli::Zoo for Zoo {
         }
         match Trained::open(&args.paths[0])?.model()? {
             Self::Charlm => language_model::predict(args, own, out),
+            Self::BiLstm => text_classifier::predict(args, own, out),
             Self::Translate => translate::predict(args, own, out),
         }
     }
@@ -137,6 +153,7 @@ impl cli::Zoo for Zoo {
         let trained = Trained::open(&args.run)?;
         match trained.model()? {
             Self::Charlm => language_model::export(&trained, &args.file)?,
+            Self::BiLstm => text_classifier::export(&trained, &args.file)?,
             Self::Translate => translate::export(&trained, &args.file)?,
         }
         Ok(writeln!(out, "{}", args.file.display())?)

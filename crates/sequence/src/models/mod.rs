@@ -1,4 +1,5 @@
 //! The networks, one file each.
 
+pub mod bilstm;
 pub mod charlm;
 pub mod seq2seq;
