@@ -393,7 +393,10 @@ where
 }
 
 /// What stands beside the weights: whose they are, and with which vocabularies.
-fn metadata(model: &str, language: &impl Serialize) -> Result<BTreeMap<String, String>> {
+///
+/// # Errors
+/// Vocabularies that are no JSON.
+pub fn metadata(model: &str, language: &impl Serialize) -> Result<BTreeMap<String, String>> {
     Ok(BTreeMap::from([
         ("model".to_string(), model.to_string()),
         (VOCABULARY.to_string(), fingerprint(language)?),

@@ -33,6 +33,7 @@ pub mod text;
 pub mod text_classifier;
 pub mod translate;
 pub mod vocab;
+pub mod word_vectors;
 mod zoo;
 
 pub use zoo::{EvalFlags, PredictFlags, TrainFlags, Zoo};

@@ -2,7 +2,8 @@
 
 use crate::job::Trained;
 use crate::models::charlm::CharLmConfig;
-use crate::{documents, language_model, pairs, text_classifier, translate};
+use crate::models::word2vec::Way;
+use crate::{documents, language_model, pairs, text_classifier, translate, word_vectors};
 use burn::module::Module;
 use clap::{Args, ValueEnum};
 use std::io::Write;
@@ -15,6 +16,10 @@ use tenfold_core::{Error, device};
 pub enum Zoo {
     /// Character language model.
     Charlm,
+    /// Word vectors, neighbours told from a word.
+    Skipgram,
+    /// Word vectors, a word told from its neighbours.
+    Cbow,
     /// Bidirectional LSTM with attention, a classifier of texts.
     #[value(name = "bilstm")]
     BiLstm,
@@ -97,6 +102,19 @@ impl cli::Zoo for Zoo {
                 language_model::RHYMES,
                 cpu.map_or(0, |cpu| CharLmConfig::new(69).init(&cpu).num_params()),
             ),
+            Self::Skipgram | Self::Cbow => {
+                let (title, paper) = match self {
+                    Self::Skipgram => (
+                        "Word vectors, skip-gram",
+                        "Mikolov et al., Distributed Representations of Words and Phrases",
+                    ),
+                    _ => (
+                        "Word vectors, continuous bag of words",
+                        "Mikolov et al., Efficient Estimation of Word Representations",
+                    ),
+                };
+                (title, paper, 2013, word_vectors::KIN, word_vectors::parameters())
+            }
             Self::BiLstm => (
                 "Bidirectional LSTM with attention",
                 "Zhou et al., Attention-Based Bidirectional Long Short-Term Memory Networks",
@@ -119,6 +137,8 @@ impl cli::Zoo for Zoo {
     fn train(self, args: &TrainArgs, own: &TrainFlags, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
             Self::Charlm => language_model::train(self, args, own, out),
+            Self::Skipgram => word_vectors::train(self, Way::Skipgram, args, own, out),
+            Self::Cbow => word_vectors::train(self, Way::Cbow, args, own, out),
             Self::BiLstm => text_classifier::train(self, args, own, out),
             Self::Translate => translate::train(self, args, own, out),
         }
@@ -127,6 +147,7 @@ impl cli::Zoo for Zoo {
     fn eval(args: &EvalArgs, own: &EvalFlags, out: &mut dyn Write) -> anyhow::Result<()> {
         match Trained::open(&args.run)?.model()? {
             Self::Charlm => language_model::eval(args, out),
+            Self::Skipgram | Self::Cbow => word_vectors::eval(args),
             Self::BiLstm => text_classifier::eval(args, out),
             Self::Translate => translate::eval(args, own, out),
         }
@@ -142,8 +163,14 @@ impl cli::Zoo for Zoo {
             let why = "a model of this task needs its run's vocabulary: name the run folder";
             return Err(Error::argument("--weights", why).into());
         }
-        match Trained::open(&args.paths[0])?.model()? {
+        // Vectors of others are a text file.
+        let first = &args.paths[0];
+        if first.is_file() && first.extension().is_some_and(|end| end == "txt" || end == "vec") {
+            return word_vectors::predict(args, own, out);
+        }
+        match Trained::open(first)?.model()? {
             Self::Charlm => language_model::predict(args, own, out),
+            Self::Skipgram | Self::Cbow => word_vectors::predict(args, own, out),
             Self::BiLstm => text_classifier::predict(args, own, out),
             Self::Translate => translate::predict(args, own, out),
         }
@@ -153,6 +180,7 @@ impl cli::Zoo for Zoo {
         let trained = Trained::open(&args.run)?;
         match trained.model()? {
             Self::Charlm => language_model::export(&trained, &args.file)?,
+            Self::Skipgram | Self::Cbow => word_vectors::export(&trained, &args.run, &args.file)?,
             Self::BiLstm => text_classifier::export(&trained, &args.file)?,
             Self::Translate => translate::export(&trained, &args.file)?,
         }

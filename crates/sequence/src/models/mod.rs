@@ -3,3 +3,4 @@
 pub mod bilstm;
 pub mod charlm;
 pub mod seq2seq;
+pub mod word2vec;
