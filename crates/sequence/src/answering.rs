@@ -40,6 +40,9 @@ const GATHERED: usize = 4_000;
 /// The most frequent answers that can be chosen, as most of the literature on VQA v2 has it.
 const MOST_ANSWERS: usize = 3_000;
 
+/// How often stacked attention looks, as in the paper.
+pub const LOOKS: usize = 2;
+
 /// What is asked and what can be answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Language {

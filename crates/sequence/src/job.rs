@@ -50,6 +50,9 @@ pub struct DataChoice {
     /// `--pair`: from one language into another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pair: Option<String>,
+    /// `--fold`: the tenth of the data that tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
     /// Seed of the splits.
     pub seed: u64,
 }
@@ -60,6 +63,7 @@ impl DataChoice {
             name: args.data.clone().unwrap_or_else(|| default.into()),
             limit: args.limit.map(|limit| limit as usize),
             pair: own.pair.clone(),
+            fold: own.fold.map(usize::from),
             seed: args.seed.unwrap_or(1),
         }
     }
@@ -225,6 +229,7 @@ fn steers(args: &TrainArgs, own: &TrainFlags) -> bool {
         || args.patience.is_some()
         || !args.set.is_empty()
         || own.pair.is_some()
+        || own.fold.is_some()
 }
 
 /// A resumed training goes on as it was started: flags that say otherwise are refused rather
@@ -388,7 +393,10 @@ where
 }
 
 /// What stands beside the weights: whose they are, and with which vocabularies.
-fn metadata(model: &str, language: &impl Serialize) -> Result<BTreeMap<String, String>> {
+///
+/// # Errors
+/// Vocabularies that are no JSON.
+pub fn metadata(model: &str, language: &impl Serialize) -> Result<BTreeMap<String, String>> {
     Ok(BTreeMap::from([
         ("model".to_string(), model.to_string()),
         (VOCABULARY.to_string(), fingerprint(language)?),

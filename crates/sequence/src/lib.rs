@@ -20,11 +20,13 @@
 
 pub mod alignment;
 pub mod answering;
+pub mod batch;
 pub mod beam;
 pub mod bleu;
 pub mod bpe;
 pub mod captioning;
 pub mod cider;
+pub mod documents;
 pub mod job;
 pub mod language_model;
 pub mod models;
@@ -32,8 +34,10 @@ pub mod pairs;
 pub mod pictures;
 pub mod recurrent;
 pub mod text;
+pub mod text_classifier;
 pub mod translate;
 pub mod vocab;
+pub mod word_vectors;
 mod zoo;
 
 pub use zoo::{EvalFlags, PredictFlags, TrainFlags, Zoo};

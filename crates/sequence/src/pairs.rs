@@ -244,7 +244,8 @@ mod tests {
     use super::*;
 
     fn choice(name: &str, pair: Option<&str>) -> DataChoice {
-        DataChoice { name: name.into(), limit: None, pair: pair.map(Into::into), seed: 1 }
+        let pair = pair.map(Into::into);
+        DataChoice { name: name.into(), limit: None, pair, fold: None, seed: 1 }
     }
 
     #[test]

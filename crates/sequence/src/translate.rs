@@ -1,11 +1,11 @@
 //! Learning to translate, measuring it by BLEU, and translating.
 
+use crate::batch::{Sentences, by_length, padded};
 use crate::beam::{Decoder, Search, Written};
 use crate::bleu::{self, Bleu};
 use crate::job::{self, DataChoice, Judged, Recipe, RunConfig, Trained};
 use crate::models::seq2seq::{Encoded, Seq2Seq, Seq2SeqConfig};
 use crate::pairs::{self, Pair, Pairs};
-use crate::recurrent::Lengths;
 use crate::vocab::{BEGIN, END, PAD, UNKNOWN, Unit, Vocabulary};
 use crate::zoo::{EvalFlags, PredictFlags, TrainFlags, Zoo};
 use crate::{alignment, text};
@@ -111,48 +111,10 @@ impl PairBatches {
     }
 }
 
-/// Sources as the encoder takes them.
-#[derive(Clone, Debug)]
-struct Sources {
-    /// `[batch, steps]`
-    tokens: Tensor<2, Int>,
-    /// `[batch, steps]`: 0 on tokens, very low on padding.
-    bias: Tensor<2>,
-    lengths: Lengths,
-}
-
-impl Sources {
-    fn new(sources: &[&[usize]], device: &Device) -> Self {
-        let batch = sources.len();
-        let lengths: Vec<usize> = sources.iter().map(|source| source.len()).collect();
-        let steps = lengths.iter().copied().max().unwrap_or(1);
-        let tokens = padded(sources, steps);
-        let bias: Vec<f32> = lengths
-            .iter()
-            .flat_map(|&length| (0..steps).map(move |t| if t < length { 0.0 } else { -1e9 }))
-            .collect();
-        Self {
-            tokens: Tensor::from_data(TensorData::new(tokens, [batch, steps]), device),
-            bias: Tensor::from_data(TensorData::new(bias, [batch, steps]), device),
-            lengths: Lengths::new(&lengths, steps, device),
-        }
-    }
-}
-
-/// Rows of tokens, filled up with padding.
-fn padded(rows: &[&[usize]], steps: usize) -> Vec<i32> {
-    let fill = |row: &&[usize]| {
-        let mut row: Vec<i32> = row.iter().map(|&token| token as i32).collect();
-        row.resize(steps, PAD as i32);
-        row
-    };
-    rows.iter().flat_map(fill).collect()
-}
-
 /// Sources and their translations.
 #[derive(Clone, Debug)]
 struct Batch {
-    sources: Sources,
+    sources: Sentences,
     /// What the decoder reads, `[batch, steps]`.
     read: Tensor<2, Int>,
     /// The places of real tokens in the batch laid flat, `[count]`.
@@ -169,17 +131,8 @@ impl Collate for PairBatches {
         self.sources.len()
     }
 
-    /// Pools of many batches are sorted by length and cut into batches, which are shuffled.
     fn arrange(&self, order: Vec<usize>, batch_size: usize, random: &mut SplitMix64) -> Vec<usize> {
-        let mut order = order;
-        for pool in order.chunks_mut(100 * batch_size) {
-            pool.sort_by_key(|&i| (self.targets[i].len(), self.sources[i].len(), i));
-        }
-        let whole = order.len() / batch_size * batch_size;
-        let rest = order.split_off(whole);
-        let mut batches: Vec<Vec<usize>> = order.chunks(batch_size).map(<[_]>::to_vec).collect();
-        random.shuffle(&mut batches);
-        batches.into_iter().flatten().chain(rest).collect()
+        by_length(order, batch_size, random, |i| (self.targets[i].len(), self.sources[i].len()))
     }
 
     fn stack(&self, examples: &[usize], _seed: u64) -> Result<Vec<usize>> {
@@ -202,10 +155,10 @@ impl Collate for PairBatches {
             }
         }
         let read: Vec<&[usize]> = read.iter().map(|row| &row[..]).collect();
-        let (batch, count) = (read.len(), write.len());
+        let count = write.len();
         Batch {
-            sources: Sources::new(&sources, device),
-            read: Tensor::from_data(TensorData::new(padded(&read, steps), [batch, steps]), device),
+            sources: Sentences::new(&sources, device),
+            read: padded(&read, steps, device),
             places: Tensor::from_data(TensorData::new(places, [count]), device),
             write: Tensor::from_data(TensorData::new(write, [count]), device),
         }
@@ -224,7 +177,7 @@ impl Learner {
     /// The mean loss of the target's tokens, each told from the true ones before it (teacher
     /// forcing: Williams and Zipser, 1989).
     fn judge(&self, batch: Batch, smoothing: f32) -> Judged {
-        let Sources { tokens, bias, lengths } = batch.sources;
+        let Sentences { tokens, bias, lengths } = batch.sources;
         let encoded = self.network.encode(tokens, bias, &lengths);
         let features = self.network.decode(&encoded, batch.read).features;
         let [rows, steps, width] = features.dims();
@@ -343,7 +296,7 @@ impl Translator {
         for chunk in order.chunks(BATCH) {
             let own: Vec<&[usize]> = chunk.iter().map(|&i| &sources[i][..]).collect();
             let longest = own.iter().map(|source| source.len()).max().unwrap_or(1);
-            let Sources { tokens, bias, lengths } = Sources::new(&own, &self.device);
+            let Sentences { tokens, bias, lengths } = Sentences::new(&own, &self.device);
             let encoded = self.network.encode(tokens, bias, &lengths);
             // No translation is thrice as long, save of the shortest.
             let longest = (3 * longest + 10).min(self.longest);
@@ -361,12 +314,11 @@ impl Translator {
     /// An empty text.
     pub fn align(&self, text: &str, target: &[usize]) -> Result<alignment::Alignment> {
         let source = self.source(text)?;
-        let Sources { tokens, bias, lengths } = Sources::new(&[&source], &self.device);
+        let Sentences { tokens, bias, lengths } = Sentences::new(&[&source], &self.device);
         let encoded = self.network.encode(tokens, bias, &lengths);
         let read: Vec<usize> = std::iter::once(BEGIN).chain(target.iter().copied()).collect();
         let steps = read.len();
-        let read =
-            Tensor::from_data(TensorData::new(padded(&[&read], steps), [1, steps]), &self.device);
+        let read = padded(&[&read], steps, &self.device);
         let attention = self.network.decode(&encoded, read).attention.into_data();
         let shares = attention.convert::<f32>().try_to_vec();
         let name = |&token: &usize| self.vocabulary.tokens()[token].clone();

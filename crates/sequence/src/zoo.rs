@@ -2,7 +2,11 @@
 
 use crate::job::Trained;
 use crate::models::charlm::CharLmConfig;
-use crate::{answering, captioning, language_model, pairs, translate};
+use crate::models::word2vec::Way;
+use crate::{
+    answering, captioning, documents, language_model, pairs, text_classifier, translate,
+    word_vectors,
+};
 use burn::module::Module;
 use clap::{Args, ValueEnum};
 use std::io::Write;
@@ -16,6 +20,15 @@ use tenfold_core::{Error, device};
 pub enum Zoo {
     /// Character language model.
     Charlm,
+    /// Word vectors, neighbours told from a word.
+    Skipgram,
+    /// Word vectors, a word told from its neighbours.
+    Cbow,
+    /// Bidirectional LSTM with attention, a classifier of texts.
+    #[value(name = "bilstm")]
+    BiLstm,
+    /// Encoder-decoder with attention.
+    Translate,
     /// Captions, the picture as the first word.
     ShowTell,
     /// Captions with a look before each word.
@@ -24,8 +37,6 @@ pub enum Zoo {
     Vqa,
     /// Visual questions, by two looks.
     StackedAttention,
-    /// Encoder-decoder with attention.
-    Translate,
 }
 
 /// Flags of `train` beside those of every task.
@@ -34,6 +45,9 @@ pub enum Zoo {
 pub struct TrainFlags {
     #[arg(long, value_name = "FROM-TO", help = "Translation: the languages, such as de-en")]
     pub pair: Option<String>,
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(0..10))]
+    #[arg(help = "Text classification: which tenth of the data tests [default: 9]")]
+    pub fold: Option<u8>,
 }
 
 /// Flags of `eval`.
@@ -71,9 +85,6 @@ pub struct PredictFlags {
     pub ask: Option<String>,
 }
 
-/// How often stacked attention looks, as in the paper.
-const LOOKS: usize = 2;
-
 fn temperature(text: &str) -> Result<f64, String> {
     let value = text.parse::<f64>().ok().filter(|x| (0.0..=100.0).contains(x));
     value.ok_or_else(|| "expected a number from 0 to 100".into())
@@ -103,6 +114,34 @@ impl cli::Zoo for Zoo {
                 language_model::RHYMES,
                 cpu.map_or(0, |cpu| CharLmConfig::new(69).init(&cpu).num_params()),
             ),
+            Self::Skipgram | Self::Cbow => {
+                let (title, paper) = match self {
+                    Self::Skipgram => (
+                        "Word vectors, skip-gram",
+                        "Mikolov et al., Distributed Representations of Words and Phrases",
+                    ),
+                    _ => (
+                        "Word vectors, continuous bag of words",
+                        "Mikolov et al., Efficient Estimation of Word Representations",
+                    ),
+                };
+                (title, paper, 2013, word_vectors::KIN, word_vectors::parameters())
+            }
+            Self::BiLstm => (
+                "Bidirectional LSTM with attention",
+                "Zhou et al., Attention-Based Bidirectional Long Short-Term Memory Networks",
+                2016,
+                documents::OPINIONS,
+                cpu.map_or(0, |cpu| text_classifier::parameters(&cpu)),
+            ),
+            Self::Translate => (
+                "Encoder-decoder with attention",
+                "Bahdanau et al., Neural Machine Translation by Jointly Learning to Align and \
+                 Translate",
+                2015,
+                pairs::NUMBERS,
+                cpu.map_or(0, |cpu| translate::parameters(&cpu)),
+            ),
             Self::ShowTell => (
                 "Show and Tell",
                 "Vinyals et al., Show and Tell: A Neural Image Caption Generator",
@@ -112,13 +151,14 @@ impl cli::Zoo for Zoo {
             ),
             Self::ShowAttendTell => (
                 "Show, Attend and Tell",
-                "Xu et al., Show, Attend and Tell: Neural Image Caption Generation with Visual Attention",
+                "Xu et al., Show, Attend and Tell: Neural Image Caption Generation with Visual \
+                 Attention",
                 2015,
                 scenes::NAME,
                 cpu.map_or(0, |cpu| captioning::parameters(true, &cpu)),
             ),
             Self::Vqa => (
-                "VQA, deeper LSTM Q + norm I",
+                "Deeper LSTM Q + norm I",
                 "Antol et al., VQA: Visual Question Answering",
                 2015,
                 scenes::NAME,
@@ -129,15 +169,7 @@ impl cli::Zoo for Zoo {
                 "Yang et al., Stacked Attention Networks for Image Question Answering",
                 2016,
                 scenes::NAME,
-                cpu.map_or(0, |cpu| answering::parameters(LOOKS, &cpu)),
-            ),
-            Self::Translate => (
-                "Encoder-decoder with attention",
-                "Bahdanau et al., Neural Machine Translation by Jointly Learning to Align and \
-                 Translate",
-                2015,
-                pairs::NUMBERS,
-                cpu.map_or(0, |cpu| translate::parameters(&cpu)),
+                cpu.map_or(0, |cpu| answering::parameters(answering::LOOKS, &cpu)),
             ),
         };
         Card { name: cli::Zoo::name(self), title, paper, year, parameters, data }
@@ -146,20 +178,25 @@ impl cli::Zoo for Zoo {
     fn train(self, args: &TrainArgs, own: &TrainFlags, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
             Self::Charlm => language_model::train(self, args, own, out),
+            Self::Skipgram => word_vectors::train(self, Way::Skipgram, args, own, out),
+            Self::Cbow => word_vectors::train(self, Way::Cbow, args, own, out),
+            Self::BiLstm => text_classifier::train(self, args, own, out),
+            Self::Translate => translate::train(self, args, own, out),
             Self::ShowTell => captioning::train(self, false, args, own, out),
             Self::ShowAttendTell => captioning::train(self, true, args, own, out),
             Self::Vqa => answering::train(self, 0, args, own, out),
-            Self::StackedAttention => answering::train(self, LOOKS, args, own, out),
-            Self::Translate => translate::train(self, args, own, out),
+            Self::StackedAttention => answering::train(self, answering::LOOKS, args, own, out),
         }
     }
 
     fn eval(args: &EvalArgs, own: &EvalFlags, out: &mut dyn Write) -> anyhow::Result<()> {
         match Trained::open(&args.run)?.model()? {
             Self::Charlm => language_model::eval(args, out),
+            Self::Skipgram | Self::Cbow => word_vectors::eval(args),
+            Self::BiLstm => text_classifier::eval(args, out),
+            Self::Translate => translate::eval(args, own, out),
             Self::ShowTell | Self::ShowAttendTell => captioning::eval(args, own, out),
             Self::Vqa | Self::StackedAttention => answering::eval(args, out),
-            Self::Translate => translate::eval(args, own, out),
         }
     }
 
@@ -173,11 +210,18 @@ impl cli::Zoo for Zoo {
             let why = "a model of this task needs its run's vocabulary: name the run folder";
             return Err(Error::argument("--weights", why).into());
         }
-        match Trained::open(&args.paths[0])?.model()? {
+        // Vectors of others are a text file.
+        let first = &args.paths[0];
+        if first.is_file() && first.extension().is_some_and(|end| end == "txt" || end == "vec") {
+            return word_vectors::predict(args, own, out);
+        }
+        match Trained::open(first)?.model()? {
             Self::Charlm => language_model::predict(args, own, out),
+            Self::Skipgram | Self::Cbow => word_vectors::predict(args, own, out),
+            Self::BiLstm => text_classifier::predict(args, own, out),
+            Self::Translate => translate::predict(args, own, out),
             Self::ShowTell | Self::ShowAttendTell => captioning::predict(args, own, out),
             Self::Vqa | Self::StackedAttention => answering::predict(args, own, out),
-            Self::Translate => translate::predict(args, own, out),
         }
     }
 
@@ -185,9 +229,11 @@ impl cli::Zoo for Zoo {
         let trained = Trained::open(&args.run)?;
         match trained.model()? {
             Self::Charlm => language_model::export(&trained, &args.file)?,
+            Self::Skipgram | Self::Cbow => word_vectors::export(&trained, &args.run, &args.file)?,
+            Self::BiLstm => text_classifier::export(&trained, &args.file)?,
+            Self::Translate => translate::export(&trained, &args.file)?,
             Self::ShowTell | Self::ShowAttendTell => captioning::export(&trained, &args.file)?,
             Self::Vqa | Self::StackedAttention => answering::export(&trained, &args.file)?,
-            Self::Translate => translate::export(&trained, &args.file)?,
         }
         Ok(writeln!(out, "{}", args.file.display())?)
     }

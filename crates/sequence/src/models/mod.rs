@@ -1,7 +1,9 @@
 //! The networks, one file each.
 
+pub mod bilstm;
 pub mod caption;
 pub mod charlm;
 pub mod eyes;
 pub mod seq2seq;
 pub mod vqa;
+pub mod word2vec;

@@ -1,0 +1,254 @@
+//! Texts and what each one is.
+
+use crate::job::DataChoice;
+use crate::text;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use tenfold_core::data::locate::{self, Place};
+use tenfold_core::data::random::SplitMix64;
+use tenfold_core::{Error, Result};
+
+/// The embedded texts: short opinions, some of them turned round by a "not".
+pub const OPINIONS: &str = "opinions";
+/// Parts of equal size that data without splits is cut into.
+pub const FOLDS: usize = 10;
+
+/// A text and the place of its class.
+pub type Document = (String, usize);
+
+/// Texts to learn from, to choose by and to judge by.
+#[derive(Clone, Debug)]
+pub struct Documents {
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// To learn from.
+    pub train: Vec<Document>,
+    /// To choose the epoch by.
+    pub validation: Vec<Document>,
+    /// To judge by, once.
+    pub test: Vec<Document>,
+}
+
+/// Opens the embedded `opinions`, a folder or fetched data set with one subfolder of `.txt`
+/// files a class, or a CSV of two columns: label and text, in UTF-8, with or without a line
+/// `label,text` above.
+///
+/// Data is cut into ten folds: `choice.fold` tests, the one before it (the last before the
+/// first) validates. The files of a folder are dealt by their names in order, as those of the
+/// film reviews were published: of 1,000 the first 100 are fold 0. Rows of a table are shuffled
+/// first.
+///
+/// # Errors
+/// Data that is not there, no text, or of one class only.
+pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Documents> {
+    let fold = choice.fold.unwrap_or(FOLDS - 1);
+    let documents = if choice.name == OPINIONS {
+        cut(opinions(), vec!["negative".into(), "positive".into()], fold)
+    } else {
+        match locate::locate(&choice.name, data_dir)? {
+            Place::File(path) => table(&path, choice.seed, fold)?,
+            Place::Folder(folder) => folders(&folder, fold)?,
+            Place::Fetched(fetched) if fetched.layout == "text-folder" => {
+                folders(&fetched.path("train", "folder")?, fold)?
+            }
+            Place::Fetched(fetched) => {
+                let (name, layout) = (&choice.name, &fetched.layout);
+                let why = format!("{name} is laid out as {layout}; expected texts in classes");
+                return Err(Error::argument("--data", why));
+            }
+        }
+    };
+    let mut documents = documents;
+    if let Some(limit) = choice.limit {
+        documents.train.truncate(limit);
+    }
+    let parts = [&documents.train, &documents.validation, &documents.test];
+    if parts.iter().any(|part| part.is_empty()) {
+        let why = format!("{}: too few texts to learn from, validate and test", choice.name);
+        return Err(Error::argument("--data", why));
+    }
+    if documents.classes.len() < 2 {
+        let why = format!("{}: only one class; expected two or more", choice.name);
+        return Err(Error::argument("--data", why));
+    }
+    Ok(documents)
+}
+
+/// Deals documents that are in order, ten folds of each class.
+fn cut(classes: Vec<Vec<String>>, names: Vec<String>, fold: usize) -> Documents {
+    let mut parts = [Vec::new(), Vec::new(), Vec::new()];
+    for (class, texts) in classes.into_iter().enumerate() {
+        let count = texts.len();
+        for (place, text) in texts.into_iter().enumerate() {
+            let own = place * FOLDS / count;
+            let part = match () {
+                () if own == fold => 2,
+                () if own == (fold + FOLDS - 1) % FOLDS => 1,
+                () => 0,
+            };
+            parts[part].push((text, class));
+        }
+    }
+    let [mut train, validation, test] = parts;
+    // So that --limit keeps some of every class.
+    SplitMix64::new(1).shuffle(&mut train);
+    Documents { classes: names, train, validation, test }
+}
+
+fn folders(folder: &Path, fold: usize) -> Result<Documents> {
+    let sorted = |folder: &Path, fits: &dyn Fn(&Path) -> bool| {
+        let entries = std::fs::read_dir(folder).map_err(|source| Error::io(folder, source))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            paths.push(entry.map_err(|source| Error::io(folder, source))?.path());
+        }
+        paths.retain(|path| fits(path));
+        paths.sort();
+        Ok::<Vec<PathBuf>, Error>(paths)
+    };
+    let hidden =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let classes = sorted(folder, &|path| path.is_dir() && !hidden(path))?;
+    if classes.is_empty() {
+        let why = "no folders in it; expected one of .txt files for each class";
+        return Err(Error::file(folder, why));
+    }
+    let name = |path: &PathBuf| {
+        path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    };
+    let names = classes.iter().map(name).collect();
+    let mut texts = Vec::new();
+    for class in &classes {
+        let is_text = |path: &Path| path.extension().is_some_and(|extension| extension == "txt");
+        let files = sorted(class, &is_text)?;
+        if files.is_empty() {
+            return Err(Error::file(class, "no .txt files in it"));
+        }
+        texts.push(files.iter().map(|file| text::read(file)).collect::<Result<Vec<_>>>()?);
+    }
+    Ok(cut(texts, names, fold))
+}
+
+fn table(path: &Path, seed: u64, fold: usize) -> Result<Documents> {
+    let text = text::read(path)?;
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for (place, record) in reader.records().enumerate() {
+        let record = record.map_err(|why| Error::file(path, why))?;
+        let line = record.position().map_or(place as u64 + 1, csv::Position::line);
+        let mut cells = record.iter();
+        let (Some(label), Some(text), None) = (cells.next(), cells.next(), cells.next()) else {
+            let why = format!("line {line}: {} columns; expected label and text", record.len());
+            return Err(Error::file(path, why));
+        };
+        let heading = place == 0 && label.eq_ignore_ascii_case("label");
+        if heading {
+            continue;
+        }
+        if label.trim().is_empty() || text.trim().is_empty() {
+            return Err(Error::field(path, line, "label or text", "empty"));
+        }
+        rows.push((label.trim().into(), text.into()));
+    }
+    SplitMix64::new(seed).shuffle(&mut rows);
+    let names: BTreeSet<&String> = rows.iter().map(|(label, _)| label).collect();
+    let names: Vec<String> = names.into_iter().cloned().collect();
+    let mut texts = vec![Vec::new(); names.len()];
+    for (label, text) in rows {
+        let Ok(class) = names.binary_search(&label) else { continue };
+        texts[class].push(text);
+    }
+    Ok(cut(texts, names, fold))
+}
+
+/// 2,000 sentences of a small grammar for each class: an opinion, or the opposite one denied.
+fn opinions() -> Vec<Vec<String>> {
+    const THINGS: [&str; 8] =
+        ["camera", "tea", "hotel", "train", "story", "chair", "lesson", "soup"];
+    const GOOD: [&str; 8] =
+        ["good", "lovely", "quick", "solid", "fresh", "clear", "useful", "pleasant"];
+    const BAD: [&str; 8] = ["bad", "ugly", "slow", "broken", "stale", "noisy", "useless", "dull"];
+    const ENDS: [&str; 6] = [
+        "",
+        " I would say so again.",
+        " My sister saw it too.",
+        " It came on a Tuesday.",
+        " That is all there is to tell.",
+        " We paid in cash.",
+    ];
+    let mut random = SplitMix64::keyed(&[0x0091_4104]);
+    let mut sentence = |class: usize| {
+        let pick = |list: &[&'static str], random: &mut SplitMix64| list[random.below(list.len())];
+        let thing = pick(&THINGS, &mut random);
+        let part = |random: &mut SplitMix64| {
+            let denied = random.below(2);
+            // What is denied is of the other class.
+            let words = if class ^ denied == 1 { &GOOD } else { &BAD };
+            let not = ["", "not "][denied];
+            format!("{not}{}", pick(words, random))
+        };
+        let (first, second) = (part(&mut random), part(&mut random));
+        let end = pick(&ENDS, &mut random);
+        match random.below(3) {
+            0 => format!("The {thing} was {first} and {second}.{end}"),
+            1 => format!("What a day: the {thing} was {first}.{end}"),
+            _ => format!("I found the {thing} {first}, and the rest {second}.{end}"),
+        }
+    };
+    [0, 1].map(|class| (0..2000).map(|_| sentence(class)).collect()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice(name: &str, fold: Option<usize>) -> DataChoice {
+        DataChoice { name: name.into(), limit: None, pair: None, fold, seed: 1 }
+    }
+
+    #[test]
+    fn each_document_is_tested_in_one_fold_and_never_learnt_there() {
+        let mut tested = Vec::new();
+        for fold in 0..FOLDS {
+            let documents = open(&choice(OPINIONS, Some(fold)), Path::new("")).unwrap();
+            let sizes = [&documents.train, &documents.validation, &documents.test].map(Vec::len);
+            assert_eq!(sizes, [3200, 400, 400]);
+            tested.extend(documents.test);
+        }
+        assert_eq!(tested.len(), 4000);
+    }
+
+    #[test]
+    fn folders_tables_and_their_faults() {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("data");
+        for (class, word) in [("neg", "bad"), ("pos", "good")] {
+            std::fs::create_dir_all(data.join(class)).unwrap();
+            for i in 0..10 {
+                let path = data.join(class).join(format!("cv{i:03}.txt"));
+                std::fs::write(path, format!("a {word} film, number {i}")).unwrap();
+            }
+        }
+        let name = data.to_str().unwrap();
+        let documents = open(&choice(name, None), Path::new("")).unwrap();
+        assert_eq!(documents.classes, ["neg", "pos"]);
+        assert_eq!(documents.test[1], ("a good film, number 9".to_string(), 1));
+        assert_eq!(documents.validation[0].0, "a bad film, number 8");
+
+        let file = root.path().join("a.csv");
+        let mut csv = String::from("label,text\n");
+        (0..20).for_each(|i| csv += &format!("{},\"text, {i}\"\n", ["no", "yes"][i % 2]));
+        std::fs::write(&file, &csv).unwrap();
+        let table = open(&choice(file.to_str().unwrap(), None), Path::new("")).unwrap();
+        assert_eq!((table.classes, table.train.len()), (vec!["no".into(), "yes".into()], 16));
+        let why = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            open(&choice(file.to_str().unwrap(), None), Path::new("")).unwrap_err().to_string()
+        };
+        assert!(why("yes,a,b\n").contains("line 1: 3 columns; expected label and text"));
+        assert!(why("yes,a\nno,\n").contains("line 2"));
+        assert!(why(&"yes,a\n".repeat(20)).contains("only one class"));
+        assert!(why("").contains("an empty file"));
+    }
+}
