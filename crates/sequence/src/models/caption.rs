@@ -11,7 +11,7 @@
 //! - the penalty on attention asks for `words / places` instead of 1 a place (equation 14), as
 //!   its authors' program does, with a weight of 0.01: most of a drawing is ground.
 
-use super::eyes::{Encoder, Eyes, EyesConfig, glance};
+use super::eyes::{Encoder, Eyes, EyesConfig, Glance};
 use crate::recurrent::{Cell, Stack, StackConfig, State};
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig};
@@ -19,6 +19,9 @@ use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_kernels::nn::Linear;
+
+/// Units of the vector that Show and Tell sees of a picture.
+const GLANCE: usize = 512;
 
 /// The network's choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,7 +113,8 @@ impl CaptionConfig {
             .with_initializer(Initializer::Normal { mean: 0.0, std: 0.1 });
         Captioner {
             eyes: eyes.init(device),
-            picture: (!self.attends).then(|| eyes.glance(self.embedding, device)),
+            picture: (!self.attends)
+                .then(|| (eyes.glance(GLANCE, device), linear(GLANCE, self.embedding))),
             attention,
             embedding: embedding.init(device),
             recurrent: StackConfig::new(Cell::Lstm, inputs, hidden).init(device),
@@ -127,7 +131,7 @@ pub struct Captioner {
     /// The encoder.
     pub eyes: Eyes,
     /// Show and Tell: from the whole picture to the LSTM's first word.
-    pub picture: Option<Linear>,
+    pub picture: Option<(Glance, Linear)>,
     /// Show, Attend and Tell: where to look.
     pub attention: Option<Attention>,
     /// `[words, embedding]`
@@ -192,8 +196,9 @@ impl Captioner {
                 let keys = attention.key.forward(grid.clone()); // [batch, places, attention]
                 Memory { state: vec![State { hidden, cell }], places: Some((grid, keys)) }
             }
-            (None, Some(picture)) => {
-                let first = glance(picture, grid).unsqueeze_dim(1); // [batch, 1, embedding]
+            (None, Some((glance, picture))) => {
+                let first = picture.forward(glance.forward(grid)); // [batch, embedding]
+                let first = first.unsqueeze_dim(1);
                 let (_, state) = self.recurrent.forward(first, None, None);
                 Memory { state, places: None }
             }

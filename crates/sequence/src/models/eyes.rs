@@ -9,7 +9,7 @@ use tenfold_classification::models::layers::{MapLayer, conv, he, maps, max_pool,
 use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
 use tenfold_classification::models::{Backbone, ModelConfig};
 use tenfold_core::data::{Preprocess, Resize};
-use tenfold_kernels::nn::Linear;
+use tenfold_kernels::nn::{BatchNorm, Linear};
 use tenfold_kernels::ops::Activation;
 
 /// The networks to look with.
@@ -105,9 +105,12 @@ impl EyesConfig {
         config.with_input([3, self.side, self.side]).init(device)
     }
 
-    /// One vector for the whole picture: what a classifier's last hidden layer sees.
-    pub fn glance(&self, units: usize, device: &Device) -> Linear {
-        LinearConfig::new(self.grid() * self.grid() * self.features(), units).init(device).into()
+    /// One vector of so many units for the whole picture.
+    pub fn glance(&self, units: usize, device: &Device) -> Glance {
+        Glance {
+            place: LinearConfig::new(self.features(), units).init(device).into(),
+            norm: norm(units, device),
+        }
     }
 }
 
@@ -167,9 +170,24 @@ impl Eyes {
     }
 }
 
-/// The glance at a grid of features: `[batch, places, features]` to `[batch, units]`.
-pub fn glance(layer: &Linear, grid: Tensor<3>) -> Tensor<2> {
-    layer.forward_with(grid.flatten(1, 2), Activation::Relu)
+/// The whole picture as one vector: what is at each place, where it is included, summed over
+/// all places, and normalised over the batch.
+#[derive(Module, Debug)]
+pub struct Glance {
+    /// From the features of a place.
+    pub place: Linear,
+    /// Of the sums.
+    pub norm: BatchNorm,
+}
+
+impl Glance {
+    /// `[batch, places, features]` to `[batch, units]`.
+    pub fn forward(&self, grid: Tensor<3>) -> Tensor<2> {
+        let places = self.place.forward_with(grid, Activation::Relu); // [batch, places, units]
+        let sum = places.mean_dim(1).squeeze_dim::<2>(1);
+        let [batch, units] = sum.dims();
+        self.norm.forward(sum.reshape([batch, units, 1, 1])).reshape([batch, units])
+    }
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@
 //! - Stacked attention: Z. Yang et al., "Stacked Attention Networks for Image Question
 //!   Answering", CVPR (2016), section 3: the question looks at the picture twice.
 //!
-//! Differs from the papers: the encoder learns with the rest; a learnt vector tells each place
-//! where it is; the product scales the picture's features to a mean square of one instead of a
-//! length of one, under which a new encoder hardly learns, takes the LSTM's last hidden states
-//! without its cells, and has 512 common units where the paper has 1,024; a hidden layer stands
-//! between stacked attention and the answers; states are smaller, for questions of few words.
+//! Differs from the papers: the encoder learns with the rest, and a learnt vector tells each
+//! place where it is. The product normalises the picture's features over the batch instead of
+//! to a length of one, under which a new encoder hardly learns; it takes the LSTM's last hidden
+//! states without its cells, and has 512 common units where the paper has 1,024. A hidden layer
+//! stands between stacked attention and the answers. States are smaller, for questions of few
+//! words.
 
-use super::eyes::{Encoder, Eyes, EyesConfig, glance};
+use super::eyes::{Encoder, Eyes, EyesConfig, Glance};
 use crate::recurrent::{Cell, Lengths, Stack, StackConfig};
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig};
@@ -125,7 +126,7 @@ pub struct Vqa {
     /// From its last states to the common space.
     pub question: Linear,
     /// The product: the whole picture as one vector.
-    pub glance: Option<Linear>,
+    pub glance: Option<Glance>,
     /// From the picture, or each place of it, to the common space.
     pub picture: Linear,
     /// Stacked attention: one after the other.
@@ -178,11 +179,8 @@ impl Vqa {
         let grid = self.eyes.forward(pictures); // [pictures, places, features]
         let mut seen = Vec::new();
         let joined = match &self.glance {
-            Some(layer) => {
-                let picture = glance(layer, grid); // [pictures, common]
-                // To a mean square of one.
-                let square = picture.clone().powf_scalar(2.0).mean_dim(1).add_scalar(1e-6);
-                let picture = picture / square.sqrt();
+            Some(glance) => {
+                let picture = glance.forward(grid); // [pictures, common]
                 let picture = self.picture.forward(picture).tanh();
                 picture.select(0, about) * asked // [questions, common]
             }
