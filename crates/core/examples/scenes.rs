@@ -28,6 +28,13 @@ fn main() -> Result<()> {
     write("told.png", (0..TILES).map(told).collect())?;
     write("boxes.png", (0..TILES).map(boxed).collect())?;
     write("video.png", (0..TILES).map(frame).collect())?;
+    for index in 0..6 {
+        let recipe = if index < 3 { Recipe::TOLD } else { Recipe::ASKED };
+        let path = folder.join(format!("scene-{index}.png"));
+        let picture = Scene::new(SEED, index, &recipe).draw(64, 64).into_image();
+        picture.save(&path).map_err(|why| Error::file(&path, why))?;
+        println!("{}", path.display());
+    }
     for (name, recipe) in [("ONE", Recipe::ONE), ("ASKED", Recipe::ASKED), ("CROWD", Recipe::CROWD)]
     {
         let (start, count) = (Instant::now(), 20_000);

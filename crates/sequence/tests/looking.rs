@@ -87,7 +87,7 @@ fn asked() -> tempfile::TempDir {
 
 fn learnt(model: &str, data: &Path, run: &Path) -> serde_json::Value {
     let (data, run) = (data.to_str().unwrap(), run.to_str().unwrap());
-    let small = ["--epochs", "12", "--batch-size", "8", "--lr", "0.003", "--json"];
+    let small = ["--epochs", "16", "--batch-size", "8", "--lr", "0.003", "--json"];
     json(&[&["train", model, "--data", data, "--out", run], &small[..]].concat())
 }
 
