@@ -65,7 +65,7 @@ pub fn conv_transpose2d(
 #[cfg(feature = "flex")]
 mod fast {
     use super::*;
-    use crate::raw::conv::{self, Conv};
+    use crate::raw::conv::{self, Conv, Prepared};
     use crate::raw::gemm::Finish;
     use crate::raw::pool;
     use crate::route::{self, Operand, Operator};
@@ -203,7 +203,10 @@ mod fast {
             } else {
                 let prepare = || self.shape.prepare(route::slice(weight));
                 let prepared = match &self.cache {
-                    Some(cache) => cache.get(weight, |kept| kept.suits(&self.shape), prepare),
+                    Some(cache) => {
+                        let weights = std::slice::from_ref(weight);
+                        cache.get(weights, |kept: &Prepared| kept.suits(&self.shape), prepare)
+                    }
                     None => prepare().into(),
                 };
                 let y = conv::convolve(&self.shape, &x, &prepared, bias, self.finish());

@@ -24,7 +24,7 @@ pub use linear::{linear, linear_cached};
 pub use loss::cross_entropy;
 pub use norm::{Follow, batch_norm, batch_norm_train};
 pub use pool::{avg_pool2d, global_avg_pool2d, max_pool2d};
-pub use recurrent::{Gate, gru, lstm};
+pub use recurrent::{Gate, gru, gru_cached, lstm, lstm_cached};
 
 /// What follows a linear operator at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -19,6 +19,7 @@ pub mod optim;
 pub mod pool;
 pub mod recurrent;
 pub mod simd;
+mod steps;
 mod view;
 mod winograd;
 
