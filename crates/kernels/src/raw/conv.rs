@@ -8,8 +8,7 @@ use super::gemm::{
     Aligned, Finish, Outer, Packed, Rows, accumulate, multiply, outer_rows, panel_width,
 };
 use super::winograd::Winograd;
-use super::{Out, SMALL, View, filled, share, threads};
-use rayon::prelude::*;
+use super::{Out, SMALL, View, filled, on_threads, share, threads};
 
 /// Floats of a frame of padded images: it and a panel of weights fit the second-level cache.
 const FRAME: usize = 1 << 17;
@@ -264,10 +263,7 @@ impl Job {
             let mut scratch = Scratch::default();
             (0..groups * parts).for_each(|index| task(&mut scratch, index));
         } else {
-            (0..groups * parts)
-                .into_par_iter()
-                .with_max_len(1)
-                .for_each_init(Scratch::default, task);
+            on_threads(groups * parts, Scratch::default, task);
         }
     }
 
@@ -566,11 +562,7 @@ pub fn weight_gradient(conv: &Conv, x: &View<'_>, gradient: &View<'_>) -> Vec<f3
         unsafe { sums.add(x, gradient, images, panels, Out(out.at(part))) };
     };
     let tasks = if by_panels { sums.panels } else { parts };
-    if conv.batch * points * weight.len() < SMALL * WORK {
-        (0..tasks).for_each(task);
-    } else {
-        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
-    }
+    share(tasks, conv.batch * points * weight.len() / WORK, task);
     sums.unpack(all.as_slice(), size, &mut weight);
     weight
 }

@@ -1,7 +1,7 @@
 //! Work in many short steps, each divided among threads, of which each needs all of the one
 //! before: no task of the thread pool is worth a step, so that threads wait by spinning.
 
-use rayon::prelude::*;
+use super::on_threads;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Turns of waiting after which a part whose thread is late is done by another.
@@ -49,36 +49,41 @@ pub(super) fn in_steps(steps: usize, parts: usize, work: impl Fn(usize, usize) +
             work(step, part);
         }
     };
-    (0..parts).into_par_iter().with_max_len(1).for_each(|own| {
-        all[own].present.store(true, Ordering::Relaxed);
-        loop {
-            let step = done.0.load(Ordering::Acquire) / parts;
-            if step >= steps {
-                return;
-            }
-            take(step, own);
-            let mut turns = 0;
-            while !ended(step) {
-                for (part, other) in all.iter().enumerate() {
-                    let late = turns > PATIENCE || !other.present.load(Ordering::Relaxed);
-                    if late && other.next.load(Ordering::Relaxed) == step {
-                        take(step, part);
+    on_threads(
+        parts,
+        || (),
+        |(), own| {
+            all[own].present.store(true, Ordering::Relaxed);
+            loop {
+                let step = done.0.load(Ordering::Acquire) / parts;
+                if step >= steps {
+                    return;
+                }
+                take(step, own);
+                let mut turns = 0;
+                while !ended(step) {
+                    for (part, other) in all.iter().enumerate() {
+                        let late = turns > PATIENCE || !other.present.load(Ordering::Relaxed);
+                        if late && other.next.load(Ordering::Relaxed) == step {
+                            take(step, part);
+                        }
+                    }
+                    turns += 1;
+                    if turns < SPINS {
+                        std::hint::spin_loop();
+                    } else {
+                        std::thread::yield_now();
                     }
                 }
-                turns += 1;
-                if turns < SPINS {
-                    std::hint::spin_loop();
-                } else {
-                    std::thread::yield_now();
-                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rayon::prelude::*;
     use std::sync::Mutex;
 
     /// Each part of a step sees all of the step before, however many threads there are for it,
