@@ -19,7 +19,7 @@ mod pool;
 mod recurrent;
 
 pub use activation::{leaky_relu, relu};
-pub use conv::{conv_transpose2d, conv2d, conv2d_cached};
+pub use conv::{conv_transpose2d, conv_transpose2d_cached, conv2d, conv2d_cached};
 pub use linear::{linear, linear_cached};
 pub use loss::cross_entropy;
 pub use norm::{Follow, batch_norm, batch_norm_train};
