@@ -183,6 +183,19 @@ proptest! {
     }
 
     #[test]
+    fn cat_channels(batch in 1usize..4, channels in 1usize..40, sides in [1usize..9, 1usize..9], kept: bool) {
+        let conv = Tensor::<4>::random([7, channels, 1, 1], Distribution::Default, &Device::flex());
+        let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+        let second = |x: Tensor<4>, w: Tensor<4>| if kept { x * 0.5 } else { module::conv2d(x, w, None, options.clone()) };
+        agree(
+            [batch, channels, sides[0], sides[1]],
+            [conv],
+            |x, [w]| ops::cat_channels(x.clone(), second(x, w.clone())) * w.sum().reshape([1, 1, 1, 1]),
+            |x, [w]| Tensor::cat(vec![x.clone(), second(x, w.clone())], 1) * w.sum().reshape([1, 1, 1, 1]),
+        );
+    }
+
+    #[test]
     fn batch_norm(batch in 1usize..5, channels in 1usize..70, sides in [1usize..9, 1usize..9], kind in 0usize..3, turned: bool) {
         prop_assume!(batch * sides[0] * sides[1] > 8);
         let device = Device::flex();

@@ -11,6 +11,7 @@
 )]
 
 mod activation;
+mod cat;
 mod conv;
 mod linear;
 mod loss;
@@ -19,6 +20,7 @@ mod pool;
 mod recurrent;
 
 pub use activation::{leaky_relu, relu};
+pub use cat::cat_channels;
 pub use conv::{conv_transpose2d, conv_transpose2d_cached, conv2d, conv2d_cached};
 pub use linear::{linear, linear_cached};
 pub use loss::cross_entropy;

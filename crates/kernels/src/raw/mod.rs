@@ -9,6 +9,7 @@
     reason = "several vectors are indexed at once, and the compiler unrolls such loops"
 )]
 
+pub mod cat;
 pub mod conv;
 pub mod gemm;
 pub mod linear;
