@@ -7,9 +7,9 @@
 //! ("indirect" convolution, Dukhan 2019, arXiv:1907.02129). The right matrix is packed in
 //! panels of columns ([`Packed`]).
 
+#[cfg(target_arch = "x86_64")]
 use super::simd::{Eight, Sixteen};
 use super::simd::{Four, Isa, Lanes, isa};
-#[cfg(target_arch = "x86_64")]
 use super::{Out, share};
 
 /// One cache line, so that no vector of a panel straddles two.
