@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use tenfold_core::cli::Zoo;
 use tenfold_core::data::random::SplitMix64;
 
 /// What one command line did.
@@ -31,23 +32,38 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Exit status 1, nothing on stdout, and one line that holds all of `expected`.
+    pub fn fails(&self, expected: &[&str]) {
+        let why = self.error();
+        for &part in expected {
+            assert!(why.contains(part), "`{part}` is not in: {why}");
+        }
+        assert_eq!(self.out, "", "an error has no results");
+    }
+}
+
 /// Runs a command line that must end with exit status 1 and one line that holds all of
 /// `expected`.
 pub fn fails<S: Into<OsString>>(args: impl IntoIterator<Item = S>, expected: &[&str]) {
-    let outcome = classification(args);
-    let why = outcome.error();
-    for &part in expected {
-        assert!(why.contains(part), "`{part}` is not in: {why}");
-    }
-    assert_eq!(outcome.out, "", "an error has no results");
+    classification(args).fails(expected);
 }
 
 /// Runs `tenfold-classification` with these arguments.
 pub fn classification<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Outcome {
-    let program = OsString::from("tenfold-classification");
+    run::<tenfold_classification::Zoo, S>(args)
+}
+
+/// Runs `tenfold-sequence` with these arguments.
+pub fn sequence<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Outcome {
+    run::<tenfold_sequence::Zoo, S>(args)
+}
+
+fn run<Z: Zoo, S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Outcome {
+    let program = OsString::from(Z::PROGRAM);
     let args = std::iter::once(program).chain(args.into_iter().map(Into::into));
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = tenfold_core::cli::run::<tenfold_classification::Zoo>(args, &mut out, &mut err);
+    let status = tenfold_core::cli::run::<Z>(args, &mut out, &mut err);
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Outcome { status, out: text(out), err: text(err) }
 }

@@ -1,6 +1,8 @@
 //! Packed weights, kept from one inference to the next.
 
 #[cfg(feature = "flex")]
+use std::any::Any;
+#[cfg(feature = "flex")]
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What a module keeps of its weights: packed, for as long as they are the same.
@@ -13,37 +15,58 @@ pub struct Cache {
     kept: Arc<Mutex<Option<Kept>>>,
 }
 
-/// The storage of the weights that were packed, and what became of them. The storage is not
-/// kept alive; it cannot be changed in place either, since Burn moves data to which there is
-/// another reference before it changes them.
+/// Where the weights lay that were packed, and what became of them.
 #[cfg(feature = "flex")]
 #[derive(Debug)]
 struct Kept {
+    sources: Vec<Source>,
+    prepared: Arc<dyn Any + Send + Sync>,
+}
+
+/// The storage of a tensor, and where it begins there. The storage is not kept alive; it cannot
+/// be changed in place either, since Burn moves data to which there is another reference before
+/// it changes them.
+#[cfg(feature = "flex")]
+#[derive(Debug)]
+struct Source {
     storage: Weak<burn::tensor::Bytes>,
     start: usize,
-    prepared: Arc<crate::raw::conv::Prepared>,
+}
+
+#[cfg(feature = "flex")]
+impl Source {
+    fn of(tensor: &burn_flex::FlexTensor) -> Self {
+        let (storage, start) = (tensor.data_arc(), tensor.layout().start_offset());
+        Self { storage: Arc::downgrade(&storage), start }
+    }
+
+    fn is(&self, tensor: &burn_flex::FlexTensor) -> bool {
+        self.start == tensor.layout().start_offset()
+            && self.storage.upgrade().is_some_and(|old| Arc::ptr_eq(&old, &tensor.data_arc()))
+    }
 }
 
 #[cfg(feature = "flex")]
 impl Cache {
     /// What is kept, if it was made of these weights and suits; else what `prepare` makes.
-    pub(crate) fn get(
+    pub(crate) fn get<T: Any + Send + Sync>(
         &self,
-        weight: &burn_flex::FlexTensor,
-        suits: impl Fn(&crate::raw::conv::Prepared) -> bool,
-        prepare: impl FnOnce() -> crate::raw::conv::Prepared,
-    ) -> Arc<crate::raw::conv::Prepared> {
-        let (storage, start) = (weight.data_arc(), weight.layout().start_offset());
+        weights: &[burn_flex::FlexTensor],
+        suits: impl Fn(&T) -> bool,
+        prepare: impl FnOnce() -> T,
+    ) -> Arc<T> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = &*kept
-            && kept.start == start
-            && Weak::upgrade(&kept.storage).is_some_and(|old| Arc::ptr_eq(&old, &storage))
-            && suits(&kept.prepared)
+            && kept.sources.len() == weights.len()
+            && kept.sources.iter().zip(weights).all(|(source, weight)| source.is(weight))
+            && let Ok(prepared) = kept.prepared.clone().downcast::<T>()
+            && suits(&prepared)
         {
-            return kept.prepared.clone();
+            return prepared;
         }
         let prepared = Arc::new(prepare());
-        *kept = Some(Kept { storage: Arc::downgrade(&storage), start, prepared: prepared.clone() });
+        let sources = weights.iter().map(Source::of).collect();
+        *kept = Some(Kept { sources, prepared: prepared.clone() });
         prepared
     }
 }

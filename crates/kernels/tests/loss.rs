@@ -4,6 +4,7 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use proptest::prelude::*;
 use tenfold_kernels::ops::cross_entropy;
+use tenfold_kernels::raw::loss::{self as raw, Targets};
 
 fn classes(rows: usize, count: usize, device: &Device) -> Tensor<1, Int> {
     let classes: Vec<i64> = (0..rows).map(|row| (row * 7 % count) as i64).collect();
@@ -76,5 +77,32 @@ fn two_classes_by_hand() {
     let p = 1.0 / (1.0 + 2f32.exp());
     for (value, expected) in gradient.iter().zip([(p - 1.0) / 2.0, (1.0 - p) / 2.0, 0.25, -0.25]) {
         assert!((value - expected).abs() < 1e-6, "{gradient:?}");
+    }
+}
+
+/// The slope along each logit, by the difference of two values, is the gradient: with smoothing,
+/// with weights of classes, and with both.
+#[test]
+fn gradients_are_slopes() {
+    let (rows, count) = (4, 5);
+    let classes = [0, 3, 4, 3];
+    let weights = [0.5, 1.0, 2.0, 1.5, 0.7];
+    let logits: Vec<f32> = (0..rows * count).map(|i| (i as f32 * 0.9).sin() * 2.0).collect();
+    for (smoothing, weights) in
+        [(0.0, None), (0.1, None), (0.0, Some(&weights[..])), (0.2, Some(&weights[..]))]
+    {
+        let targets = Targets { classes: &classes, count, smoothing, weights };
+        let (_, sums) = raw::forward(&logits, &targets);
+        let gradient = raw::backward(&logits, &targets, &sums, 1.0);
+        for (place, &gradient) in gradient.iter().enumerate() {
+            const STEP: f32 = 1e-2;
+            let at = |by: f32| {
+                let mut logits = logits.clone();
+                logits[place] += by;
+                f64::from(raw::forward(&logits, &targets).0)
+            };
+            let slope = (at(STEP) - at(-STEP)) / f64::from(2.0 * STEP);
+            assert!((slope - f64::from(gradient)).abs() < 2e-4, "{place}: {gradient} for {slope}");
+        }
     }
 }

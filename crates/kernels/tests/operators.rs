@@ -1,8 +1,10 @@
 //! Every operator against Burn's own, forward and all gradients, on shapes drawn at random.
 
+use burn::nn::conv::ConvTranspose2dConfig;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
 use burn::tensor::{Device, Distribution, Tensor, activation, module};
 use proptest::prelude::*;
+use tenfold_kernels::nn::ConvTranspose2d;
 use tenfold_kernels::ops::{self, Activation, Follow};
 
 /// With and without recomputation in the backward pass.
@@ -138,6 +140,62 @@ proptest! {
     }
 
     #[test]
+    fn a_kernel_that_covers_the_picture_just_once(
+        batch in 1usize..4, inputs in 1usize..20, outputs in 1usize..40,
+        kernel in [1usize..5, 1usize..5], stride in 1usize..3,
+    ) {
+        let device = Device::flex();
+        let weight = Tensor::<4>::random([inputs, outputs, kernel[0], kernel[1]], Distribution::Default, &device);
+        let options = ConvTransposeOptions::new([stride; 2], [0; 2], [0; 2], [1; 2], 1);
+        agree(
+            [batch, inputs, 1, 1],
+            [weight],
+            |x, [w]| ops::conv_transpose2d(x, w, None, options.clone()),
+            |x, [w]| module::conv_transpose2d(x, w, None, options.clone()),
+        );
+        let weight = Tensor::<4>::random([outputs, inputs, kernel[0], kernel[1]], Distribution::Default, &device);
+        let options = ConvOptions::new_with_padding([stride; 2], [(0, 0); 2], [1; 2], 1);
+        agree(
+            [batch, inputs, kernel[0], kernel[1]],
+            [weight],
+            |x, [w]| ops::conv2d(x, w, None, options.clone(), Activation::Identity),
+            |x, [w]| module::conv2d(x, w, None, options.clone()),
+        );
+    }
+
+    #[test]
+    fn transposed_with_bias_from_kept_weights(
+        batch in 1usize..4, inputs in 1usize..20, outputs in 1usize..40, sides in [1usize..6, 1usize..6],
+        kernel in 1usize..5, stride in 1usize..3,
+    ) {
+        let device = Device::flex();
+        let config = ConvTranspose2dConfig::new([inputs, outputs], [kernel; 2]).with_stride([stride; 2]);
+        let mut ours = ConvTranspose2d::from(config.init(&device));
+        let x = Tensor::<4>::random([batch, inputs, sides[0], sides[1]], Distribution::Default, &device);
+        for _ in 0..2 {
+            // New weights must not be taken for those that are kept.
+            let theirs = config.init(&device);
+            (ours.weight, ours.bias) = (theirs.weight.clone(), theirs.bias.clone());
+            for _ in 0..2 {
+                prop_assert!(difference(ours.forward(x.clone()), theirs.forward(x.clone())) < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn cat_channels(batch in 1usize..4, channels in 1usize..40, sides in [1usize..9, 1usize..9], kept: bool) {
+        let conv = Tensor::<4>::random([7, channels, 1, 1], Distribution::Default, &Device::flex());
+        let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+        let second = |x: Tensor<4>, w: Tensor<4>| if kept { x * 0.5 } else { module::conv2d(x, w, None, options.clone()) };
+        agree(
+            [batch, channels, sides[0], sides[1]],
+            [conv],
+            |x, [w]| ops::cat_channels(x.clone(), second(x, w.clone())) * w.sum().reshape([1, 1, 1, 1]),
+            |x, [w]| Tensor::cat(vec![x.clone(), second(x, w.clone())], 1) * w.sum().reshape([1, 1, 1, 1]),
+        );
+    }
+
+    #[test]
     fn batch_norm(batch in 1usize..5, channels in 1usize..70, sides in [1usize..9, 1usize..9], kind in 0usize..3, turned: bool) {
         prop_assume!(batch * sides[0] * sides[1] > 8);
         let device = Device::flex();
@@ -190,5 +248,18 @@ proptest! {
             |x, [w]| ops::linear(x, w, None, activation),
             |x, [w]| relu_if(relu, module::linear(x, w, None)),
         );
+    }
+}
+
+/// All of these tests once more with the instructions of lesser processors.
+#[test]
+fn narrower_instructions_do_the_same() {
+    for isa in ["avx2", "portable"] {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--skip", "narrower_instructions"])
+            .env("TENFOLD_ISA", isa)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{isa}: {}", String::from_utf8_lossy(&output.stdout));
     }
 }

@@ -308,6 +308,116 @@ fn gradients_are_slopes() {
     }
 }
 
+/// The same for a gated recurrent unit, and for its first state.
+#[test]
+fn gradients_of_a_gru_are_slopes() {
+    let sequence = Sequence { batch: 3, steps: 4, inputs: 5, hidden: 6 };
+    let weights = |gate: u32, part: usize| {
+        let len = [30, 36, 6, 6][part];
+        numbers(len, 50 + 4 * gate + part as u32)
+    };
+    // Input, first state, and of each gate the weights and biases.
+    let mut all = vec![numbers(60, 1), numbers(18, 2)];
+    all.extend((0..3).flat_map(|gate| (0..4).map(move |part| weights(gate, part))));
+    let gates = |all: &[Vec<f32>]| -> Vec<[Vec<f32>; 4]> {
+        all[2..].chunks(4).map(|gate| gate.to_vec().try_into().unwrap()).collect()
+    };
+    let run = |all: &[Vec<f32>]| {
+        let gates = gates(all);
+        raw::gru(&sequence, &all[0], &[0, 1, 2].map(|gate| as_gate(&gates[gate])), &all[1])
+    };
+    let (states, kept) = run(&all);
+    let gradient: Vec<f32> = states.iter().map(|h| 2.0 * h).collect();
+    let owned = gates(&all);
+    let gates = [0, 1, 2].map(|gate| as_gate(&owned[gate]));
+    let gradients =
+        raw::gru_backward(&sequence, &all[0], &gates, &all[1], &states, kept, &gradient);
+    let mut of_all = vec![gradients.input, gradients.hidden];
+    for gate in gradients.gates {
+        of_all.extend([gate.input, gate.hidden, gate.input_bias, gate.hidden_bias]);
+    }
+    const STEP: f32 = 1e-2;
+    for (which, gradient) in of_all.iter().enumerate() {
+        for place in (0..gradient.len()).step_by(5) {
+            let loss = |by: f32| {
+                let mut all = all.clone();
+                all[which][place] += by;
+                run(&all).0.iter().map(|&h| f64::from(h).powi(2)).sum::<f64>()
+            };
+            let slope = (loss(STEP) - loss(-STEP)) / f64::from(2.0 * STEP);
+            let gap = (slope - f64::from(gradient[place])).abs();
+            assert!(gap < 2e-3, "operand {which}, place {place}: {} for {slope}", gradient[place]);
+        }
+    }
+}
+
+/// So few rows of so many units that the threads divide the units: as Burn's, and the same bits
+/// on any number of threads.
+#[test]
+fn few_rows_of_many_units() {
+    for device in [Device::flex(), Device::flex().autodiff()] {
+        for (batch, hidden) in [(1, 128), (1, 160), (3, 256), (2, 130)] {
+            let theirs = LstmConfig::new(24, hidden, true).init(&device);
+            let ours = Lstm::from(theirs.clone());
+            let x = Tensor::<3>::random([batch, 12, 24], Distribution::Default, &device);
+            let (states, last) = ours.forward(x.clone(), None);
+            let (burns, burns_last) = theirs.forward(x, None);
+            close(states, burns, "states");
+            close(last.hidden, burns_last.hidden, "last state");
+            close(last.cell, burns_last.cell, "last cells");
+        }
+    }
+    let sequence = Sequence { batch: 1, steps: 30, inputs: 8, hidden: 192 };
+    let weights = [numbers(8 * 192, 1), numbers(192 * 192, 2), numbers(192, 3), numbers(192, 4)];
+    let gates = [as_gate(&weights); 4];
+    let (x, state) = (numbers(240, 5), numbers(192, 6));
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| raw::lstm(&sequence, &x, &gates, &state, &state).0)
+    };
+    let alone = on(1);
+    for threads in [2, 2, 2, 3, 7] {
+        assert!(on(threads) == alone, "{threads} threads");
+    }
+}
+
+/// Weights are kept packed between inferences, but not for longer than they stay the same.
+#[test]
+fn new_weights_are_packed_anew() {
+    let device = Device::flex();
+    let x = Tensor::<3>::random([2, 5, 4], Distribution::Default, &device);
+    let (mut lstm, mut gru) = (None, None);
+    for _ in 0..3 {
+        let theirs = LstmConfig::new(4, 6, true).init(&device);
+        let ours = lstm.get_or_insert_with(|| Lstm::from(theirs.clone()));
+        ours.forget_gate = theirs.forget_gate.clone();
+        let theirs = burn::nn::Lstm::from(ours.clone());
+        for _ in 0..2 {
+            close(ours.forward(x.clone(), None).0, theirs.forward(x.clone(), None).0, "lstm");
+        }
+        let theirs = GruConfig::new(4, 6, true).init(&device);
+        let ours = gru.get_or_insert_with(|| Gru::from(theirs.clone()));
+        ours.new_gate = theirs.new_gate.clone();
+        let theirs = burn::nn::Gru::from(ours.clone());
+        for _ in 0..2 {
+            close(ours.forward(x.clone(), None), theirs.forward(x.clone(), None), "gru");
+        }
+    }
+}
+
+/// All of these tests once more with the instructions of lesser processors.
+#[test]
+fn narrower_instructions_do_the_same() {
+    for isa in ["avx2", "portable"] {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--skip", "narrower_instructions"])
+            .env("TENFOLD_ISA", isa)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{isa}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
 fn as_gate([input, hidden, first, second]: &[Vec<f32>; 4]) -> Gate<'_> {
     Gate { input, hidden, input_bias: Some(first), hidden_bias: Some(second) }
 }

@@ -324,3 +324,66 @@ impl Stack {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn golden(name: &str) -> std::path::PathBuf {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/recurrent");
+        folder.join(format!("{name}.safetensors"))
+    }
+
+    fn tensor<const D: usize>(path: &Path, name: &str, device: &Device) -> Tensor<D> {
+        Tensor::from_data(weights::read(path, name).unwrap(), device)
+    }
+
+    fn close<const D: usize>(what: &str, a: Tensor<D>, b: Tensor<D>) {
+        let error: f32 = (a - b).abs().max().into_scalar();
+        assert!(error < 1e-5, "{what}: {error}");
+    }
+
+    #[test]
+    fn pytorchs_weights_give_pytorchs_numbers() {
+        let device = tenfold_core::device::open("cpu").unwrap();
+        for (cell, name) in [(Cell::Rnn, "rnn"), (Cell::Gru, "gru"), (Cell::Lstm, "lstm")] {
+            let path = golden(name);
+            let config = StackConfig::new(cell, 5, 6).with_layers(2, 0.0).bidirectional();
+            let stack = config.init(&device).with_torch_weights(&path, "rnn.").unwrap();
+            let x: Tensor<3> = tensor(&path, "x", &device);
+            let (hidden, cells): (Tensor<3>, Tensor<3>) =
+                (tensor(&path, "hidden", &device), tensor(&path, "cell", &device));
+            let state = |i: usize| State {
+                hidden: hidden.clone().slice([i..i + 1]).squeeze_dim(0),
+                cell: Some(cells.clone().slice([i..i + 1]).squeeze_dim(0)),
+            };
+            let (y, last) = stack.forward(x.clone(), Some((0..4).map(state).collect()), None);
+            close(name, y, tensor(&path, "y", &device));
+            let stacked = |states: Vec<State>| {
+                Tensor::stack::<3>(states.into_iter().map(|state| state.hidden).collect(), 0)
+            };
+            close(name, stacked(last), tensor(&path, "last", &device));
+
+            // Sequences of different lengths, as PyTorch's packed ones.
+            let lengths = Lengths::new(&[11, 7, 4], 11, &device);
+            let (y, ends) = stack.forward(x, None, Some(&lengths));
+            let ragged: Tensor<3> = tensor(&path, "ragged", &device);
+            for (row, length) in [11, 7, 4].into_iter().enumerate() {
+                let own = |x: &Tensor<3>| x.clone().slice([row..row + 1, 0..length]);
+                close(name, own(&y), own(&ragged));
+            }
+            close(name, stacked(ends), tensor(&path, "ends", &device));
+        }
+    }
+
+    #[test]
+    fn weights_of_other_sizes_are_refused() {
+        let device = tenfold_core::device::open("cpu").unwrap();
+        let stack = StackConfig::new(Cell::Gru, 5, 7).init(&device);
+        let why = stack.with_torch_weights(&golden("gru"), "rnn.").unwrap_err().to_string();
+        assert!(why.contains("weight_ih_l0 is [18, 5], expected [21, 5]"), "{why}");
+        let stack = StackConfig::new(Cell::Gru, 5, 6).init(&device);
+        let why = stack.with_torch_weights(&golden("gru"), "gru.").unwrap_err().to_string();
+        assert!(why.contains("no tensor named `gru.weight_ih_l0`"), "{why}");
+    }
+}

@@ -5,6 +5,7 @@ use burn::nn::loss::{CrossEntropyLossConfig, HuberLossConfig, Reduction};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
+use tenfold_kernels::ops::cross_entropy;
 
 use crate::data::Task;
 use crate::{Error, Result};
@@ -80,11 +81,11 @@ impl LossConfig {
                 let lacking = own.clone().exp().neg().add_scalar(1.0);
                 (lacking.square() * own).mean().neg()
             }
-            LossKind::LabelSmoothing => CrossEntropyLossConfig::new()
-                .with_smoothing(Some(SMOOTHING))
-                .init(&device)
-                .forward(logits, targets),
-            _ => CrossEntropyLossConfig::new().init(&device).forward(logits, targets),
+            kind => {
+                let smoothing = (kind == LossKind::LabelSmoothing).then_some(SMOOTHING);
+                let loss = CrossEntropyLossConfig::new().with_smoothing(smoothing).init(&device);
+                cross_entropy(&loss, logits, targets)
+            }
         }
     }
 

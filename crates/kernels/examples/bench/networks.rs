@@ -401,7 +401,7 @@ impl UNet {
         }
         for (up, merge) in self.up.iter().zip(&self.merge) {
             let skipped = kept.pop().expect("as many ups as downs");
-            x = merge.forward(Tensor::cat(vec![skipped, up.forward(x)], 1));
+            x = merge.forward(ops::cat_channels(skipped, up.forward(x)));
         }
         self.head.forward(x).permute([0, 2, 3, 1]).flatten::<2>(0, 2)
     }

@@ -111,6 +111,8 @@ pub struct ConvTranspose2d {
     pub padding_out: [usize; 2],
     /// Inputs and outputs.
     pub channels: [usize; 2],
+    #[module(skip)]
+    cache: Cache,
 }
 
 impl From<burn::nn::conv::ConvTranspose2d> for ConvTranspose2d {
@@ -125,6 +127,7 @@ impl From<burn::nn::conv::ConvTranspose2d> for ConvTranspose2d {
             padding: conv.padding,
             padding_out: conv.padding_out,
             channels: conv.channels,
+            cache: Cache::default(),
         }
     }
 }
@@ -140,7 +143,7 @@ impl ConvTranspose2d {
             self.dilation,
             self.groups,
         );
-        ops::conv_transpose2d(x, self.weight.val(), bias, options)
+        ops::conv_transpose2d_cached(x, self.weight.val(), bias, options, &self.cache)
     }
 }
 

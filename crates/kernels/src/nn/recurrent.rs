@@ -1,5 +1,6 @@
 //! Recurrent layers.
 
+use crate::Cache;
 use crate::ops::{self, Gate};
 use burn::module::{Module, Param};
 use burn::nn::activation::Activation;
@@ -45,6 +46,8 @@ pub struct Lstm {
     pub cell_activation: Activation,
     /// The function of the cell that is seen.
     pub hidden_activation: Activation,
+    #[module(skip)]
+    cache: Cache,
 }
 
 impl From<burn::nn::Lstm> for Lstm {
@@ -62,6 +65,7 @@ impl From<burn::nn::Lstm> for Lstm {
             gate_activation: lstm.gate_activation,
             cell_activation: lstm.cell_activation,
             hidden_activation: lstm.hidden_activation,
+            cache: Cache::default(),
         }
     }
 }
@@ -116,7 +120,9 @@ impl Lstm {
         let [batch, ..] = x.dims();
         let state =
             state.unwrap_or_else(|| LstmState::initial([batch, self.d_hidden], &x.device()));
-        let (states, hidden, cell) = ops::lstm(x, controllers.map(gate), state.hidden, state.cell);
+        let gates = controllers.map(gate);
+        let (states, hidden, cell) =
+            ops::lstm_cached(x, gates, state.hidden, state.cell, &self.cache);
         (turn(states), LstmState::new(cell, hidden))
     }
 }
@@ -140,6 +146,8 @@ pub struct Gru {
     pub hidden_activation: Activation,
     /// States stay between minus this and this.
     pub clip: Option<f64>,
+    #[module(skip)]
+    cache: Cache,
 }
 
 impl From<burn::nn::Gru> for Gru {
@@ -153,6 +161,7 @@ impl From<burn::nn::Gru> for Gru {
             gate_activation: gru.gate_activation,
             hidden_activation: gru.hidden_activation,
             clip: gru.clip,
+            cache: Cache::default(),
         }
     }
 }
@@ -188,7 +197,7 @@ impl Gru {
         }
         let state =
             state.unwrap_or_else(|| Tensor::zeros([batch, self.d_hidden], &batched_input.device()));
-        ops::gru(batched_input, controllers.map(gate), state)
+        ops::gru_cached(batched_input, controllers.map(gate), state, &self.cache)
     }
 
     /// The same, and the last state, `[batch, hidden]`, to go on from; gradients reach the first

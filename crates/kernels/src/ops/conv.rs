@@ -54,8 +54,24 @@ pub fn conv_transpose2d(
     bias: Option<Tensor<1>>,
     options: ConvTransposeOptions<2>,
 ) -> Tensor<4> {
+    conv_transpose2d_cached(x, weight, bias, options, &Cache::default())
+}
+
+/// The same, with weights kept packed from one inference to the next.
+///
+/// # Panics
+/// Where shapes do not fit, as Burn's own.
+pub fn conv_transpose2d_cached(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    options: ConvTransposeOptions<2>,
+    cache: &Cache,
+) -> Tensor<4> {
+    #[cfg(not(feature = "flex"))]
+    let _ = cache;
     #[cfg(feature = "flex")]
-    let (x, weight, bias) = match fast::conv_transpose2d(x, weight, bias, &options) {
+    let (x, weight, bias) = match fast::conv_transpose2d(x, weight, bias, &options, cache) {
         Ok(y) => return y,
         Err(operands) => operands,
     };
@@ -65,7 +81,7 @@ pub fn conv_transpose2d(
 #[cfg(feature = "flex")]
 mod fast {
     use super::*;
-    use crate::raw::conv::{self, Conv};
+    use crate::raw::conv::{self, Conv, Prepared, PreparedTransposed};
     use crate::raw::gemm::Finish;
     use crate::raw::pool;
     use crate::route::{self, Operand, Operator};
@@ -139,6 +155,7 @@ mod fast {
         weight: Tensor<4>,
         bias: Option<Tensor<1>>,
         options: &ConvTransposeOptions<2>,
+        cache: &Cache,
     ) -> Result<Tensor<4>, Operands> {
         let [batch, inputs, height, width] = x.dims();
         let [channels, outputs, kernel_height, kernel_width] = weight.dims();
@@ -164,7 +181,8 @@ mod fast {
             dilation: options.dilation,
             output: input,
         };
-        let operator = Convolution { shape, transposed: true, relu: false, cache: None };
+        let cache = (!x.device().is_autodiff()).then(|| cache.clone());
+        let operator = Convolution { shape, transposed: true, relu: false, cache };
         run(operator, (x, weight, bias))
     }
 
@@ -191,19 +209,21 @@ mod fast {
         ) -> FlexTensor {
             let x = route::view(x);
             let bias = bias.map(route::slice);
+            let weights = std::slice::from_ref(weight);
             if self.transposed {
-                let y = conv::input_gradient(
-                    &self.shape,
-                    &x,
-                    route::slice(weight),
-                    bias,
-                    self.finish(),
-                );
+                let prepare = || self.shape.prepare_transposed(route::slice(weight));
+                let suits = |kept: &PreparedTransposed| kept.suits(&self.shape);
+                let prepared = match &self.cache {
+                    Some(cache) => cache.get(weights, suits, prepare),
+                    None => prepare().into(),
+                };
+                let y = conv::transposed(&self.shape, &x, &prepared, bias, self.finish());
                 route::channels_last(y, self.large())
             } else {
                 let prepare = || self.shape.prepare(route::slice(weight));
+                let suits = |kept: &Prepared| kept.suits(&self.shape);
                 let prepared = match &self.cache {
-                    Some(cache) => cache.get(weight, |kept| kept.suits(&self.shape), prepare),
+                    Some(cache) => cache.get(weights, suits, prepare),
                     None => prepare().into(),
                 };
                 let y = conv::convolve(&self.shape, &x, &prepared, bias, self.finish());

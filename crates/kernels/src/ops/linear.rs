@@ -103,7 +103,7 @@ mod fast {
             let pack =
                 || Prepared::of(linear::pack(self.inputs, route::slice(&weight), self.outputs));
             let prepared = match &self.cache {
-                Some(cache) => cache.get(&weight, |_| true, pack),
+                Some(cache) => cache.get(std::slice::from_ref(&weight), |_| true, pack),
                 None => pack().into(),
             };
             let y = linear::product(

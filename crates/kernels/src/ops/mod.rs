@@ -11,6 +11,7 @@
 )]
 
 mod activation;
+mod cat;
 mod conv;
 mod linear;
 mod loss;
@@ -19,12 +20,13 @@ mod pool;
 mod recurrent;
 
 pub use activation::{leaky_relu, relu};
-pub use conv::{conv_transpose2d, conv2d, conv2d_cached};
+pub use cat::cat_channels;
+pub use conv::{conv_transpose2d, conv_transpose2d_cached, conv2d, conv2d_cached};
 pub use linear::{linear, linear_cached};
 pub use loss::cross_entropy;
 pub use norm::{Follow, batch_norm, batch_norm_train};
 pub use pool::{avg_pool2d, global_avg_pool2d, max_pool2d};
-pub use recurrent::{Gate, gru, lstm};
+pub use recurrent::{Gate, gru, gru_cached, lstm, lstm_cached};
 
 /// What follows a linear operator at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

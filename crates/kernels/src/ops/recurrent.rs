@@ -1,5 +1,6 @@
 //! Recurrent layers over whole sequences.
 
+use crate::Cache;
 use burn::tensor::{Tensor, activation};
 
 /// The parameters of a gate.
@@ -40,8 +41,24 @@ pub fn lstm(
     hidden: Tensor<2>,
     cell: Tensor<2>,
 ) -> (Tensor<3>, Tensor<2>, Tensor<2>) {
+    lstm_cached(x, gates, hidden, cell, &Cache::default())
+}
+
+/// The same, with weights kept packed from one inference to the next.
+///
+/// # Panics
+/// Where shapes do not fit, or there is no step.
+pub fn lstm_cached(
+    x: Tensor<3>,
+    gates: [Gate; 4],
+    hidden: Tensor<2>,
+    cell: Tensor<2>,
+    cache: &Cache,
+) -> (Tensor<3>, Tensor<2>, Tensor<2>) {
+    #[cfg(not(feature = "flex"))]
+    let _ = cache;
     #[cfg(feature = "flex")]
-    if let Some(result) = fast::lstm(&x, &gates, &hidden, &cell) {
+    if let Some(result) = fast::lstm(&x, &gates, &hidden, &cell, cache) {
         return result;
     }
     let [input, forget, candidate, output] = gates;
@@ -69,8 +86,18 @@ pub fn lstm(
 /// # Panics
 /// Where shapes do not fit, or there is no step.
 pub fn gru(x: Tensor<3>, gates: [Gate; 3], hidden: Tensor<2>) -> Tensor<3> {
+    gru_cached(x, gates, hidden, &Cache::default())
+}
+
+/// The same, with weights kept packed from one inference to the next.
+///
+/// # Panics
+/// Where shapes do not fit, or there is no step.
+pub fn gru_cached(x: Tensor<3>, gates: [Gate; 3], hidden: Tensor<2>, cache: &Cache) -> Tensor<3> {
+    #[cfg(not(feature = "flex"))]
+    let _ = cache;
     #[cfg(feature = "flex")]
-    if let Some(states) = fast::gru(&x, &gates, &hidden) {
+    if let Some(states) = fast::gru(&x, &gates, &hidden, cache) {
         return states;
     }
     let [update, reset, candidate] = gates;
@@ -93,8 +120,8 @@ pub fn gru(x: Tensor<3>, gates: [Gate; 3], hidden: Tensor<2>) -> Tensor<3> {
 
 #[cfg(feature = "flex")]
 mod fast {
-    use super::{Gate, Tensor};
-    use crate::raw::recurrent::{self as raw, Gradients, GruKept, LstmKept, Sequence};
+    use super::{Cache, Gate, Tensor};
+    use crate::raw::recurrent::{self as raw, Gradients, GruKept, LstmKept, Sequence, Weights};
     use crate::route::{self, Operand, Operator};
     use burn_flex::FlexTensor;
     use std::sync::Arc;
@@ -131,16 +158,36 @@ mod fast {
         operands.try_into().ok().filter(route::reaches)
     }
 
+    /// The cache, where nothing is trained.
+    fn kept(cache: &Cache, x: &Tensor<3>) -> Option<Cache> {
+        (!x.device().is_autodiff()).then(|| cache.clone())
+    }
+
+    /// The packed weights of the gates among operands.
+    fn weights<const G: usize>(
+        cache: &Option<Cache>,
+        operands: &[FlexTensor],
+        sequence: &Sequence,
+        pack: fn(&Sequence, &[raw::Gate<'_>; G]) -> Weights,
+    ) -> Arc<Weights> {
+        let prepare = || pack(sequence, &gates(operands));
+        match cache {
+            Some(cache) => cache.get(operands, |_| true, prepare),
+            None => prepare().into(),
+        }
+    }
+
     pub(super) fn lstm(
         x: &Tensor<3>,
         gates: &[Gate; 4],
         hidden: &Tensor<2>,
         cell: &Tensor<2>,
+        cache: &Cache,
     ) -> Option<(Tensor<3>, Tensor<2>, Tensor<2>)> {
         let states = [hidden, cell];
         let sequence = sequence(x, gates, &states)?;
         let Sequence { batch, steps, hidden: size, .. } = sequence;
-        let operator = Lstm(sequence);
+        let operator = Lstm(sequence, kept(cache, x));
         let packed: Tensor<1> = if gates[0].biases.is_some() {
             route::apply(operator, operands::<19>(x, &states, gates)?)
         } else {
@@ -152,9 +199,14 @@ mod fast {
         Some((all, hidden, cell.reshape([batch, size])))
     }
 
-    pub(super) fn gru(x: &Tensor<3>, gates: &[Gate; 3], hidden: &Tensor<2>) -> Option<Tensor<3>> {
+    pub(super) fn gru(
+        x: &Tensor<3>,
+        gates: &[Gate; 3],
+        hidden: &Tensor<2>,
+        cache: &Cache,
+    ) -> Option<Tensor<3>> {
         let sequence = sequence(x, gates, &[hidden])?;
-        let operator = Gru(sequence);
+        let operator = Gru(sequence, kept(cache, x));
         Some(if gates[0].biases.is_some() {
             route::apply(operator, operands::<14>(x, &[hidden], gates)?)
         } else {
@@ -205,7 +257,7 @@ mod fast {
     /// Inputs: sequence, hidden state, cell, and of each gate weights and biases, if any. The
     /// result is flat: all hidden states and the last cells.
     #[derive(Clone, Debug)]
-    struct Lstm(Sequence);
+    struct Lstm(Sequence, Option<Cache>);
 
     impl<const N: usize> Operator<N> for Lstm {
         /// Inputs, result, and what the forward kept.
@@ -214,7 +266,8 @@ mod fast {
         fn forward(&self, inputs: [FlexTensor; N]) -> (FlexTensor, Self::Saved) {
             let inputs = inputs.map(route::contiguous);
             let [x, hidden, cell] = [0, 1, 2].map(|index| route::slice(&inputs[index]));
-            let (states, kept) = raw::lstm(&self.0, x, &gates(&inputs[3..]), hidden, cell);
+            let weights = weights(&self.1, &inputs[3..], &self.0, Weights::of_lstm);
+            let (states, kept) = raw::lstm_with(&self.0, x, &weights, hidden, cell);
             let len = states.len();
             let states = route::primitive(states, [len]);
             (states.clone(), (inputs, states, Arc::new(kept)))
@@ -243,7 +296,7 @@ mod fast {
 
     /// Inputs: sequence, hidden state, and of each gate weights and biases, if any.
     #[derive(Clone, Debug)]
-    struct Gru(Sequence);
+    struct Gru(Sequence, Option<Cache>);
 
     impl<const N: usize> Operator<N> for Gru {
         /// Inputs, result, and what the forward kept.
@@ -252,7 +305,8 @@ mod fast {
         fn forward(&self, inputs: [FlexTensor; N]) -> (FlexTensor, Self::Saved) {
             let inputs = inputs.map(route::contiguous);
             let [x, hidden] = [0, 1].map(|index| route::slice(&inputs[index]));
-            let (states, kept) = raw::gru(&self.0, x, &gates(&inputs[2..]), hidden);
+            let weights = weights(&self.1, &inputs[2..], &self.0, Weights::of_gru);
+            let (states, kept) = raw::gru_with(&self.0, x, &weights, hidden);
             let states = route::primitive(states, [self.0.batch, self.0.steps, self.0.hidden]);
             (states.clone(), (inputs, states, Arc::new(kept)))
         }

@@ -8,8 +8,7 @@ use super::gemm::{
     Aligned, Finish, Outer, Packed, Rows, accumulate, multiply, outer_rows, panel_width,
 };
 use super::winograd::Winograd;
-use super::{Out, SMALL, View, filled, share, threads};
-use rayon::prelude::*;
+use super::{Out, SMALL, View, filled, on_threads, share, threads};
 
 /// Floats of a frame of padded images: it and a panel of weights fit the second-level cache.
 const FRAME: usize = 1 << 17;
@@ -142,6 +141,14 @@ struct Frame {
 }
 
 impl Job {
+    fn points(&self) -> usize {
+        self.grid[0] * self.grid[1]
+    }
+
+    fn terms(&self) -> usize {
+        self.taps.len() * self.channels
+    }
+
     fn frame(&self) -> Frame {
         let mut before = [0; 2];
         let mut size = self.size;
@@ -185,92 +192,6 @@ impl Job {
             .collect()
     }
 
-    /// Writes every point of the grid; `out` is `[batch, out_size, out_channels]`.
-    ///
-    /// # Safety
-    /// `out` has room for that, and nothing else writes the points of this grid meanwhile.
-    unsafe fn run(
-        &self,
-        source: &View<'_>,
-        weights: &Packed,
-        bias: Option<&[f32]>,
-        finish: Finish,
-        out: Out,
-    ) {
-        let points = self.grid[0] * self.grid[1];
-        if self.batch == 0 || points == 0 || self.out_channels == 0 {
-            return;
-        }
-        let frame = self.frame();
-        let image = frame.size[0] * frame.size[1] * self.channels;
-        let few = self.channels < FEW_CHANNELS && self.taps.len() > 1;
-        let copied = frame.padded || !source.is_channels_last();
-        let group = (FRAME / image.max(1)).clamp(1, self.batch.div_ceil(threads()));
-        let groups = self.batch.div_ceil(group);
-        let parts = if groups < threads() {
-            (2 * threads()).div_ceil(groups).min(weights.panels())
-        } else {
-            1
-        };
-        let (rows, out_rows) = (self.rows(&frame, group), self.out_rows(group));
-        let out_image = self.out_size[0] * self.out_size[1] * self.out_channels;
-        let terms = self.taps.len() * self.channels;
-        let patch_rows: Vec<u32> = if few {
-            (0..rows.len()).map(|row| offset_of(row * terms)).collect()
-        } else {
-            Vec::new()
-        };
-
-        let task = |scratch: &mut Scratch, index: usize| {
-            let (first, part) = (index / parts * group, index % parts);
-            let images = group.min(self.batch - first);
-            let count = images * points;
-            let left = if copied {
-                scratch
-                    .frame(image * group, |place| self.copy(source, &frame, first, images, place))
-            } else {
-                &source.data[first * image..][..images * image]
-            };
-            let panels = weights.panels();
-            let panels = panels * part / parts..panels * (part + 1) / parts;
-            // SAFETY: every row and tap lies in the frame, by the construction of `frame`; in
-            // what is written, images differ between tasks, or else the panels do.
-            unsafe {
-                let mut product = Rows {
-                    left: left.as_ptr(),
-                    rows: &rows[..count],
-                    taps: &frame.taps,
-                    depth: self.channels,
-                    out: out.at(first * out_image),
-                    out_rows: &out_rows[..count],
-                };
-                if few {
-                    let patches = patches(&product, &mut scratch.patches);
-                    product = Rows {
-                        left: patches.as_ptr(),
-                        rows: &patch_rows[..count],
-                        taps: &[0],
-                        depth: terms,
-                        ..product
-                    };
-                    multiply(&product, weights, panels, bias, finish);
-                } else {
-                    multiply(&product, weights, panels, bias, finish);
-                }
-            }
-        };
-        let work = self.batch * points * terms * self.out_channels;
-        if work < SMALL * WORK {
-            let mut scratch = Scratch::default();
-            (0..groups * parts).for_each(|index| task(&mut scratch, index));
-        } else {
-            (0..groups * parts)
-                .into_par_iter()
-                .with_max_len(1)
-                .for_each_init(Scratch::default, task);
-        }
-    }
-
     /// Copies images into their frames.
     fn copy(
         &self,
@@ -286,6 +207,158 @@ impl Job {
         for (index, place) in (first..first + images).zip(place.chunks_exact_mut(image)) {
             source.copy_image(index, row, &mut place[start..]);
         }
+    }
+}
+
+/// A job with all that its tasks share. A task is a group of images, or some panels of the
+/// weights for them.
+struct Plan<'a> {
+    job: &'a Job,
+    source: &'a View<'a>,
+    weights: &'a Packed,
+    bias: Option<&'a [f32]>,
+    finish: Finish,
+    frame: Frame,
+    /// Floats of an image in its frame.
+    image: usize,
+    /// Images of a group, groups, and parts of the panels.
+    group: usize,
+    groups: usize,
+    parts: usize,
+    /// Few channels: patches are copied, and all taps are one.
+    few: bool,
+    rows: Vec<u32>,
+    out_rows: Vec<u32>,
+    patch_rows: Vec<u32>,
+}
+
+impl<'a> Plan<'a> {
+    /// The plan for one of `jobs` jobs at once; none where there is nothing to do.
+    fn new(
+        (job, jobs): (&'a Job, usize),
+        source: &'a View<'a>,
+        weights: &'a Packed,
+        bias: Option<&'a [f32]>,
+        finish: Finish,
+    ) -> Option<Self> {
+        if job.batch == 0 || job.grid.contains(&0) || job.out_channels == 0 {
+            return None;
+        }
+        let frame = job.frame();
+        let image = frame.size[0] * frame.size[1] * job.channels;
+        let group = (FRAME / image.max(1)).clamp(1, job.batch.div_ceil(threads()));
+        let groups = job.batch.div_ceil(group);
+        let parts = if groups * jobs < threads() {
+            (2 * threads()).div_ceil(groups * jobs).min(weights.panels())
+        } else {
+            1
+        };
+        let (rows, out_rows) = (job.rows(&frame, group), job.out_rows(group));
+        let few = job.channels < FEW_CHANNELS && job.taps.len() > 1;
+        let patch_rows: Vec<u32> = if few {
+            (0..rows.len()).map(|row| offset_of(row * job.terms())).collect()
+        } else {
+            Vec::new()
+        };
+        Some(Self {
+            job,
+            source,
+            weights,
+            bias,
+            finish,
+            frame,
+            image,
+            group,
+            groups,
+            parts,
+            few,
+            rows,
+            out_rows,
+            patch_rows,
+        })
+    }
+
+    fn tasks(&self) -> usize {
+        self.groups * self.parts
+    }
+
+    /// Floats moved that take as long: beside the multiplications, reading the weights counts
+    /// where rows are few.
+    fn work(&self) -> usize {
+        let weights = self.job.terms() * self.job.out_channels;
+        self.job.batch * self.job.points() * weights / WORK + weights / 2
+    }
+
+    /// Does one of the tasks; `out` is `[batch, out_size, out_channels]`.
+    ///
+    /// # Safety
+    /// `out` has room for that, and nothing else writes the points of this grid meanwhile, save
+    /// other tasks.
+    unsafe fn task(&self, scratch: &mut Scratch, index: usize, out: Out) {
+        let &Self { job, group, parts, image, weights, bias, finish, .. } = self;
+        let (first, part) = (index / parts * group, index % parts);
+        let images = group.min(job.batch - first);
+        let count = images * job.points();
+        let left = if self.frame.padded || !self.source.is_channels_last() {
+            let copy = |place: &mut [f32]| job.copy(self.source, &self.frame, first, images, place);
+            scratch.frame(image * group, copy)
+        } else {
+            &self.source.data[first * image..][..images * image]
+        };
+        let panels = weights.panels();
+        let panels = panels * part / parts..panels * (part + 1) / parts;
+        let out_image = job.out_size[0] * job.out_size[1] * job.out_channels;
+        // SAFETY: every row and tap lies in the frame, by the construction of `frame`; in what
+        // is written, images differ between tasks, or else the panels do.
+        unsafe {
+            let mut product = Rows {
+                left: left.as_ptr(),
+                rows: &self.rows[..count],
+                taps: &self.frame.taps,
+                depth: job.channels,
+                out: out.at(first * out_image),
+                out_rows: &self.out_rows[..count],
+            };
+            if self.few {
+                let patches = patches(&product, &mut scratch.patches);
+                product = Rows {
+                    left: patches.as_ptr(),
+                    rows: &self.patch_rows[..count],
+                    taps: &[0],
+                    depth: job.terms(),
+                    ..product
+                };
+                multiply(&product, weights, panels, bias, finish);
+            } else {
+                multiply(&product, weights, panels, bias, finish);
+            }
+        }
+    }
+}
+
+/// Writes every point of the plans' grids, all at once.
+///
+/// # Safety
+/// `out` is as each of the plans says, whose points are different ones.
+unsafe fn run(plans: &[Plan<'_>], out: Out) {
+    let tasks = plans.iter().map(Plan::tasks).sum();
+    let work: usize = plans.iter().map(Plan::work).sum();
+    // Each plan has its own frames, whose zeros are in other places.
+    let scratch = || -> Vec<Scratch> { plans.iter().map(|_| Scratch::default()).collect() };
+    let task = |scratch: &mut Vec<Scratch>, mut index: usize| {
+        for (plan, scratch) in plans.iter().zip(scratch) {
+            if index < plan.tasks() {
+                // SAFETY: as this function.
+                return unsafe { plan.task(scratch, index, out) };
+            }
+            index -= plan.tasks();
+        }
+    };
+    if work < SMALL {
+        let mut scratch = scratch();
+        (0..tasks).for_each(|index| task(&mut scratch, index));
+    } else {
+        on_threads(tasks, scratch, task);
     }
 }
 
@@ -446,9 +519,120 @@ pub fn forward(
     assert_eq!(x.shape, conv.input_shape(), "input");
     assert_ne!(finish, Finish::Add, "nothing to add to");
     let job = conv.forward_job();
+    let plan = Plan::new((&job, 1), x, weights, bias, finish);
     // SAFETY: the grid of a forward pass is the whole output.
-    unsafe {
-        filled(conv.output_shape().iter().product(), |out| job.run(x, weights, bias, finish, out))
+    unsafe { filled(conv.output_shape().iter().product(), |out| run(plan.as_slice(), out)) }
+}
+
+/// Weights as the gradient for the input, or the transposed convolution, wants them.
+#[derive(Clone, Debug)]
+pub struct PreparedTransposed(Way);
+
+/// The ways of that gradient.
+#[derive(Clone, Debug)]
+enum Way {
+    /// The kernel covers the picture just once: one product, `[outputs, taps, inputs]`.
+    Product(Packed),
+    /// A convolution with the kernel turned around.
+    Winograd(Packed),
+    /// One pass for each phase.
+    Phases(Vec<Packed>),
+}
+
+/// With a stride, pixels of the input whose places in it agree see the same taps.
+struct Phase {
+    /// The first of these pixels.
+    first: [usize; 2],
+    /// Which places of the kernel reach them, and where these read.
+    places: Vec<usize>,
+    taps: Vec<[isize; 2]>,
+}
+
+impl Conv {
+    /// Whether the kernel covers the picture just once.
+    fn covers(&self) -> bool {
+        self.output == [1, 1]
+            && self.padding == [0, 0]
+            && self.dilation == [1, 1]
+            && self.input == self.kernel
+    }
+
+    fn phases(&self) -> Vec<Phase> {
+        let [height, width] = self.stride;
+        let phase = |first: [usize; 2]| {
+            let mut phase = Phase { first, places: Vec::new(), taps: Vec::new() };
+            for place in 0..self.taps() {
+                let tap = [place / self.kernel[1], place % self.kernel[1]];
+                let reads = [0, 1].map(|i| {
+                    let at = (first[i] + self.padding[i]) as isize
+                        - (tap[i] * self.dilation[i]) as isize;
+                    (at.rem_euclid(self.stride[i] as isize) == 0)
+                        .then_some(at.div_euclid(self.stride[i] as isize))
+                });
+                if let [Some(y), Some(x)] = reads {
+                    phase.taps.push([y, x]);
+                    phase.places.push(place);
+                }
+            }
+            phase
+        };
+        (0..height).flat_map(|y| (0..width).map(move |x| [y, x])).map(phase).collect()
+    }
+
+    /// Weights `[outputs, inputs, height, width]` as [`transposed`] wants them.
+    ///
+    /// # Panics
+    /// Where the length is another.
+    pub fn prepare_transposed(&self, weight: &[f32]) -> PreparedTransposed {
+        let (inputs, taps) = (self.inputs, self.taps());
+        assert_eq!(weight.len(), self.outputs * inputs * taps, "weights");
+        PreparedTransposed(if self.covers() {
+            let fill = |first: usize, here: usize, wide: usize, out: &mut [f32]| {
+                let weights = weight.chunks_exact(inputs * taps);
+                for (weight, out) in weights.zip(out.chunks_exact_mut(wide)) {
+                    for (column, out) in (first..first + here).zip(out) {
+                        *out = weight[column % inputs * taps + column / inputs];
+                    }
+                }
+            };
+            Way::Product(Packed::filled(self.outputs, taps * inputs, fill))
+        } else if let [_, Some(winograd)] = self.winograd() {
+            let turned = |output: usize, input: usize| -> [f32; 9] {
+                let at = (output * inputs + input) * 9;
+                std::array::from_fn(|tap| weight[at + 8 - tap])
+            };
+            Way::Winograd(winograd.weights(turned))
+        } else {
+            let packed = |Phase { places, .. }: Phase| {
+                let fill = |first: usize, here: usize, wide: usize, out: &mut [f32]| {
+                    for k in 0..self.outputs {
+                        let weight = &weight[(k * inputs + first) * taps..];
+                        for (tap, &place) in places.iter().enumerate() {
+                            let out = &mut out[(tap * self.outputs + k) * wide..][..here];
+                            for (c, out) in out.iter_mut().enumerate() {
+                                *out = weight[c * taps + place];
+                            }
+                        }
+                    }
+                };
+                Packed::filled(places.len() * self.outputs, inputs, fill)
+            };
+            Way::Phases(self.phases().into_iter().map(packed).collect())
+        })
+    }
+}
+
+impl PreparedTransposed {
+    /// Whether this is how `conv` wants its weights, of the same sizes.
+    pub fn suits(&self, conv: &Conv) -> bool {
+        let winograd = !conv.covers() && conv.winograd()[1].is_some();
+        match &self.0 {
+            Way::Product(_) => conv.covers(),
+            Way::Winograd(_) => winograd,
+            Way::Phases(all) => {
+                !conv.covers() && !winograd && all.len() == conv.stride[0] * conv.stride[1]
+            }
+        }
     }
 }
 
@@ -465,70 +649,65 @@ pub fn input_gradient(
     bias: Option<&[f32]>,
     finish: Finish,
 ) -> Vec<f32> {
+    transposed(conv, gradient, &conv.prepare_transposed(weight), bias, finish)
+}
+
+/// The same with weights that are packed already.
+///
+/// # Panics
+/// Where the gradient, the weights or the bias are not of the shape.
+pub fn transposed(
+    conv: &Conv,
+    gradient: &View<'_>,
+    weights: &PreparedTransposed,
+    bias: Option<&[f32]>,
+    finish: Finish,
+) -> Vec<f32> {
+    assert!(weights.suits(conv), "weights that are prepared for another convolution");
     assert_eq!(gradient.shape, conv.output_shape(), "gradient");
-    assert_eq!(weight.len(), conv.outputs * conv.inputs * conv.taps(), "weights");
-    if let [_, Some(winograd)] = conv.winograd() {
-        assert!(bias.is_none_or(|bias| bias.len() == conv.inputs), "bias");
-        // The gradient is a convolution with the kernel turned around.
-        let taps = |output: usize, input: usize| -> [f32; 9] {
-            let at = (output * conv.inputs + input) * 9;
-            std::array::from_fn(|tap| weight[at + 8 - tap])
-        };
-        let weights = winograd.weights(taps);
-        let len = conv.input_shape().iter().product();
-        // SAFETY: the tiles cover the whole input.
-        return unsafe { filled(len, |out| winograd.run(gradient, &weights, bias, finish, out)) };
-    }
-    let [height, width] = conv.stride;
-    let write = |out| {
-        // With a stride, pixels whose places in it agree see the same taps: one pass for each.
-        for phase in (0..height).flat_map(|y| (0..width).map(move |x| [y, x])) {
-            let mut taps = Vec::new();
-            let mut places = Vec::new();
-            for place in 0..conv.taps() {
-                let tap = [place / conv.kernel[1], place % conv.kernel[1]];
-                let reads = [0, 1].map(|i| {
-                    let at = (phase[i] + conv.padding[i]) as isize
-                        - (tap[i] * conv.dilation[i]) as isize;
-                    (at.rem_euclid(conv.stride[i] as isize) == 0)
-                        .then_some(at.div_euclid(conv.stride[i] as isize))
-                });
-                if let [Some(y), Some(x)] = reads {
-                    taps.push([y, x]);
-                    places.push(place);
-                }
-            }
-            let weights =
-                Packed::filled(taps.len() * conv.outputs, conv.inputs, |first, here, wide, out| {
-                    for k in 0..conv.outputs {
-                        let weight = &weight[(k * conv.inputs + first) * conv.taps()..];
-                        for (tap, &place) in places.iter().enumerate() {
-                            let out = &mut out[(tap * conv.outputs + k) * wide..][..here];
-                            for (c, out) in out.iter_mut().enumerate() {
-                                *out = weight[c * conv.taps() + place];
-                            }
-                        }
-                    }
-                });
-            let job = Job {
-                batch: conv.batch,
-                channels: conv.outputs,
-                size: conv.output,
-                grid: [0, 1]
-                    .map(|i| conv.input[i].saturating_sub(phase[i]).div_ceil(conv.stride[i])),
-                step: [1, 1],
-                taps,
-                out_size: conv.input,
-                out_first: phase,
-                out_step: conv.stride,
-                out_channels: conv.inputs,
-            };
-            // SAFETY: the phases write different pixels, and together all.
-            unsafe { job.run(gradient, &weights, bias, finish, out) };
+    assert!(bias.is_none_or(|bias| bias.len() == conv.inputs), "bias");
+    assert_ne!(finish, Finish::Add, "nothing to add to");
+    let len = conv.input_shape().iter().product();
+    let packed = match &weights.0 {
+        Way::Product(packed) => {
+            let bias = bias.map(|bias| bias.repeat(conv.taps()));
+            let [kernel, stride, output] = [[1, 1]; 3];
+            let columns = packed.columns();
+            let whole = Conv { inputs: conv.outputs, outputs: columns, input: output, ..*conv };
+            let whole = Conv { kernel, stride, output, ..whole };
+            return forward(&whole, gradient, packed, bias.as_deref(), finish);
         }
+        Way::Winograd(packed) => {
+            let [_, Some(winograd)] = conv.winograd() else { unreachable!("the weights suit") };
+            assert_eq!(
+                [packed.terms(), packed.columns()],
+                [conv.outputs * 16, conv.inputs],
+                "weights"
+            );
+            // SAFETY: the tiles cover the whole input.
+            return unsafe { filled(len, |out| winograd.run(gradient, packed, bias, finish, out)) };
+        }
+        Way::Phases(packed) => packed,
     };
-    // SAFETY: as above.
-    unsafe { filled(conv.input_shape().iter().product(), write) }
+    let job = |phase: Phase| Job {
+        batch: conv.batch,
+        channels: conv.outputs,
+        size: conv.output,
+        grid: [0, 1].map(|i| conv.input[i].saturating_sub(phase.first[i]).div_ceil(conv.stride[i])),
+        step: [1, 1],
+        taps: phase.taps,
+        out_size: conv.input,
+        out_first: phase.first,
+        out_step: conv.stride,
+        out_channels: conv.inputs,
+    };
+    let jobs: Vec<Job> = conv.phases().into_iter().map(job).collect();
+    let plans = jobs.iter().zip(packed);
+    let plans: Vec<Plan<'_>> = plans
+        .filter_map(|(job, packed)| Plan::new((job, jobs.len()), gradient, packed, bias, finish))
+        .collect();
+    // SAFETY: the phases write different pixels, and together all.
+    unsafe { filled(len, |out| run(&plans, out)) }
 }
 
 /// The gradient `[outputs, inputs, height, width]` for the weights.
@@ -566,11 +745,7 @@ pub fn weight_gradient(conv: &Conv, x: &View<'_>, gradient: &View<'_>) -> Vec<f3
         unsafe { sums.add(x, gradient, images, panels, Out(out.at(part))) };
     };
     let tasks = if by_panels { sums.panels } else { parts };
-    if conv.batch * points * weight.len() < SMALL * WORK {
-        (0..tasks).for_each(task);
-    } else {
-        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
-    }
+    share(tasks, conv.batch * points * weight.len() / WORK, task);
     sums.unpack(all.as_slice(), size, &mut weight);
     weight
 }

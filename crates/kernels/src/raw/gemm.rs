@@ -7,9 +7,9 @@
 //! ("indirect" convolution, Dukhan 2019, arXiv:1907.02129). The right matrix is packed in
 //! panels of columns ([`Packed`]).
 
+#[cfg(target_arch = "x86_64")]
 use super::simd::{Eight, Sixteen};
 use super::simd::{Four, Isa, Lanes, isa};
-#[cfg(target_arch = "x86_64")]
 use super::{Out, share};
 
 /// One cache line, so that no vector of a panel straddles two.
@@ -261,6 +261,14 @@ unsafe fn blocks<V: Lanes, const MR: usize>(
     finish: Finish,
 ) {
     let full = 2 * V::WIDTH;
+    let mut panels = panels;
+    if rows.rows.len() == 1 {
+        // SAFETY: as `multiply`.
+        unsafe {
+            panels = one_row::<V, 4>(rows, right, panels, bias, finish);
+            panels = one_row::<V, 2>(rows, right, panels, bias, finish);
+        }
+    }
     for panel in panels {
         let (b, wide) = right.packed.panel(panel);
         // SAFETY: a panel has all terms.
@@ -289,6 +297,67 @@ unsafe fn blocks<V: Lanes, const MR: usize>(
             }
         }
     }
+}
+
+/// One row, `P` panels at a time as long as there are so many full ones: sums of one panel alone
+/// would wait for each other. Returns the panels that are left.
+#[inline(always)]
+unsafe fn one_row<V: Lanes, const P: usize>(
+    rows: &Rows<'_>,
+    right: &Part<'_>,
+    mut panels: std::ops::Range<usize>,
+    bias: Option<&[f32]>,
+    finish: Finish,
+) -> std::ops::Range<usize> {
+    let full = 2 * V::WIDTH;
+    let whole = panels.end.min(right.packed.columns / full);
+    while panels.start + P <= whole {
+        let first = panels.start * full;
+        // SAFETY: the caller's contract; these panels are full, and have all terms.
+        unsafe {
+            let from = rows.left.add(rows.rows[0] as usize);
+            let out = rows.out.add(rows.out_rows[0] as usize + first);
+            let mut b: [*const f32; P] = std::array::from_fn(|i| {
+                right.packed.panel(panels.start + i).0.add(right.first * full)
+            });
+            let mut sums = [[V::splat(0.0); 2]; P];
+            if let Some(bias) = bias {
+                let bias = bias[first..first + P * full].as_ptr();
+                for i in 0..P {
+                    for j in 0..2 {
+                        sums[i][j] = V::load(bias.add(i * full + j * V::WIDTH));
+                    }
+                }
+            }
+            for &tap in rows.taps {
+                let from = from.add(tap as usize);
+                for term in 0..rows.depth {
+                    let left = V::splat(*from.add(term));
+                    for i in 0..P {
+                        for j in 0..2 {
+                            let right = V::load(b[i].add(j * V::WIDTH));
+                            sums[i][j] = sums[i][j].add_product(left, right);
+                        }
+                        b[i] = b[i].add(full);
+                    }
+                }
+            }
+            for i in 0..P {
+                for j in 0..2 {
+                    let out = out.add(i * full + j * V::WIDTH);
+                    let sum = match finish {
+                        Finish::Write => sums[i][j],
+                        Finish::Add => sums[i][j].add(V::load(out)),
+                        // In this order a NaN stays one.
+                        Finish::Relu => V::splat(0.0).max(sums[i][j]),
+                    };
+                    sum.store(out);
+                }
+            }
+        }
+        panels.start += P;
+    }
+    panels
 }
 
 struct Target<'a> {

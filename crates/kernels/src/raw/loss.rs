@@ -3,7 +3,6 @@
 use super::math::exp;
 use super::simd::vectorised;
 use super::{Out, filled, share};
-use rayon::prelude::*;
 
 /// Rows that one thread takes at a time.
 const BLOCK: usize = 32;
@@ -104,11 +103,18 @@ vectorised! {
 pub fn forward(logits: &[f32], targets: &Targets<'_>) -> (f32, Vec<f32>) {
     targets.check(logits);
     let count = targets.count;
-    let sums: Vec<f32> = if logits.len() * WORK < super::SMALL {
-        logits.chunks_exact(count).map(log_sum_exp).collect()
-    } else {
-        logits.par_chunks_exact(count).with_min_len(BLOCK).map(log_sum_exp).collect()
+    let rows = targets.classes.len();
+    let write = |out: Out| {
+        share(rows.div_ceil(BLOCK), logits.len() * WORK, |block| {
+            for row in block * BLOCK..rows.min((block + 1) * BLOCK) {
+                let sum = log_sum_exp(&logits[row * count..][..count]);
+                // SAFETY: each block has its own rows.
+                unsafe { *out.at(row) = sum };
+            }
+        });
     };
+    // SAFETY: every row is written.
+    let sums = unsafe { filled(rows, write) };
     let all = targets.all();
     let rows = logits.chunks_exact(count).zip(targets.classes).zip(&sums);
     let losses = rows.map(|((row, &class), &sum)| {

@@ -9,6 +9,7 @@
     reason = "several vectors are indexed at once, and the compiler unrolls such loops"
 )]
 
+pub mod cat;
 pub mod conv;
 pub mod gemm;
 pub mod linear;
@@ -19,10 +20,13 @@ pub mod optim;
 pub mod pool;
 pub mod recurrent;
 pub mod simd;
+mod steps;
 mod view;
 mod winograd;
 
 pub use view::View;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A place to write from several threads, each to its own part.
 #[derive(Clone, Copy)]
@@ -64,12 +68,40 @@ pub(crate) fn threads() -> usize {
 /// Does `tasks` tasks, on all threads where the work is worth waking them: `work` counts
 /// multiplications or floats moved.
 pub(crate) fn share(tasks: usize, work: usize, task: impl Fn(usize) + Sync + Send) {
-    use rayon::prelude::*;
     if work < SMALL || tasks < 2 {
         (0..tasks).for_each(task);
     } else {
-        (0..tasks).into_par_iter().for_each(task);
+        on_threads(tasks, || (), |(), index| task(index));
     }
+}
+
+/// Does `tasks` tasks on all threads, with what `init` makes for each thread.
+///
+/// The calling thread begins at once, and those of the pool come when they are awake. (A
+/// parallel iterator of the pool would hand all over to them and sleep: that alone takes as
+/// long as a small layer.)
+pub(crate) fn on_threads<S>(
+    tasks: usize,
+    init: impl Fn() -> S + Sync,
+    task: impl Fn(&mut S, usize) + Sync,
+) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut own = None;
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= tasks {
+                return;
+            }
+            task(own.get_or_insert_with(&init), index);
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        for _ in 1..threads().min(tasks) {
+            scope.spawn(|_| work());
+        }
+        work();
+    });
 }
 
 /// Waking another thread takes some 5 microseconds: less work than this is done sooner.

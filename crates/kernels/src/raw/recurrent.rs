@@ -8,13 +8,16 @@
 //! gradients for weights and input; only `h * weight` goes step by step. No row of the batch
 //! needs another one, so that each thread takes some rows through all steps.
 
-use super::gemm::{Finish, Packed, Rows, multiply};
+use super::gemm::{Finish, Packed, Rows, multiply, panel_width};
 use super::math::{sigmoid, tanh};
 use super::simd::vectorised;
+use super::steps::in_steps;
 use super::{Out, filled, share, threads};
 
 /// Multiplications that take as long as moving one float.
 const WORK: usize = 8;
+/// Multiplications of a step that several threads do sooner than one.
+const STEP: usize = 1 << 16;
 /// Rows of a product that one thread takes at a time.
 const BLOCK: usize = 96;
 
@@ -53,9 +56,26 @@ impl Sequence {
         self.batch * index / parts..self.batch * (index + 1) / parts
     }
 
+    /// Parts of the units that threads take, all in step, where there are too few rows to divide;
+    /// none where they are not worth it. `width` is that of all gates.
+    fn unit_parts(&self, width: usize) -> Option<usize> {
+        let parts = threads().min(self.hidden / panel_width());
+        let whole = self.hidden.is_multiple_of(panel_width());
+        let work = self.state() * width;
+        (self.batch < 2 * threads() && parts > 1 && whole && work >= STEP).then_some(parts)
+    }
+
     fn check(&self, x: &[f32], gates: &[Gate<'_>]) {
+        self.check_input(x);
+        self.check_gates(gates);
+    }
+
+    fn check_input(&self, x: &[f32]) {
         assert_eq!(x.len(), self.batch * self.steps * self.inputs, "input");
         assert!(self.steps > 0 && self.hidden > 0 && self.inputs > 0, "an empty sequence or layer");
+    }
+
+    fn check_gates(&self, gates: &[Gate<'_>]) {
         for gate in gates {
             assert_eq!(gate.input.len(), self.inputs * self.hidden, "weights of the input");
             assert_eq!(gate.hidden.len(), self.hidden * self.hidden, "weights of the state");
@@ -146,6 +166,58 @@ fn pack(matrix: &[f32], rows: usize, columns: usize) -> Packed {
 
 fn pack_transposed(matrix: &[f32], rows: usize, columns: usize) -> Packed {
     Packed::new(columns, rows, matrix, |term| term, columns)
+}
+
+/// The weights of a layer as [`lstm_with`] or [`gru_with`] want them.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    input: Packed,
+    hidden: Packed,
+    /// Added to the product with the input.
+    bias: Vec<f32>,
+    /// Added to that with the state, where the other cannot be added at once.
+    hidden_bias: Option<Vec<f32>>,
+}
+
+impl Weights {
+    /// Those of [`lstm`].
+    ///
+    /// # Panics
+    /// Where lengths differ from the sizes.
+    pub fn of_lstm(sequence: &Sequence, gates: &[Gate<'_>; 4]) -> Self {
+        let &Sequence { inputs, hidden: size, .. } = sequence;
+        sequence.check_gates(gates);
+        Self {
+            input: pack(&side_by_side(gates.map(|gate| gate.input), size), inputs, 4 * size),
+            hidden: pack(&side_by_side(gates.map(|gate| gate.hidden), size), size, 4 * size),
+            bias: gates.map(|gate| bias_sum([gate.input_bias, gate.hidden_bias], size)).concat(),
+            hidden_bias: None,
+        }
+    }
+
+    /// Those of [`gru`].
+    ///
+    /// # Panics
+    /// Where lengths differ from the sizes.
+    pub fn of_gru(sequence: &Sequence, gates: &[Gate<'_>; 3]) -> Self {
+        let &Sequence { inputs, hidden: size, .. } = sequence;
+        sequence.check_gates(gates);
+        let &[update, reset, candidate] = gates;
+        let for_input = [candidate, update, reset];
+        let bias = |bias: Option<&[f32]>| bias_sum([bias, None], size);
+        Self {
+            input: pack(&side_by_side(for_input.map(|gate| gate.input), size), inputs, 3 * size),
+            hidden: pack(&side_by_side(gates.map(|gate| gate.hidden), size), size, 3 * size),
+            bias: for_input.map(|gate| bias(gate.input_bias)).concat(),
+            hidden_bias: Some(gates.map(|gate| bias(gate.hidden_bias)).concat()),
+        }
+    }
+
+    fn check(&self, sequence: &Sequence, width: usize) {
+        let sizes = [&self.input, &self.hidden].map(|packed| [packed.terms(), packed.columns()]);
+        let &Sequence { inputs, hidden, .. } = sequence;
+        assert_eq!(sizes, [[inputs, width], [hidden, width]], "packed weights");
+    }
 }
 
 /// Offsets of rows that lie `stride` floats apart.
@@ -426,19 +498,33 @@ pub fn lstm(
     hidden: &[f32],
     cell: &[f32],
 ) -> (Vec<f32>, LstmKept) {
+    lstm_with(sequence, x, &Weights::of_lstm(sequence, gates), hidden, cell)
+}
+
+/// The same with weights that are packed already.
+///
+/// # Panics
+/// Where lengths differ from the sizes, or there is no step.
+pub fn lstm_with(
+    sequence: &Sequence,
+    x: &[f32],
+    weights: &Weights,
+    hidden: &[f32],
+    cell: &[f32],
+) -> (Vec<f32>, LstmKept) {
     let &Sequence { batch, steps, inputs, hidden: size } = sequence;
-    sequence.check(x, gates);
-    assert_eq!([hidden.len(), cell.len()], [sequence.state(); 2], "states");
     let width = 4 * size;
-    let input_weights = pack(&side_by_side(gates.map(|gate| gate.input), size), inputs, width);
-    let weights = pack(&side_by_side(gates.map(|gate| gate.hidden), size), size, width);
-    let bias = gates.map(|gate| bias_sum([gate.input_bias, gate.hidden_bias], size)).concat();
+    sequence.check_input(x);
+    weights.check(sequence, width);
+    assert_eq!([hidden.len(), cell.len()], [sequence.state(); 2], "states");
 
     let rows = Matrix::new(x, inputs);
-    // SAFETY: every row and column is written.
-    let mut sums = unsafe {
-        filled(rows.rows * width, |out| product(rows, &input_weights, Some(&bias), out, width))
+    let write = |out| {
+        // SAFETY: there is room for all rows and columns.
+        unsafe { product(rows, &weights.input, Some(&weights.bias), out, width) };
     };
+    // SAFETY: every row and column is written.
+    let mut sums = unsafe { filled(rows.rows * width, write) };
     let sums_out = Out(sums.as_mut_ptr());
     let mut cells = vec![0.0; sequence.states()];
     let cells_out = Out(cells.as_mut_ptr());
@@ -453,7 +539,7 @@ pub fn lstm(
         }
         let mut products = Dense::new(part.len(), width);
         for step in 0..steps {
-            state.product(&weights, None, Finish::Write, &mut products);
+            state.product(&weights.hidden, None, Finish::Write, &mut products);
             let rows = products.rows_mut().zip(state.rows_mut());
             for (row, (products, state)) in part.clone().zip(rows) {
                 let at = (row * steps + step) * size;
@@ -472,7 +558,56 @@ pub fn lstm(
             }
         }
     };
-    share(sequence.parts(), batch * steps * size * width / WORK, run);
+    let mut products = vec![0.0; batch * width];
+    let products_out = Out(products.as_mut_ptr());
+    let panels = size / panel_width();
+    let some_units = |parts: usize, step: usize, part: usize| {
+        let panels_here = panels * part / parts..panels * (part + 1) / parts;
+        let first = panels_here.start * panel_width();
+        let count = panels_here.len() * panel_width();
+        // SAFETY: the rows are all those of the state before, which is whole when a step begins;
+        // what is written are these units of this step, which no other task touches.
+        unsafe {
+            let (left, stride) = match step {
+                0 => (hidden.as_ptr(), size),
+                _ => (states_out.at((step - 1) * size).cast_const(), steps * size),
+            };
+            let rows = Rows {
+                left,
+                rows: &offsets(batch, stride),
+                taps: &[0],
+                depth: size,
+                out: products_out.at(0),
+                out_rows: &offsets(batch, width),
+            };
+            for gate in 0..4 {
+                let panels = gate * panels + panels_here.start..gate * panels + panels_here.end;
+                multiply(&rows, &weights.hidden, panels, None, Finish::Write);
+            }
+            for row in 0..batch {
+                let at = (row * steps + step) * size + first;
+                let here = |out: Out, at: usize| std::slice::from_raw_parts_mut(out.at(at), count);
+                let of_gates = |out: Out, at: usize| -> [_; 4] {
+                    std::array::from_fn(|gate| here(out, at + first + gate * size))
+                };
+                let parts = of_gates(sums_out, (row * steps + step) * width);
+                let mut gates = parts.concat();
+                let sums = of_gates(products_out, row * width).concat();
+                let earlier = match step {
+                    0 => &cell[row * size + first..][..count],
+                    _ => here(cells_out, at - size),
+                };
+                lstm_cell(&mut gates, &sums, earlier, here(cells_out, at), here(states_out, at));
+                for (part, gates) in parts.into_iter().zip(gates.chunks_exact(count)) {
+                    part.copy_from_slice(gates);
+                }
+            }
+        }
+    };
+    match sequence.unit_parts(width) {
+        Some(parts) => in_steps(steps, parts, |step, part| some_units(parts, step, part)),
+        None => share(sequence.parts(), batch * steps * size * width / WORK, run),
+    }
     let (_, last) = states.split_at_mut(sequence.states());
     for (last, cells) in last.chunks_exact_mut(size).zip(cells.chunks_exact(steps * size)) {
         last.copy_from_slice(&cells[(steps - 1) * size..]);
@@ -651,22 +786,31 @@ pub fn gru(
     gates: &[Gate<'_>; 3],
     hidden: &[f32],
 ) -> (Vec<f32>, GruKept) {
+    gru_with(sequence, x, &Weights::of_gru(sequence, gates), hidden)
+}
+
+/// The same with weights that are packed already.
+///
+/// # Panics
+/// Where lengths differ from the sizes, or there is no step.
+pub fn gru_with(
+    sequence: &Sequence,
+    x: &[f32],
+    weights: &Weights,
+    hidden: &[f32],
+) -> (Vec<f32>, GruKept) {
     let &Sequence { batch, steps, inputs, hidden: size } = sequence;
-    sequence.check(x, gates);
-    assert_eq!(hidden.len(), sequence.state(), "state");
-    let &[update, reset, candidate] = gates;
-    let for_input = [candidate, update, reset];
     let (width, kept) = (3 * size, 4 * size);
-    let input_weights = pack(&side_by_side(for_input.map(|gate| gate.input), size), inputs, width);
-    let weights = pack(&side_by_side(gates.map(|gate| gate.hidden), size), size, width);
-    let input_bias = for_input.map(|gate| bias_sum([gate.input_bias, None], size)).concat();
-    let bias = gates.map(|gate| bias_sum([gate.hidden_bias, None], size)).concat();
+    sequence.check_input(x);
+    weights.check(sequence, width);
+    assert_eq!(hidden.len(), sequence.state(), "state");
+    let hidden_bias = weights.hidden_bias.as_deref();
 
     let rows = Matrix::new(x, inputs);
     let mut sums = vec![0.0; rows.rows * kept];
     let sums_out = Out(sums.as_mut_ptr());
     // SAFETY: rows of the result are four states wide, of which three are written.
-    unsafe { product(rows, &input_weights, Some(&input_bias), sums_out, kept) };
+    unsafe { product(rows, &weights.input, Some(&weights.bias), sums_out, kept) };
     let mut states = vec![0.0; sequence.states()];
     let states_out = Out(states.as_mut_ptr());
 
@@ -678,7 +822,7 @@ pub fn gru(
         }
         let mut products = Dense::new(part.len(), width);
         for step in 0..steps {
-            state.product(&weights, Some(&bias), Finish::Write, &mut products);
+            state.product(&weights.hidden, hidden_bias, Finish::Write, &mut products);
             let rows = products.rows_mut().zip(state.rows_mut());
             for (row, (products, state)) in part.clone().zip(rows) {
                 let at = (row * steps + step) * size;

@@ -1,5 +1,7 @@
 //! Four-dimensional data of any strides.
 
+use super::{Out, share};
+
 /// A tensor `[batch, channels, height, width]` somewhere in a slice.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -79,15 +81,15 @@ impl<'a> View<'a> {
 
     /// The same channels last: `[batch, height, width, channels]`.
     pub fn to_channels_last(&self) -> Vec<f32> {
-        use rayon::prelude::*;
         let [n, c, h, w] = self.shape;
         let image = c * h * w;
         let mut out = vec![0.0; n * image];
-        if image > 0 {
-            out.par_chunks_exact_mut(image)
-                .enumerate()
-                .for_each(|(index, out)| self.copy_image(index, w * c, out));
-        }
+        let place = Out(out.as_mut_ptr());
+        share(n, n * image, |index| {
+            // SAFETY: each image has its own part.
+            let out = unsafe { std::slice::from_raw_parts_mut(place.at(index * image), image) };
+            self.copy_image(index, w * c, out);
+        });
         out
     }
 }

@@ -11,8 +11,7 @@ use super::gemm::{
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Eight, Sixteen};
 use super::simd::{Four, Isa, Lanes, isa, vectorised};
-use super::{Out, View, share, threads};
-use rayon::prelude::*;
+use super::{Out, View, on_threads, share, threads};
 
 /// Places of a tile.
 const PLACES: usize = 16;
@@ -84,16 +83,20 @@ impl Winograd {
         let out = Out(all.as_mut_slice().as_mut_ptr());
         let share_of =
             |whole: usize, part: usize| whole * part / threads()..whole * (part + 1) / threads();
-        (0..threads()).into_par_iter().with_max_len(1).for_each(|part| {
-            // SAFETY: each thread has its own panels or its own copy of the sums.
-            unsafe {
-                if by_panels {
-                    sums.add(0..self.batch, share_of(panels, part), out);
-                } else {
-                    sums.add(share_of(self.batch, part), 0..panels, Out(out.at(part * size)));
+        on_threads(
+            threads(),
+            || (),
+            |(), part| {
+                // SAFETY: each thread has its own panels or its own copy of the sums.
+                unsafe {
+                    if by_panels {
+                        sums.add(0..self.batch, share_of(panels, part), out);
+                    } else {
+                        sums.add(share_of(self.batch, part), 0..panels, Out(out.at(part * size)));
+                    }
                 }
-            }
-        });
+            },
+        );
         let sums = all.as_slice();
         let mut weight = vec![0.0; outputs * inputs * 9];
         let out = Out(weight.as_mut_ptr());
@@ -162,7 +165,7 @@ impl Winograd {
                 unsafe { pass.run(scratch, weights, bias, finish, out) };
             }
         };
-        (0..groups).into_par_iter().with_max_len(1).for_each_init(Scratch::default, task);
+        on_threads(groups, Scratch::default, task);
     }
 }
 

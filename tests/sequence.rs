@@ -1,0 +1,194 @@
+//! The sequence program from a person's side: every verb on small data, and every bad input.
+
+use std::path::Path;
+use tenfold_tests::{args, folder, sequence};
+
+/// A text whose next character is known after two.
+fn alphabet(path: &Path) {
+    let text: String = ('a'..='z').cycle().take(4000).collect();
+    std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_text_is_continued() {
+    let folder = folder();
+    let (text, run) = (folder.path().join("abc.txt"), folder.path().join("run"));
+    alphabet(&text);
+    let summary = sequence(args![
+        "train", "charlm", "--data", &text, "--epochs", "20", "--batch-size", "8", "--lr", "0.02",
+        "--set", "hidden=32", "--set", "layers=1", "--set", "dropout=0", "--set", "steps=20",
+        "--out", &run, "--json"
+    ]);
+    let loss = summary.json()["loss"].as_f64().unwrap();
+    // Guessing among 26 costs 3.26 nats.
+    assert!(loss < 0.1, "{loss}");
+    let measured = sequence(args!["eval", &run, "--json"]).json();
+    assert_eq!(measured["loss"], summary.json()["loss"]);
+
+    let written = sequence(args![
+        "predict", &run, "--prompt", "klm", "--length", "6", "--temperature", "0", "--json"
+    ]);
+    let written = written.json();
+    assert_eq!(written["text"], "nopqrs");
+    assert_eq!(written["suggestions"][0]["label"], "n");
+    assert!(written["suggestions"][0]["score"].as_f64().unwrap() > 0.8);
+    let plain = sequence(args!["predict", &run, "--prompt", "klm", "--length", "6", "--temperature", "0"]);
+    assert_eq!(plain.out, "klmnopqrs\n");
+    // The same seed draws the same text, however long the prompt.
+    let long = "abc".repeat(2000);
+    let draw = || sequence(args!["predict", &run, "--prompt", &long, "--length", "20", "--seed", "3"]).out;
+    assert_eq!(draw(), draw());
+
+    let file = folder.path().join("abc.safetensors");
+    assert_eq!(sequence(args!["export", &run, &file]).status, 0);
+    let again = sequence(args!["predict", &file, "--prompt", "klm", "--length", "6", "--temperature", "0"]);
+    assert_eq!(again.out, plain.out);
+
+    // The flags it was started with are taken again, others are not.
+    let flags = ["--epochs", "20", "--batch-size", "8", "--lr", "0.02"];
+    let resumed = |lr: &str| {
+        let mut args: Vec<std::ffi::OsString> =
+            args!["train", "charlm", "--data", &text, "--out", &run, "--resume"].into();
+        args.extend(flags[..4].iter().map(Into::into));
+        args.extend(args!["--lr", lr, "--set", "hidden=32", "--set", "layers=1"]);
+        args.extend(args!["--set", "dropout=0", "--set", "steps=20"]);
+        sequence(args)
+    };
+    assert_eq!(resumed(flags[5]).status, 0);
+    resumed("0.03").fails(&["--resume", "training.lr is 0.02 there and 0.03 here"]);
+    assert_eq!(sequence(args!["train", "charlm", "--out", &run, "--resume"]).status, 0);
+
+    // Another vocabulary in the configuration.
+    let config = run.join("config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replacen("\"q\"", "\"Q\"", 1)).unwrap();
+    sequence(args!["predict", &run]).fails(&["trained with another vocabulary", "config.json"]);
+    std::fs::write(&config, text.replacen("\"q\",", "", 1)).unwrap();
+    sequence(args!["predict", &run]).fails(&["a vocabulary of", "for a network of"]);
+}
+
+#[test]
+fn sentences_are_translated() {
+    let folder = folder();
+    let (data, run) = (folder.path().join("twos.tsv"), folder.path().join("run"));
+    // Two words change places and language.
+    let (left, right) = (["un", "deux", "trois"], ["chats", "chiens", "rats", "oies"]);
+    let (one, two) = (["one", "two", "three"], ["cats", "dogs", "rats", "geese"]);
+    let mut text = String::new();
+    for i in 0..600 {
+        let (a, b) = (i % 3, i / 3 % 4);
+        text += &format!("{} {}\t{} {}\n", left[a], right[b], two[b], one[a]);
+    }
+    std::fs::write(&data, text).unwrap();
+    let summary = sequence(args![
+        "train", "translate", "--data", &data, "--epochs", "12", "--batch-size", "32", "--lr",
+        "0.01", "--set", "tokens=60", "--set", "embedding=16", "--set", "hidden=16", "--set",
+        "dropout=0", "--out", &run, "--json"
+    ])
+    .json();
+    assert!(summary["exact"].as_f64().unwrap() > 0.95, "{summary}");
+    assert!(summary["signature"].as_str().unwrap().contains("tok:13a"));
+    let draw = folder.path().join("drawn");
+    let answers = sequence(args![
+        "predict", &run, "--text", "trois oies", "--top-k", "2", "--draw", &draw, "--json"
+    ])
+    .json();
+    assert_eq!(answers[0]["suggestions"][0]["label"], "geese three");
+    assert_eq!(answers[0]["suggestions"].as_array().unwrap().len(), 2);
+    let picture = std::fs::read_to_string(draw.join("attention-1.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains(">geese<"));
+    let scores = sequence(args!["eval", &run, "--beam", "3", "--json"]).json();
+    assert!(scores["bleu_greedy"].is_number() && scores["beam"] == 3);
+    // Attention before each step, too.
+    let summary = sequence(args![
+        "train", "translate", "--data", &data, "--epochs", "1", "--set", "attention=bahdanau",
+        "--set", "tokens=60", "--set", "hidden=8", "--out", &folder.path().join("b"), "--json"
+    ]);
+    assert!(summary.json()["bleu"].is_number());
+    sequence(args!["predict", &run, "--text", " "]).fails(&["an empty text"]);
+    sequence(args!["predict", &run]).fails(&["INPUT", "--text"]);
+}
+
+#[test]
+fn texts_are_classified_by_their_words() {
+    let folder = folder();
+    let run = folder.path().join("run");
+    let summary = sequence(args![
+        "train", "bilstm", "--epochs", "3", "--set", "hidden=16", "--set", "embedding=16", "--set",
+        "dropout=0.1", "--lr", "0.01", "--out", &run, "--json"
+    ])
+    .json();
+    // Half of what is said is denied: no single word tells more than the toss of a coin.
+    assert!(summary["accuracy"].as_f64().unwrap() > 0.9, "{summary}");
+    let answer = |text: &str| sequence(args!["predict", &run, "--text", text, "--json"]).json();
+    for (text, label) in [
+        ("The soup was not bad and good.", "positive"),
+        ("The soup was not good and bad.", "negative"),
+    ] {
+        let answer = answer(text);
+        assert_eq!(answer[0]["suggestions"][0]["label"], label, "{answer}");
+        let words = answer[0]["words"].as_array().unwrap();
+        assert_eq!(words.len(), 8);
+    }
+    // Words that it never saw are answered all the same, with what little is known.
+    assert_eq!(answer("xyzzy")[0]["suggestions"].as_array().unwrap().len(), 2);
+    let scores = sequence(args!["eval", &run, "--json"]).json();
+    assert_eq!(scores["accuracy"], summary["accuracy"]);
+}
+
+#[test]
+fn words_that_stand_alike_are_near() {
+    let folder = folder();
+    let (run, text) = (folder.path().join("run"), folder.path().join("vectors.txt"));
+    for model in ["skipgram", "cbow"] {
+        let trained = sequence(args!["train", model, "--out", &run, "--overwrite"]);
+        assert_eq!(trained.status, 0, "{}", trained.err);
+        let asked = ["predict", "--text", "king - man + woman", "--json"];
+        let from = |source: &Path| {
+            sequence(args!["predict", source, "--text", asked[2], "--json"]).json()
+        };
+        assert_eq!(from(&run)[0]["suggestions"][0]["label"], "queen");
+        // As word2vec's text, which others read.
+        assert_eq!(sequence(args!["export", &run, &text]).status, 0);
+        assert_eq!(from(&text)[0]["suggestions"][0]["label"], "queen");
+    }
+    sequence(args!["predict", &run, "--text", "xyzzy"]).fails(&["`xyzzy` is not among"]);
+    sequence(args!["eval", &run]).fails(&["no test split"]);
+    sequence(args!["train", "cbow", "--batch-size", "3"]).fails(&["--batch-size", "word by word"]);
+}
+
+#[test]
+fn bad_input_gets_one_line() {
+    let folder = folder();
+    let file = folder.path().join("a.txt");
+    let out = folder.path().join("run");
+    let train = |model: &str, content: &[u8]| {
+        std::fs::write(&file, content).unwrap();
+        sequence(args!["train", model, "--data", &file, "--out", &out])
+    };
+    train("charlm", b"caf\xE9").fails(&["a.txt: not UTF-8 at byte 3 (0xE9)"]);
+    train("charlm", b"").fails(&["a.txt: an empty file"]);
+    train("charlm", b"short").fails(&["5 characters; expected 20"]);
+    train("translate", b"only one column\n").fails(&["line 1: expected two texts with one tab"]);
+    train("bilstm", b"good,fine\n").fails(&["too few texts"]);
+    train("skipgram", b"all words differ here\n").fails(&["fewer than two words occur 3 times"]);
+    for split in ["train", "val", "test"] {
+        std::fs::write(folder.path().join(format!("{split}.de")), "Hund\nKatze\n").unwrap();
+        std::fs::write(folder.path().join(format!("{split}.en")), "dog\n").unwrap();
+    }
+    let pairs = |pair: &str| {
+        sequence(args!["train", "translate", "--data", folder.path(), "--pair", pair, "--out", &out])
+    };
+    pairs("de-en").fails(&["train.en: 1 lines", "train.de has 2"]);
+    pairs("de").fails(&["--pair", "`de`; expected two languages"]);
+    sequence(args!["train", "charlm", "--data", "nowhere", "--out", &out])
+        .fails(&["--data", "`cargo xtask fetch nowhere`"]);
+    sequence(args!["train", "charlm", "--set", "cell=xyz", "--out", &out]).fails(&["--set", "cell=xyz"]);
+    sequence(args!["train", "charlm", "--set", "hidden=0", "--out", &out]).fails(&["hidden: 0"]);
+    sequence(args!["train", "charlm", "--augment", "flip", "--out", &out]).fails(&["--augment"]);
+    sequence(args!["predict", folder.path()]).fails(&["not a run folder"]);
+    sequence(args!["predict", "--model", "charlm", "--weights", "x", "y"]).fails(&["--weights"]);
+    assert_eq!(sequence(args!["predict", "run", "--temperature", "-1"]).status, 2);
+    assert_eq!(sequence(args!["train", "bilstm", "--fold", "10"]).status, 2);
+    assert!(!out.exists(), "a command line that fails leaves nothing behind");
+}
