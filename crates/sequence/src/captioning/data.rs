@@ -210,7 +210,7 @@ mod tests {
 
     fn choice(folder: &Path) -> DataChoice {
         let name = folder.display().to_string();
-        DataChoice { name, limit: None, pair: None, seed: 1 }
+        DataChoice { name, limit: None, pair: None, fold: None, seed: 1 }
     }
 
     fn why(folder: &Path) -> String {
