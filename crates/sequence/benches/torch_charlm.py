@@ -25,9 +25,9 @@ class CharLm(nn.Module):
     def __init__(self, tokens):
         super().__init__()
         self.embedding = nn.Embedding(tokens, EMBEDDING)
-        self.recurrent = nn.LSTM(EMBEDDING, HIDDEN, LAYERS, batch_first=True, dropout=0.15)
+        self.recurrent = nn.LSTM(EMBEDDING, HIDDEN, LAYERS, batch_first=True, dropout=0.2)
         self.output = nn.Linear(HIDDEN, tokens)
-        self.dropout = nn.Dropout(0.15)
+        self.dropout = nn.Dropout(0.2)
 
     def forward(self, tokens, state=None):
         states, state = self.recurrent(self.dropout(self.embedding(tokens)), state)
@@ -83,7 +83,7 @@ def main():
         short.write_text(text)
         for _ in range(3):
             command = [program, "train", "charlm", "--data", short, "--out", run, "--overwrite"]
-            command += ["--epochs", "1", "--batch-size", str(BATCH), "--set", f"steps={STEPS}"]
+            command += ["--epochs", "1"]
             subprocess.run(command, env=environment, check=True, capture_output=True)
             lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
             times["train"][0].append(lines[0]["seconds"])
