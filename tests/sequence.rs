@@ -15,9 +15,27 @@ fn a_text_is_continued() {
     let (text, run) = (folder.path().join("abc.txt"), folder.path().join("run"));
     alphabet(&text);
     let summary = sequence(args![
-        "train", "charlm", "--data", &text, "--epochs", "20", "--batch-size", "8", "--lr", "0.02",
-        "--set", "hidden=32", "--set", "layers=1", "--set", "dropout=0", "--set", "steps=20",
-        "--out", &run, "--json"
+        "train",
+        "charlm",
+        "--data",
+        &text,
+        "--epochs",
+        "20",
+        "--batch-size",
+        "8",
+        "--lr",
+        "0.02",
+        "--set",
+        "hidden=32",
+        "--set",
+        "layers=1",
+        "--set",
+        "dropout=0",
+        "--set",
+        "steps=20",
+        "--out",
+        &run,
+        "--json"
     ]);
     let loss = summary.json()["loss"].as_f64().unwrap();
     // Guessing among 26 costs 3.26 nats.
@@ -26,22 +44,33 @@ fn a_text_is_continued() {
     assert_eq!(measured["loss"], summary.json()["loss"]);
 
     let written = sequence(args![
-        "predict", &run, "--prompt", "klm", "--length", "6", "--temperature", "0", "--json"
+        "predict",
+        &run,
+        "--prompt",
+        "klm",
+        "--length",
+        "6",
+        "--temperature",
+        "0",
+        "--json"
     ]);
     let written = written.json();
     assert_eq!(written["text"], "nopqrs");
     assert_eq!(written["suggestions"][0]["label"], "n");
     assert!(written["suggestions"][0]["score"].as_f64().unwrap() > 0.8);
-    let plain = sequence(args!["predict", &run, "--prompt", "klm", "--length", "6", "--temperature", "0"]);
+    let plain =
+        sequence(args!["predict", &run, "--prompt", "klm", "--length", "6", "--temperature", "0"]);
     assert_eq!(plain.out, "klmnopqrs\n");
     // The same seed draws the same text, however long the prompt.
     let long = "abc".repeat(2000);
-    let draw = || sequence(args!["predict", &run, "--prompt", &long, "--length", "20", "--seed", "3"]).out;
+    let draw =
+        || sequence(args!["predict", &run, "--prompt", &long, "--length", "20", "--seed", "3"]).out;
     assert_eq!(draw(), draw());
 
     let file = folder.path().join("abc.safetensors");
     assert_eq!(sequence(args!["export", &run, &file]).status, 0);
-    let again = sequence(args!["predict", &file, "--prompt", "klm", "--length", "6", "--temperature", "0"]);
+    let again =
+        sequence(args!["predict", &file, "--prompt", "klm", "--length", "6", "--temperature", "0"]);
     assert_eq!(again.out, plain.out);
 
     // The flags it was started with are taken again, others are not.
@@ -81,16 +110,42 @@ fn sentences_are_translated() {
     }
     std::fs::write(&data, text).unwrap();
     let summary = sequence(args![
-        "train", "translate", "--data", &data, "--epochs", "12", "--batch-size", "32", "--lr",
-        "0.01", "--set", "tokens=60", "--set", "embedding=16", "--set", "hidden=16", "--set",
-        "dropout=0", "--out", &run, "--json"
+        "train",
+        "translate",
+        "--data",
+        &data,
+        "--epochs",
+        "12",
+        "--batch-size",
+        "32",
+        "--lr",
+        "0.01",
+        "--set",
+        "tokens=60",
+        "--set",
+        "embedding=16",
+        "--set",
+        "hidden=16",
+        "--set",
+        "dropout=0",
+        "--out",
+        &run,
+        "--json"
     ])
     .json();
     assert!(summary["exact"].as_f64().unwrap() > 0.95, "{summary}");
     assert!(summary["signature"].as_str().unwrap().contains("tok:13a"));
     let draw = folder.path().join("drawn");
     let answers = sequence(args![
-        "predict", &run, "--text", "trois oies", "--top-k", "2", "--draw", &draw, "--json"
+        "predict",
+        &run,
+        "--text",
+        "trois oies",
+        "--top-k",
+        "2",
+        "--draw",
+        &draw,
+        "--json"
     ])
     .json();
     assert_eq!(answers[0]["suggestions"][0]["label"], "geese three");
@@ -101,8 +156,21 @@ fn sentences_are_translated() {
     assert!(scores["bleu_greedy"].is_number() && scores["beam"] == 3);
     // Attention before each step, too.
     let summary = sequence(args![
-        "train", "translate", "--data", &data, "--epochs", "1", "--set", "attention=bahdanau",
-        "--set", "tokens=60", "--set", "hidden=8", "--out", &folder.path().join("b"), "--json"
+        "train",
+        "translate",
+        "--data",
+        &data,
+        "--epochs",
+        "1",
+        "--set",
+        "attention=bahdanau",
+        "--set",
+        "tokens=60",
+        "--set",
+        "hidden=8",
+        "--out",
+        &folder.path().join("b"),
+        "--json"
     ]);
     assert!(summary.json()["bleu"].is_number());
     sequence(args!["predict", &run, "--text", " "]).fails(&["an empty text"]);
@@ -114,8 +182,21 @@ fn texts_are_classified_by_their_words() {
     let folder = folder();
     let run = folder.path().join("run");
     let summary = sequence(args![
-        "train", "bilstm", "--epochs", "3", "--set", "hidden=16", "--set", "embedding=16", "--set",
-        "dropout=0.1", "--lr", "0.01", "--out", &run, "--json"
+        "train",
+        "bilstm",
+        "--epochs",
+        "3",
+        "--set",
+        "hidden=16",
+        "--set",
+        "embedding=16",
+        "--set",
+        "dropout=0.1",
+        "--lr",
+        "0.01",
+        "--out",
+        &run,
+        "--json"
     ])
     .json();
     // Half of what is said is denied: no single word tells more than the toss of a coin.
@@ -144,9 +225,8 @@ fn words_that_stand_alike_are_near() {
         let trained = sequence(args!["train", model, "--out", &run, "--overwrite"]);
         assert_eq!(trained.status, 0, "{}", trained.err);
         let asked = ["predict", "--text", "king - man + woman", "--json"];
-        let from = |source: &Path| {
-            sequence(args!["predict", source, "--text", asked[2], "--json"]).json()
-        };
+        let from =
+            |source: &Path| sequence(args!["predict", source, "--text", asked[2], "--json"]).json();
         assert_eq!(from(&run)[0]["suggestions"][0]["label"], "queen");
         // As word2vec's text, which others read.
         assert_eq!(sequence(args!["export", &run, &text]).status, 0);
@@ -177,13 +257,23 @@ fn bad_input_gets_one_line() {
         std::fs::write(folder.path().join(format!("{split}.en")), "dog\n").unwrap();
     }
     let pairs = |pair: &str| {
-        sequence(args!["train", "translate", "--data", folder.path(), "--pair", pair, "--out", &out])
+        sequence(args![
+            "train",
+            "translate",
+            "--data",
+            folder.path(),
+            "--pair",
+            pair,
+            "--out",
+            &out
+        ])
     };
     pairs("de-en").fails(&["train.en: 1 lines", "train.de has 2"]);
     pairs("de").fails(&["--pair", "`de`; expected two languages"]);
     sequence(args!["train", "charlm", "--data", "nowhere", "--out", &out])
         .fails(&["--data", "`cargo xtask fetch nowhere`"]);
-    sequence(args!["train", "charlm", "--set", "cell=xyz", "--out", &out]).fails(&["--set", "cell=xyz"]);
+    sequence(args!["train", "charlm", "--set", "cell=xyz", "--out", &out])
+        .fails(&["--set", "cell=xyz"]);
     sequence(args!["train", "charlm", "--set", "hidden=0", "--out", &out]).fails(&["hidden: 0"]);
     sequence(args!["train", "charlm", "--augment", "flip", "--out", &out]).fails(&["--augment"]);
     sequence(args!["predict", folder.path()]).fails(&["not a run folder"]);

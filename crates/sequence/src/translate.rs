@@ -60,7 +60,7 @@ pub fn train(
         let vocabulary = Vocabulary::build(Unit::Bpe, sides, wanted.tokens, 1);
         let config = Seq2SeqConfig { tokens: vocabulary.len(), ..wanted };
         let recipe =
-            Recipe { epochs: 12, batch_size: 64, lr: 2e-3, weight_decay: 1e-2, clip_norm: 1.0 };
+            Recipe { epochs: 10, batch_size: 64, lr: 1e-3, weight_decay: 1e-2, clip_norm: 1.0 };
         Ok((config, vocabulary, recipe.settings(args)))
     })?;
     let Config { config, language, .. } = &job.config;

@@ -18,8 +18,8 @@ use tenfold_core::cli::{print_json, set_fields};
 use tenfold_core::data::locate::{self, Place};
 use tenfold_core::data::random::SplitMix64;
 use tenfold_core::suggest::Suggestion;
-use tenfold_core::train::history::{History, Line};
 use tenfold_core::train::Settings;
+use tenfold_core::train::history::{History, Line};
 use tenfold_core::train::interrupt;
 use tenfold_core::train::renderer::{grouped, note};
 use tenfold_core::{Error, Result, device, files, viz, weights};
@@ -86,7 +86,7 @@ pub fn train(
                 Recipe { epochs: 10, batch_size: 1, lr, weight_decay: 0.0, clip_norm: 1.0 };
             let config = Word2VecConfig { tokens: words.len(), ..wanted };
             // There is no validation that could choose an earlier epoch.
-        Ok((config, words, Settings { keep_last: true, ..recipe.settings(args) }))
+            Ok((config, words, Settings { keep_last: true, ..recipe.settings(args) }))
         },
     )?;
     let Config { config, language, training, .. } = &job.config;

@@ -37,8 +37,8 @@ impl CharLmConfig {
             embedding: 64,
             hidden: 264,
             layers: 2,
-            dropout: 0.15,
-            steps: 100,
+            dropout: 0.2,
+            steps: 64,
         }
     }
 
