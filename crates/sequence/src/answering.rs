@@ -121,6 +121,9 @@ fn configure(
     let config = VqaConfig::new(words, answers, looks, encoder, data.side);
     let config = set_fields(&config, &args.set, &["words", "answers"])?;
     config.check().map_err(|why| Error::argument("--set", why))?;
+    if let Some(start) = &config.start {
+        config.eyes().init(&device::open("cpu")?).started(start)?;
+    }
     let recipe =
         Recipe { epochs: 12, batch_size: 64, lr: 2e-3, weight_decay: 1e-2, clip_norm: 5.0 };
     Ok((config, language, recipe.settings(args)))

@@ -91,6 +91,28 @@ mod tests {
         assert_eq!(words("A man's dog , runs."), ["a", "man's", "dog", "runs"]);
     }
 
+    #[derive(serde::Deserialize)]
+    struct Golden {
+        captions: Vec<String>,
+        references: Vec<Vec<String>>,
+        bleu: [f64; 4],
+        cider: f64,
+    }
+
+    #[test]
+    fn scores_are_those_of_nltk_and_the_coco_evaluation() {
+        let text = include_str!("../../../tests/golden/captions/captions.json");
+        let golden: Golden = serde_json::from_str(text).unwrap();
+        let cut = |texts: &Vec<String>| texts.iter().map(|text| words(text)).collect();
+        let captions: Vec<Words> = cut(&golden.captions);
+        let references: Vec<Vec<Words>> = golden.references.iter().map(cut).collect();
+        near(cider(&captions, &references), golden.cider);
+        for (order, bleu) in (1..).zip(golden.bleu) {
+            let own = crate::bleu::Bleu::of_tokens(&captions, &references, order, false);
+            near(own.score / 100.0, bleu);
+        }
+    }
+
     #[test]
     fn cider_by_hand() {
         // Two pictures; every n-gram stands in one of them alone but "a", which has no weight.

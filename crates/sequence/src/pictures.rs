@@ -1,5 +1,6 @@
 //! The pictures of captioning and visual questions: drawn, or read from files when asked for.
 
+use crate::job::DataChoice;
 use image::DynamicImage;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashSet};
@@ -42,6 +43,18 @@ impl Pictures {
     pub fn prepared(&self, indices: &[usize], preprocess: &Preprocess) -> Result<Vec<f32>> {
         let one = |&index: &usize| preprocess.apply(&Input::Picture(self.get(index)?));
         Ok(indices.par_iter().map(one).collect::<Result<Vec<_>>>()?.concat())
+    }
+}
+
+/// Refuses flags about data of another kind.
+///
+/// # Errors
+/// One of them was given.
+pub fn refuse_others(choice: &DataChoice) -> Result<()> {
+    let given = [("--pair", choice.pair.is_some()), ("--fold", choice.fold.is_some())];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(Error::argument(flag, "pictures have no such choice")),
+        None => Ok(()),
     }
 }
 

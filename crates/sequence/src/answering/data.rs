@@ -104,6 +104,7 @@ pub struct Visual {
 /// # Errors
 /// There is none, it is damaged, or it names pictures that are not there.
 pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Visual> {
+    pictures::refuse_others(choice)?;
     if choice.name == scenes::NAME {
         let [train, validation, test] = DRAWN;
         let train = choice.limit.map_or(train, |limit| limit.min(train));
@@ -309,7 +310,13 @@ mod tests {
     use super::*;
 
     fn choice(folder: &Path) -> DataChoice {
-        DataChoice { name: folder.display().to_string(), limit: None, pair: None, fold: None, seed: 1 }
+        DataChoice {
+            name: folder.display().to_string(),
+            limit: None,
+            pair: None,
+            fold: None,
+            seed: 1,
+        }
     }
 
     fn vqa_folder(pictures: u64) -> tempfile::TempDir {

@@ -35,7 +35,10 @@ pub(super) fn learn(
         let preprocess = config.eyes().preprocess();
         Arc::new(AskedAbout::new(split, language.clone(), preprocess, known_only))
     };
-    let network = config.init(&job.tape()).materialize();
+    let mut network = config.init(&job.tape()).materialize();
+    if let Some(start) = &config.start {
+        network.eyes = network.eyes.started(start)?;
+    }
     job.fit(Learner { network }, asked(train, true), asked(validation, true), |builder| {
         builder.metrics((LossMetric::new(), AccuracyMetric::new()))
     })

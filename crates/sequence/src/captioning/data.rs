@@ -50,6 +50,7 @@ pub struct Captions {
 /// # Errors
 /// There is none, it is damaged, or it names pictures that are not there.
 pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Captions> {
+    pictures::refuse_others(choice)?;
     if choice.name == scenes::NAME {
         return Ok(drawn(choice.limit));
     }

@@ -37,7 +37,10 @@ pub(super) fn learn(job: &Job<CaptionConfig, Vocabulary>, data: &Captions) -> Re
             lots,
         })
     };
-    let network = config.init(&job.tape()).materialize();
+    let mut network = config.init(&job.tape()).materialize();
+    if let Some(start) = &config.start {
+        network.eyes = network.eyes.started(start)?;
+    }
     let model = Learner { network, penalty: config.penalty };
     job.fit(model, pairs(&data.train, true), pairs(&data.validation, false), job::loss_only)
 }

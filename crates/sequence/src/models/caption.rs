@@ -18,6 +18,7 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig}
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use tenfold_kernels::nn::Linear;
 
 /// Units of the vector that Show and Tell sees of a picture.
@@ -34,6 +35,8 @@ pub struct CaptionConfig {
     pub encoder: Encoder,
     /// Rows and columns of the pictures.
     pub side: usize,
+    /// Whose encoder it starts from, see [`Eyes::started`]; its own where there is none.
+    pub start: Option<PathBuf>,
     /// Features of a word.
     pub embedding: usize,
     /// Hidden units of the LSTM.
@@ -56,6 +59,7 @@ impl CaptionConfig {
             attends,
             encoder,
             side,
+            start: None,
             embedding: 96,
             hidden: 256,
             attention: 96,

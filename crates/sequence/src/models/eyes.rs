@@ -5,10 +5,14 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::{LinearConfig, Relu};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use tenfold_classification::models::layers::{MapLayer, conv, he, maps, max_pool, norm};
 use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
 use tenfold_classification::models::{Backbone, ModelConfig};
 use tenfold_core::data::{Preprocess, Resize};
+use tenfold_core::run::Run;
+use tenfold_core::weights::{self, LoadOptions};
+use tenfold_core::{Error, Result};
 use tenfold_kernels::nn::{BatchNorm, Linear};
 use tenfold_kernels::ops::Activation;
 
@@ -43,7 +47,7 @@ impl EyesConfig {
     ///
     /// # Errors
     /// The field, and what it may be.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> std::result::Result<(), String> {
         let sides = match self.encoder {
             Encoder::Small => 16..=256,
             Encoder::ResNet18 | Encoder::ResNet50 => 64..=512,
@@ -170,6 +174,32 @@ impl Eyes {
     }
 }
 
+impl Eyes {
+    /// The same with what others have learnt: the encoder of a captioning or answering run (its
+    /// folder or an exported file), or a residual network's weights with torchvision's names.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not of this encoder.
+    pub fn started(mut self, from: &Path) -> Result<Self> {
+        let path = match from.is_dir() {
+            true => Run::open(from)?.weights_path(),
+            false => from.to_path_buf(),
+        };
+        let rename = [("^eyes\\.", ""), ("^(conv1|bn1|layer[1-4])\\.", "look.$1.")];
+        let rename = rename.map(|(from, to)| (from.to_string(), to.to_string())).into();
+        let options = LoadOptions { rename, partial: true, ..LoadOptions::default() };
+        let report = weights::load(&mut self, &path, &options)?;
+        // A classifier's file knows no places, and its classes are not needed.
+        let own = |key: &&String| *key != "places" && !key.starts_with("look.fc.");
+        match report.kept.iter().find(own) {
+            None => Ok(self),
+            Some(key) => {
+                Err(Error::file(path, format!("not the weights of this encoder: no {key}")))
+            }
+        }
+    }
+}
+
 /// The whole picture as one vector: what is at each place, where it is included, summed over
 /// all places, and normalised over the batch.
 #[derive(Module, Debug)]
@@ -210,5 +240,31 @@ mod tests {
             assert_eq!(grid.dims(), [2, places, config.features()], "{config:?}");
         }
         assert!(EyesConfig { encoder: Encoder::Small, side: 8 }.check().is_err());
+    }
+
+    #[test]
+    fn what_others_have_learnt_is_taken_over() {
+        let device = tenfold_core::device::open("cpu").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        let places = |eyes: &Eyes| eyes.places.val().into_data().try_to_vec::<f32>().unwrap();
+        let small = EyesConfig { encoder: Encoder::Small, side: 32 };
+        let vqa = crate::models::vqa::VqaConfig::new(5, 4, 0, Encoder::Small, 32).init(&device);
+        weights::save(&vqa, &path, &Default::default()).unwrap();
+        let started = small.init(&device).started(&path).unwrap();
+        assert_eq!(places(&started), places(&vqa.eyes));
+        let deep = EyesConfig { encoder: Encoder::ResNet18, side: 64 };
+        let why = deep.init(&device).started(&path).unwrap_err().to_string();
+        assert!(why.contains("places is [16, 128] in the file"), "{why}");
+        let resnet = ResNetConfig::resnet18(7).with_input([3, 64, 64]).init(&device);
+        weights::save(&resnet, &path, &Default::default()).unwrap();
+        let started = deep.init(&device).started(&path).unwrap();
+        let picture = Tensor::ones([1, 3, 64, 64], &device);
+        let own = resnet.stages(picture.clone()).pop().unwrap().1.reshape([512, 64]);
+        let grid = started.forward(picture).squeeze_dim::<2>(0) - started.places.val();
+        let error: f32 = (grid.transpose() - own).abs().max().into_scalar();
+        assert!(error < 1e-4, "{error}");
+        let why = small.init(&device).started(&path).unwrap_err().to_string();
+        assert!(why.contains("not the weights of this encoder: no look."), "{why}");
     }
 }

@@ -20,6 +20,7 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig}
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use tenfold_kernels::nn::Linear;
 use tenfold_kernels::ops::Activation;
 
@@ -36,6 +37,8 @@ pub struct VqaConfig {
     pub encoder: Encoder,
     /// Rows and columns of the pictures.
     pub side: usize,
+    /// Whose encoder it starts from, see [`Eyes::started`]; its own where there is none.
+    pub start: Option<PathBuf>,
     /// Features of a word.
     pub embedding: usize,
     /// Hidden units of an LSTM layer.
@@ -52,7 +55,18 @@ impl VqaConfig {
         let (embedding, hidden) = (64, 64);
         // Attention has these for each place.
         let common = if looks == 0 { 512 } else { 128 };
-        Self { words, answers, looks, encoder, side, embedding, hidden, common, dropout: 0.1 }
+        Self {
+            words,
+            answers,
+            looks,
+            encoder,
+            side,
+            start: None,
+            embedding,
+            hidden,
+            common,
+            dropout: 0.1,
+        }
     }
 
     /// The encoder's own choices.
@@ -246,8 +260,8 @@ mod tests {
                 lengths: Lengths::new(&[2], 2, &device),
                 about: Tensor::from_ints([0], &device),
             };
-            let (one, _) = network.forward(pictures.slice([1..2]), alone);
-            let error: f32 = (all.slice([1..2]) - one).abs().max().into_scalar();
+            let (one, _) = network.forward(pictures.narrow(0, 1, 1), alone);
+            let error: f32 = (all.narrow(0, 1, 1) - one).abs().max().into_scalar();
             assert!(error < 1e-4, "{looks}: {error}");
         }
     }
