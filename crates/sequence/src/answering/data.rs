@@ -309,7 +309,13 @@ mod tests {
     use super::*;
 
     fn choice(folder: &Path) -> DataChoice {
-        DataChoice { name: folder.display().to_string(), limit: None, pair: None, fold: None, seed: 1 }
+        DataChoice {
+            name: folder.display().to_string(),
+            limit: None,
+            pair: None,
+            fold: None,
+            seed: 1,
+        }
     }
 
     fn vqa_folder(pictures: u64) -> tempfile::TempDir {
