@@ -61,7 +61,7 @@ fn configure(
         config.eyes().init(&device::open("cpu")?).started(start)?;
     }
     let recipe =
-        Recipe { epochs: 12, batch_size: 64, lr: 2e-3, weight_decay: 1e-2, clip_norm: 5.0 };
+        Recipe { epochs: 5, batch_size: 32, lr: 1.5e-3, weight_decay: 1e-2, clip_norm: 5.0 };
     Ok((config, vocabulary, recipe.settings(args)))
 }
 
