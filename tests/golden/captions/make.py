@@ -10,12 +10,13 @@ from importlib.metadata import version
 from nltk.translate.bleu_score import corpus_bleu
 from pycocoevalcap.cider.cider import Cider
 
-# Each caption with its references, lower case and without marks.
+# Each caption with its references, lower case and without marks; of four words or more, because
+# NLTK counts one n-gram in a caption that has none.
 CAPTIONS = [
     ("a red circle left of a blue square", ["a red circle left of a blue square", "a blue square right of a red circle", "a red circle and a blue square"]),
     ("a large green star in the middle", ["there is a large green star", "a large green star in the middle of it"]),
     ("a dog runs over the grass", ["a brown dog is running over the green grass", "the dog runs", "a dog on grass"]),
-    ("two men", ["two men are sitting on a bench and they are talking", "a pair of men on a bench"]),
+    ("two men on a bench", ["two men are sitting on a bench and they are talking", "a pair of men on a bench"]),
     ("a a a a dog dog", ["a dog with a dog", "a dog"]),
     ("nothing that was said", ["an old house by the sea", "a house near water"]),
 ]
