@@ -79,7 +79,9 @@ impl Bleu {
             _ => 1.0,
         };
         let used = &precisions[..order.min(4)];
-        let score = match used.iter().any(|&precision| precision == 0.0) {
+        // Where nothing at all is right there is nothing to smooth.
+        let none = right.iter().all(|&count| count == 0);
+        let score = match none || used.contains(&0.0) {
             true => 0.0,
             false => {
                 let mean = used.iter().map(|p| p.ln()).sum::<f64>() / used.len() as f64;
