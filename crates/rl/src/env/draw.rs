@@ -40,7 +40,6 @@ impl Canvas {
     }
 
     /// A filled circle.
-    #[allow(dead_code)]
     pub fn disc(&mut self, centre: (f64, f64), radius: f64, colour: [u8; 3]) {
         let (low, high) =
             ((centre.0 - radius, centre.1 - radius), (centre.0 + radius, centre.1 + radius));

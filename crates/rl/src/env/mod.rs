@@ -7,7 +7,10 @@
 
 pub mod cartpole;
 mod draw;
+pub mod grid;
+pub mod speed;
 mod trig;
+pub mod trivial;
 mod vector;
 
 pub use vector::Vector;
@@ -50,6 +53,8 @@ pub struct Spec {
     pub solved_at: Option<f32>,
     /// How many players an agent steers in one game: 1, or 2 where it plays against itself.
     pub players: usize,
+    /// How many frames of the game one step is, where none ends in between.
+    pub frames_per_step: f64,
 }
 
 impl Spec {
@@ -65,6 +70,7 @@ impl Spec {
             time_limit: None,
             solved_at: None,
             players: 1,
+            frames_per_step: 1.0,
         }
     }
 
@@ -233,6 +239,14 @@ pub trait Worlds: Send {
 /// The worlds by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum World {
+    /// A 4x4 grid with goals in two corners.
+    Grid,
+    /// A walk beside a cliff.
+    Cliff,
+    /// Say what you see.
+    Identity,
+    /// A bandit with five arms.
+    Bandit,
     /// CartPole-v1: balance a pole on a cart.
     #[value(name = "cartpole")]
     CartPole,
@@ -265,6 +279,83 @@ pub fn open(name: &str, games: usize, options: &Options) -> Result<Box<dyn World
     })?;
     let Options {} = options;
     Ok(match world {
+        World::Grid => Box::new(Vector::new(grid::Grid::grid(), games)?),
+        World::Cliff => Box::new(Vector::new(grid::Grid::cliff(), games)?),
+        World::Identity => Box::new(Vector::new(trivial::Identity::default(), games)?),
+        World::Bandit => Box::new(Vector::new(trivial::Bandit::default(), games)?),
         World::CartPole => Box::new(Vector::new(cartpole::CartPole::default(), games)?),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_world_opens_and_is_what_it_says() {
+        for world in World::value_variants() {
+            let mut worlds = open(&world.name(), 3, &Options::default()).unwrap();
+            let spec = worlds.spec().clone();
+            assert_eq!(spec.name, world.name());
+            assert_eq!(worlds.rows(), 3 * spec.players);
+            let (rows, count) = (worlds.rows(), spec.actions.len());
+            let mut random = Random::new(5);
+            for step in 0..300 {
+                let actions: Vec<usize> = (0..rows).map(|_| random.below(count)).collect();
+                worlds.step(&actions).unwrap();
+                match worlds.observations() {
+                    Observations::Floats(cells) => {
+                        assert_eq!(spec.cells, Cells::Floats);
+                        assert_eq!(cells.len(), rows * spec.cells_per_observation());
+                        assert!(cells.iter().all(|cell| cell.is_finite()));
+                    }
+                    Observations::Bytes(cells) => {
+                        assert_eq!(spec.cells, Cells::Bytes);
+                        assert_eq!(cells.len(), rows * spec.cells_per_observation());
+                        assert!(cells.iter().all(|cell| f32::from(*cell) <= spec.scale));
+                    }
+                }
+                assert!(worlds.rewards().iter().all(|reward| reward.is_finite()));
+                if step % 100 == 0 {
+                    let picture = worlds.draw(rows - 1);
+                    assert!(picture.width() >= 32 && picture.height() >= 32);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_world_goes_on_exactly_from_a_saved_state() {
+        for world in World::value_variants() {
+            let name = world.name();
+            let mut worlds = open(&name, 2, &Options::default()).unwrap();
+            let (rows, count) = (worlds.rows(), worlds.spec().actions.len());
+            let mut random = Random::new(6);
+            let mut actions = || (0..rows).map(|_| random.below(count)).collect::<Vec<_>>();
+            for _ in 0..150 {
+                worlds.step(&actions()).unwrap();
+            }
+            let state = worlds.save().unwrap();
+            let mut other = open(&name, 2, &Options::default()).unwrap();
+            other.restore(&state).unwrap();
+            for _ in 0..150 {
+                let actions = actions();
+                worlds.step(&actions).unwrap();
+                other.step(&actions).unwrap();
+                assert_eq!(worlds.observations(), other.observations(), "{name}");
+                assert_eq!(worlds.rewards(), other.rewards(), "{name}");
+                assert_eq!(worlds.terminated(), other.terminated(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_worlds_and_no_games_are_refused() {
+        let refusal =
+            |name: &str, games| open(name, games, &Options::default()).err().unwrap().to_string();
+        assert!(refusal("cartpool", 1).contains("`cartpool`; there are grid, cliff"));
+        for world in World::value_variants() {
+            assert!(refusal(&world.name(), 0).starts_with("--games: "), "{world:?}");
+        }
+    }
 }

@@ -9,7 +9,10 @@ use std::f64::consts::FRAC_PI_2;
 /// the first term left out is below 2e-16.
 #[inline]
 pub fn sin_cos(x: f64) -> (f64, f64) {
-    let quarters = (x * FRAC_PI_2.recip()).round_ties_even();
+    // Adding 1.5 * 2^52 leaves no bit for a fraction: the nearest whole number, and its last
+    // bits in the last bits of the sum. Without SSE4 `round` is a call.
+    let shifted = x * FRAC_PI_2.recip() + 6_755_399_441_055_744.0;
+    let quarters = shifted - 6_755_399_441_055_744.0;
     let r = x - quarters * FRAC_PI_2;
     let z = r * r;
     // 1/3!, 1/5!, ... and 1/2!, 1/4!, ...
@@ -28,7 +31,7 @@ pub fn sin_cos(x: f64) -> (f64, f64) {
                     + z * (1.0 / 40_320.0
                         + z * (-1.0 / 3_628_800.0
                             + z * (1.0 / 479_001_600.0 - z / 87_178_291_200.0))))));
-    match quarters as i64 & 3 {
+    match shifted.to_bits() & 3 {
         0 => (sine, cosine),
         1 => (cosine, -sine),
         2 => (-sine, -cosine),

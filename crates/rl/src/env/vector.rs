@@ -44,9 +44,9 @@ struct Row<'a, G: Game> {
 }
 
 impl<G: Game> Row<'_, G> {
-    /// One step of this game.
+    /// One step of this game; whether its episode ended.
     #[inline]
-    fn step(self, actions: &[usize], cells: usize, limit: u32) {
+    fn step(self, actions: &[usize], cells: usize, limit: u32) -> bool {
         let Slot { game, random, steps, score } = self.slot;
         let Outcome { reward, terminated } = game.step_players(actions, random);
         *steps += 1;
@@ -58,13 +58,15 @@ impl<G: Game> Row<'_, G> {
             self.truncated[player] = truncated;
         }
         *self.ended = None;
-        if terminated || truncated {
+        let ended = terminated || truncated;
+        if ended {
             observe(game, self.last, cells);
             *self.ended = Some((*score, *steps));
             (*steps, *score) = (0, 0.0);
             game.reset(random);
         }
         observe(game, self.observation, cells);
+        ended
     }
 }
 
@@ -157,7 +159,7 @@ impl<G: Game> Worlds for Vector<G> {
         check_actions(actions, &self.spec, self.rewards.len())?;
         let (players, cells) = (self.spec.players, self.cells);
         let limit = self.spec.time_limit.unwrap_or(u32::MAX);
-        if G::SLOW && self.slots.len() > 1 {
+        let any = if G::SLOW && self.slots.len() > 1 {
             (
                 self.slots.par_iter_mut(),
                 self.observations.par_chunks_exact_mut(players * cells),
@@ -169,13 +171,12 @@ impl<G: Game> Worlds for Vector<G> {
                 actions.par_chunks_exact(players),
             )
                 .into_par_iter()
-                .for_each(
-                    |(slot, observation, last, rewards, terminated, truncated, ended, actions)| {
-                        let row =
-                            Row { slot, observation, last, rewards, terminated, truncated, ended };
-                        row.step(actions, cells, limit);
-                    },
-                );
+                .map(|(slot, observation, last, rewards, terminated, truncated, ended, actions)| {
+                    let row =
+                        Row { slot, observation, last, rewards, terminated, truncated, ended };
+                    row.step(actions, cells, limit)
+                })
+                .reduce(|| false, |a, b| a | b)
         } else {
             let mut rest = (
                 &mut self.observations[..],
@@ -185,6 +186,7 @@ impl<G: Game> Worlds for Vector<G> {
                 &mut self.truncated[..],
                 actions,
             );
+            let mut any = false;
             for (slot, ended) in self.slots.iter_mut().zip(&mut self.ended) {
                 let (observation, last, rewards, terminated, truncated, actions) = rest;
                 let (observation, a) = observation.split_at_mut(players * cells);
@@ -194,16 +196,19 @@ impl<G: Game> Worlds for Vector<G> {
                 let (truncated, e) = truncated.split_at_mut(players);
                 let (actions, f) = actions.split_at(players);
                 let row = Row { slot, observation, last, rewards, terminated, truncated, ended };
-                row.step(actions, cells, limit);
+                any |= row.step(actions, cells, limit);
                 rest = (a, b, c, d, e, f);
             }
-        }
+            any
+        };
         self.episodes.clear();
-        for (game, ended) in self.ended.iter().enumerate() {
-            let Some((score, length)) = *ended else { continue };
-            for player in 0..players {
-                let score = if player == 0 { score } else { -score };
-                self.episodes.push(Episode { row: game * players + player, score, length });
+        if any {
+            for (game, ended) in self.ended.iter().enumerate() {
+                let Some((score, length)) = *ended else { continue };
+                for player in 0..players {
+                    let score = if player == 0 { score } else { -score };
+                    self.episodes.push(Episode { row: game * players + player, score, length });
+                }
             }
         }
         Ok(())
@@ -273,5 +278,182 @@ pub(super) fn check_actions(actions: &[usize], spec: &Spec, rows: usize) -> Resu
             spec.name
         ))),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Cells;
+    use super::*;
+
+    /// Counts its steps, and is cut off at 5; action 1 ends it. Two players see the count
+    /// with opposite signs; the reward is the action of the first less that of the second.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Counter<const PLAYERS: usize, const SLOW: bool> {
+        count: u8,
+        start: u64,
+    }
+
+    impl<const PLAYERS: usize, const SLOW: bool> Game for Counter<PLAYERS, SLOW> {
+        type Cell = f32;
+        const SLOW: bool = SLOW;
+
+        fn spec(&self) -> Spec {
+            Spec {
+                time_limit: Some(5),
+                players: PLAYERS,
+                ..Spec::new("counter", Cells::Floats, &[2], &["go on", "end"])
+            }
+        }
+
+        fn reset(&mut self, random: &mut Random) {
+            *self = Self { count: 0, start: random.bits() };
+        }
+
+        fn step(&mut self, action: usize, _random: &mut Random) -> Outcome {
+            self.count += 1;
+            Outcome { reward: action as f32, terminated: action == 1 }
+        }
+
+        fn step_players(&mut self, actions: &[usize], random: &mut Random) -> Outcome {
+            let Outcome { reward, terminated } = self.step(actions[0], random);
+            let second = if PLAYERS == 2 { actions[1] } else { 0 };
+            Outcome { reward: reward - second as f32, terminated: terminated || second == 1 }
+        }
+
+        fn observe(&self, into: &mut [f32]) {
+            into.copy_from_slice(&[self.count.into(), (self.start >> 40) as f32]);
+        }
+
+        fn observe_player(&self, player: usize, into: &mut [f32]) {
+            self.observe(into);
+            into[0] *= [1.0, -1.0][player];
+        }
+
+        fn draw(&self) -> RgbImage {
+            RgbImage::new(1, 1)
+        }
+    }
+
+    type Alone = Counter<1, false>;
+    type Slow = Counter<1, true>;
+    type Two = Counter<2, false>;
+
+    fn floats(observations: Observations<'_>) -> Vec<f32> {
+        let Observations::Floats(cells) = observations else { panic!("expected floats") };
+        cells.to_vec()
+    }
+
+    #[test]
+    fn ended_games_begin_anew_in_the_same_step() {
+        let mut worlds = Vector::new(Alone { count: 0, start: 0 }, 2).unwrap();
+        worlds.step(&[0, 0]).unwrap();
+        assert_eq!((worlds.terminated(), worlds.truncated()), (&[false; 2][..], &[false; 2][..]));
+        assert!(worlds.episodes().is_empty());
+        let before = floats(worlds.observations());
+        worlds.step(&[0, 1]).unwrap();
+        assert_eq!(
+            (worlds.terminated(), worlds.truncated()),
+            (&[false, true][..], &[false; 2][..])
+        );
+        assert_eq!(worlds.rewards(), [0.0, 1.0]);
+        assert_eq!(worlds.episodes(), [Episode { row: 1, score: 1.0, length: 2 }]);
+        let after = floats(worlds.observations());
+        assert_eq!((after[0], after[2]), (2.0, 0.0), "the second game begins anew");
+        assert_ne!(after[3], before[3], "with other random numbers");
+        assert_eq!(floats(worlds.last_observation(1)), [2.0, before[3]]);
+    }
+
+    #[test]
+    fn time_limits_are_told_apart_from_ends() {
+        let mut worlds = Vector::new(Alone { count: 0, start: 0 }, 2).unwrap();
+        for _ in 0..4 {
+            worlds.step(&[0, 0]).unwrap();
+            assert_eq!(worlds.truncated(), [false; 2]);
+        }
+        // An end by the rules in the very step of the limit is an end.
+        worlds.step(&[0, 1]).unwrap();
+        assert_eq!(
+            (worlds.terminated(), worlds.truncated()),
+            (&[false, true][..], &[true, false][..])
+        );
+        assert_eq!(floats(worlds.last_observation(0))[0], 5.0);
+        worlds.step(&[0, 0]).unwrap();
+        assert_eq!(worlds.truncated(), [false; 2]);
+        assert_eq!(floats(worlds.observations())[0], 1.0);
+    }
+
+    #[test]
+    fn two_players_have_a_row_each() {
+        let mut worlds = Vector::new(Two { count: 0, start: 0 }, 3).unwrap();
+        assert_eq!(worlds.rows(), 6);
+        worlds.step(&[0, 0, 1, 0, 0, 1]).unwrap();
+        assert_eq!(worlds.rewards(), [0.0, 0.0, 1.0, -1.0, -1.0, 1.0]);
+        assert_eq!(worlds.terminated(), [false, false, true, true, true, true]);
+        assert_eq!(
+            floats(worlds.observations())[..3],
+            [1.0, floats(worlds.observations())[1], -1.0]
+        );
+        assert_eq!(floats(worlds.last_observation(3))[0], -1.0);
+        let scores: Vec<_> = worlds.episodes().iter().map(|e| (e.row, e.score)).collect();
+        assert_eq!(scores, [(2, 1.0), (3, -1.0), (4, -1.0), (5, 1.0)]);
+    }
+
+    /// A hundred steps with actions of their own, and every observation on the way.
+    fn run(worlds: &mut dyn Worlds, seed: u64) -> Vec<f32> {
+        let mut random = Random::new(seed);
+        let mut seen = Vec::new();
+        for _ in 0..100 {
+            let actions: Vec<usize> = (0..worlds.rows()).map(|_| random.below(5) / 4).collect();
+            worlds.step(&actions).unwrap();
+            seen.extend(floats(worlds.observations()));
+            seen.extend(worlds.rewards());
+        }
+        seen
+    }
+
+    #[test]
+    fn a_saved_state_goes_on_exactly() {
+        let mut worlds = Vector::new(Two { count: 0, start: 0 }, 3).unwrap();
+        worlds.reset(7).unwrap();
+        run(&mut worlds, 1);
+        let state = worlds.save().unwrap();
+        let expected = run(&mut worlds, 2);
+        let mut other = Vector::new(Two { count: 0, start: 0 }, 3).unwrap();
+        other.restore(&state).unwrap();
+        assert_eq!(run(&mut other, 2), expected);
+        // Not with another number of games, not another world's, not garbage, and no part.
+        let mut fewer = Vector::new(Two { count: 0, start: 0 }, 2).unwrap();
+        let error = fewer.restore(&state).unwrap_err().to_string();
+        assert!(error.contains("3 games of counter, expected 2"), "{error}");
+        for cut in [0, 1, state.len() / 2, state.len() - 1] {
+            assert!(other.restore(&state[..cut]).is_err());
+        }
+        assert!(other.restore(&[0xFF; 64]).is_err());
+    }
+
+    #[test]
+    fn games_depend_on_the_seed_and_their_index_alone() {
+        let mut few = Vector::new(Alone { count: 0, start: 0 }, 2).unwrap();
+        let mut many = Vector::new(Alone { count: 0, start: 0 }, 9).unwrap();
+        let mut slow = Vector::new(Slow { count: 0, start: 0 }, 9).unwrap();
+        few.reset(3).unwrap();
+        many.reset(3).unwrap();
+        slow.reset(3).unwrap();
+        assert_eq!(floats(few.observations()), floats(many.observations())[..4]);
+        assert_eq!(run(&mut many, 1), run(&mut slow, 1), "whatever the number of threads");
+        let (first, first_seen) = (floats(few.observations()), run(&mut few, 1));
+        few.reset(3).unwrap();
+        assert_eq!((floats(few.observations()), run(&mut few, 1)), (first.clone(), first_seen));
+        few.reset(4).unwrap();
+        assert_ne!(floats(few.observations()), first);
+    }
+
+    #[test]
+    fn refuses_no_games_and_wrong_actions() {
+        assert!(Vector::new(Alone { count: 0, start: 0 }, 0).is_err());
+        let mut worlds = Vector::new(Alone { count: 0, start: 0 }, 2).unwrap();
+        assert!(worlds.step(&[0]).unwrap_err().to_string().contains("1 actions for 2 rows"));
+        assert!(worlds.step(&[0, 2]).unwrap_err().to_string().contains("action 2"));
     }
 }

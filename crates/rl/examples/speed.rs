@@ -1,0 +1,22 @@
+//! Raw speed of the worlds on one core: `cargo run --release -p tenfold-rl --example speed [WORLD...]`.
+
+use clap::ValueEnum;
+use std::time::Duration;
+use tenfold_rl::env::{Options, World, speed::speed};
+
+fn main() -> tenfold_core::Result<()> {
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    if names.is_empty() {
+        names = World::value_variants().iter().map(|world| world.name()).collect();
+    }
+    for name in names {
+        for games in [1, 16, 128, 1024] {
+            let s = speed(&name, games, 1, Duration::from_secs(1), &Options::default())?;
+            let (million, ns) = (s.steps_per_second_per_core / 1e6, s.nanoseconds_per_step);
+            println!(
+                "{name:16} {games:5} games {million:8.3} M steps/s per core, {ns:8.1} ns each"
+            );
+        }
+    }
+    Ok(())
+}
