@@ -8,6 +8,7 @@
 pub mod cartpole;
 mod draw;
 pub mod grid;
+pub mod mini;
 pub mod speed;
 mod trig;
 pub mod trivial;
@@ -250,6 +251,16 @@ pub enum World {
     /// CartPole-v1: balance a pole on a cart.
     #[value(name = "cartpole")]
     CartPole,
+    /// Miniature Atari: Breakout.
+    Breakout,
+    /// Miniature Atari: Asterix.
+    Asterix,
+    /// Miniature Atari: Freeway.
+    Freeway,
+    /// Miniature Atari: Seaquest.
+    Seaquest,
+    /// Miniature Atari: Space Invaders.
+    SpaceInvaders,
 }
 
 impl World {
@@ -277,8 +288,17 @@ pub fn open(name: &str, games: usize, options: &Options) -> Result<Box<dyn World
             format!("no world is called `{name}`; there are {}", names.join(", ")),
         )
     })?;
+    /// One of the miniature Atari games.
+    fn mini<R: mini::Rules>(games: usize) -> Result<Box<dyn Worlds>> {
+        Ok(Box::new(Vector::new(mini::Mini::<R>::default(), games)?))
+    }
     let Options {} = options;
     Ok(match world {
+        World::Breakout => mini::<mini::breakout::Breakout>(games)?,
+        World::Asterix => mini::<mini::asterix::Asterix>(games)?,
+        World::Freeway => mini::<mini::freeway::Freeway>(games)?,
+        World::Seaquest => mini::<mini::seaquest::Seaquest>(games)?,
+        World::SpaceInvaders => mini::<mini::space_invaders::SpaceInvaders>(games)?,
         World::Grid => Box::new(Vector::new(grid::Grid::grid(), games)?),
         World::Cliff => Box::new(Vector::new(grid::Grid::cliff(), games)?),
         World::Identity => Box::new(Vector::new(trivial::Identity::default(), games)?),
