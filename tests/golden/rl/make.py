@@ -46,7 +46,8 @@ def swinging(seed, limit):
 
 def random_play(name, episodes):
     rng = np.random.default_rng(1)
-    env = Environment(name, random_seed=1)
+    env = Environment(name)
+    env.seed(1)
     scores, lengths = [], []
     for _ in range(episodes):
         env.reset()
