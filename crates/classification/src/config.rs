@@ -5,7 +5,7 @@ use crate::zoo::{Zoo, with_config};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use tenfold_core::cli::Zoo as _;
+use tenfold_core::cli::{Zoo as _, fields};
 use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, open};
 use tenfold_core::run::{Header, Run};
 use tenfold_core::train::Settings;
@@ -175,31 +175,9 @@ pub fn model(header: &Header, path: &Path) -> Result<Zoo> {
 /// # Errors
 /// Not KEY=VALUE, a key that the Config lacks, or a value it cannot take.
 pub fn set_fields<C: ModelConfig>(config: &C, changes: &[String]) -> Result<C> {
-    let wrong = |why: String| Error::argument("--set", why);
-    let mut value = serde_json::to_value(config).map_err(|why| wrong(why.to_string()))?;
-    for change in changes {
-        let (key, text) = change
-            .split_once('=')
-            .ok_or_else(|| wrong(format!("`{change}`: expected KEY=VALUE")))?;
-        let fields = value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
-        // The data decides these.
-        let fixed = ["input", "classes", "examples"];
-        let known: Vec<String> =
-            fields.unwrap_or_default().into_iter().filter(|k| !fixed.contains(&&**k)).collect();
-        if !known.iter().any(|name| name == key) {
-            let names = match known.is_empty() {
-                true => "this model has no choices".to_string(),
-                false => format!("this model has {}", known.join(", ")),
-            };
-            return Err(wrong(format!("no choice `{key}`: {names}")));
-        }
-        value[key] = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into()));
-        // Checked one by one, so that the message names the change that does not fit.
-        serde_json::from_value::<C>(value.clone())
-            .map_err(|why| wrong(format!("`{change}`: {why}")))?;
-    }
-    let changed: C = serde_json::from_value(value).map_err(|why| wrong(why.to_string()))?;
-    changed.check().map_err(wrong)?;
+    // The data decides these.
+    let changed = fields::set(config, &["input", "classes", "examples"], changes)?;
+    changed.check().map_err(|why| Error::argument("--set", why))?;
     Ok(changed)
 }
 

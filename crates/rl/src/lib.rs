@@ -16,4 +16,20 @@
 //! # }
 //! ```
 
+pub mod agents;
+mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod contest;
 pub mod env;
+pub mod evaluate;
+pub mod networks;
+pub mod play;
+pub mod predict;
+pub mod replay;
+pub mod train;
+mod trained;
+mod zoo;
+
+pub use trained::Trained;
+pub use zoo::Zoo;
