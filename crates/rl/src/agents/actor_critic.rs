@@ -427,6 +427,11 @@ impl Agent for ActorCriticAgent {
         Box::new(PolicyPlayer { network: self.network.valid(), scale, count, device })
     }
 
+    fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
+        let x = matrix(floats(observations, self.spec.scale), rows, &self.device);
+        Ok(elements(self.network.valid().values(x)))
+    }
+
     fn save_weights(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
         weights::save(&self.network.valid(), path, metadata)
     }

@@ -370,6 +370,12 @@ impl Agent for Dqn {
         })
     }
 
+    fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
+        let scores = self.player().scores(observations, rows)?;
+        let rows = scores.chunks_exact(self.spec.actions.len());
+        Ok(rows.map(|row| row[best(row)]).collect())
+    }
+
     fn save_weights(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
         weights::save(&self.acting, path, metadata)
     }

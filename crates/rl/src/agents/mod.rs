@@ -34,6 +34,12 @@ pub trait Agent {
     /// What has been learnt so far, to play with.
     fn player(&self) -> Box<dyn Player>;
 
+    /// The return that the agent expects from each of `rows` observations on.
+    ///
+    /// # Errors
+    /// Observations that it cannot read.
+    fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>>;
+
     /// Writes what has been learnt so far as safetensors.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 
 use super::actor_critic::PolicyPlayer;
 use super::{Agent, Log, Parts, Player, draw, require, softmax, step};
-use crate::env::{Random, Spec, Worlds};
+use crate::env::{Observations, Random, Spec, Worlds};
 use crate::networks::{ActorCritic, BodyConfig, elements, floats, matrix, vector};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -173,6 +173,11 @@ impl Agent for Reinforce {
         let (scale, device) = (self.spec.scale, self.device.clone());
         let count = self.spec.actions.len();
         Box::new(PolicyPlayer { network: self.acting.clone(), scale, count, device })
+    }
+
+    fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
+        let x = matrix(floats(observations, self.spec.scale), rows, &self.device);
+        Ok(elements(self.acting.values(x)))
     }
 
     fn save_weights(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {

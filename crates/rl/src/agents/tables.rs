@@ -223,6 +223,12 @@ impl Agent for TableAgent {
         Box::new(TablePlayer { table: self.table.clone(), spec: self.spec.clone() })
     }
 
+    fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
+        let scores = self.player().scores(observations, rows)?;
+        let rows = scores.chunks_exact(self.spec.actions.len());
+        Ok(rows.map(|row| row[best(row)]).collect())
+    }
+
     fn save_weights(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
         weights::save(&self.weights(), path, metadata)
     }
