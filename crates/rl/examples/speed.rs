@@ -14,8 +14,11 @@ fn main() -> tenfold_core::Result<()> {
             let s = speed(&name, games, 1, Duration::from_secs(1), &Options::default())?;
             let (million, ns) = (s.steps_per_second_per_core / 1e6, s.nanoseconds_per_step);
             println!(
-                "{name:16} {games:5} games {million:8.3} M steps/s per core, {ns:8.1} ns each"
+                "{name:16} {games:5} games {million:8.3} M steps/s per core, {ns:9.1} ns each"
             );
+            if s.frames_per_second_per_core > s.steps_per_second_per_core {
+                println!("{:30} {:8.0} frames/s per core", "", s.frames_per_second_per_core);
+            }
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ pub mod cartpole;
 mod draw;
 pub mod grid;
 pub mod mini;
+pub mod minirts;
 pub mod speed;
 mod trig;
 pub mod trivial;
@@ -261,6 +262,9 @@ pub enum World {
     Seaquest,
     /// Miniature Atari: Space Invaders.
     SpaceInvaders,
+    /// A small real-time strategy game.
+    #[value(name = "minirts")]
+    MiniRts,
 }
 
 impl World {
@@ -273,7 +277,12 @@ impl World {
 /// Settings of the worlds that have some.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, clap::Args)]
 #[serde(default)]
-pub struct Options {}
+pub struct Options {
+    /// Of the strategy games.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub rts: minirts::Options,
+}
 
 /// Opens `games` games of the world called `name`.
 ///
@@ -292,8 +301,8 @@ pub fn open(name: &str, games: usize, options: &Options) -> Result<Box<dyn World
     fn mini<R: mini::Rules>(games: usize) -> Result<Box<dyn Worlds>> {
         Ok(Box::new(Vector::new(mini::Mini::<R>::default(), games)?))
     }
-    let Options {} = options;
     Ok(match world {
+        World::MiniRts => Box::new(Vector::new(minirts::MiniRts::new(&options.rts)?, games)?),
         World::Breakout => mini::<mini::breakout::Breakout>(games)?,
         World::Asterix => mini::<mini::asterix::Asterix>(games)?,
         World::Freeway => mini::<mini::freeway::Freeway>(games)?,

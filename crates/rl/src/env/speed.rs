@@ -1,5 +1,6 @@
 //! How fast a world is: raw steps, without any agent.
 
+use super::minirts::builtin::Builtin;
 use super::{Options, Random, Worlds, open};
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -43,9 +44,11 @@ pub fn speed(
     if cores == 0 {
         return Err(Error::argument("--threads", "there must be at least one thread"));
     }
+    let mut options = options.clone();
+    options.rts.stand_in.get_or_insert(Builtin::Simple);
     let mut opened = Vec::with_capacity(cores);
     for core in 0..cores {
-        let mut worlds = open(name, games, options)?;
+        let mut worlds = open(name, games, &options)?;
         worlds.reset(core as u64)?;
         opened.push(worlds);
     }
