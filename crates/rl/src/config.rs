@@ -1,5 +1,6 @@
 //! A reinforcement-learning run's `config.json`.
 
+use crate::env::minirts::Opponent;
 use crate::env::{self, Options, Spec, Worlds};
 use crate::zoo::Zoo;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,11 @@ impl RunConfig {
     /// # Errors
     /// What [`env::open`] refuses.
     pub fn judges(&self, episodes: usize) -> Result<Box<dyn Worlds>> {
-        env::open(&self.env, episodes.clamp(1, 100), &self.options)
+        let mut options = self.options.clone();
+        if self.spec.players > 1 {
+            options.rts.opponent = Opponent::Simple;
+        }
+        env::open(&self.env, episodes.clamp(1, 100), &options)
     }
 
     /// Other games of the same world to play in, or of the world that is named.
@@ -91,7 +96,9 @@ impl RunConfig {
 
 /// The same world with an agent on both sides, where it has two.
 pub fn two_sided(options: &Options) -> Options {
-    options.clone()
+    let mut options = options.clone();
+    options.rts.opponent = Opponent::Itself;
+    options
 }
 
 /// Whether a world has two sides, so that games are won and lost.

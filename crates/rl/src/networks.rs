@@ -8,6 +8,7 @@ use burn::nn::LinearConfig;
 use burn::nn::conv::Conv2dConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
+use std::sync::{Mutex, PoisonError};
 use tenfold_kernels::nn::{Conv2d, Linear};
 use tenfold_kernels::ops::{self, Activation};
 
@@ -316,6 +317,17 @@ impl ActorCritic {
         let body = self.critic.as_ref().unwrap_or(&self.actor);
         self.value.forward(body.forward(x, None), Activation::Identity, None)
     }
+}
+
+/// Makes a network on a device that records gradients, with initial weights that depend on the
+/// seed alone: the device has one generator for all threads.
+pub fn seeded<M: Module>(seed: u64, device: &Device, make: impl FnOnce(&Device) -> M) -> M {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let tape = device.clone().autodiff();
+    tape.seed(seed);
+    // Burn draws initial weights when they are first looked at.
+    make(&tape).materialize()
 }
 
 /// Observations as the networks take them: floats, divided by the spec's scale.

@@ -19,7 +19,7 @@
 
 use super::{Agent, Log, Meaning, Parts, Player, draw, require, softmax, step};
 use crate::env::{Episode, Observations, Random, Spec, Worlds};
-use crate::networks::{ActorCritic, BodyConfig, elements, floats, matrix, vector};
+use crate::networks::{ActorCritic, BodyConfig, elements, floats, matrix, seeded, vector};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
@@ -163,9 +163,8 @@ impl ActorCriticAgent {
     /// # Errors
     /// Settings that cannot work.
     pub fn new(config: ActorCriticConfig, spec: &Spec, seed: u64, device: &Device) -> Result<Self> {
-        let tape = device.clone().autodiff();
-        tape.seed(seed);
-        let network = ActorCritic::new(&config.body, spec, config.shared, &tape).materialize();
+        let network =
+            seeded(seed, device, |tape| ActorCritic::new(&config.body, spec, config.shared, tape));
         let optimizer = OptimizerConfig { eps: 1e-5, ..OptimizerConfig::new(OptimizerKind::Adam) };
         let groups = config.actors.max(1) as u64;
         Ok(Self {

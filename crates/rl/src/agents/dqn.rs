@@ -11,8 +11,8 @@
 
 use super::{Agent, Log, Meaning, Parts, Player, best, require, softmax, step};
 use crate::env::{Observations, Random, Spec, Worlds};
-use crate::networks::{BodyConfig, QHeads, QNetwork, elements, floats, matrix, vector};
-use crate::replay::{Priority, Replay};
+use crate::networks::{BodyConfig, QHeads, QNetwork, elements, floats, matrix, seeded, vector};
+use crate::replay::{Memory, Priority, Replay, frames};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
@@ -73,7 +73,7 @@ impl DqnConfig {
     /// What suits a world.
     pub fn new(spec: &Spec) -> Self {
         let vectors = Self {
-            body: BodyConfig::new(spec, &[256, 256]),
+            body: BodyConfig::new(spec, &[120, 84]),
             lr: 1e-3,
             gamma: 0.99,
             batch_size: 64,
@@ -175,14 +175,12 @@ impl Dqn {
     /// # Errors
     /// Settings that cannot work.
     pub fn new(config: DqnConfig, spec: &Spec, seed: u64, device: &Device) -> Result<Self> {
-        let tape = device.clone().autodiff();
-        tape.seed(seed);
         let heads = QHeads {
             dueling: config.dueling,
             noisy: config.noisy.then_some(0.5),
             atoms: if config.categorical { config.atoms } else { 1 },
         };
-        let network = QNetwork::new(&config.body, spec, heads, &tape).materialize();
+        let network = seeded(seed, device, |tape| QNetwork::new(&config.body, spec, heads, tape));
         let optimizer = OptimizerConfig::new(OptimizerKind::Adam).build()?;
         Ok(Self {
             acting: network.valid(),
@@ -201,7 +199,7 @@ impl Dqn {
     fn act(&mut self, worlds: &dyn Worlds, epsilon: f32) -> Result<Vec<usize>> {
         let (rows, count) = (worlds.rows(), self.spec.actions.len());
         let mut actions: Vec<Option<usize>> = vec![None; rows];
-        if !self.config.noisy {
+        if epsilon > 0.0 {
             for action in &mut actions {
                 *action = (self.random.unit() < epsilon).then(|| self.random.below(count));
             }
@@ -338,7 +336,11 @@ impl Agent for Dqn {
         }
         // Act: at random while there is nothing to go by.
         let waiting = log.step < config.learning_starts;
-        let epsilon = if waiting { 1.0 } else { config.epsilon_at(log.part()) };
+        let epsilon = match (waiting, config.noisy) {
+            (true, _) => 1.0,
+            (false, true) => 0.0,
+            (false, false) => config.epsilon_at(log.part()),
+        };
         let actions = self.act(worlds, epsilon)?;
         step(worlds, &actions)?;
         // Remember.
@@ -414,7 +416,9 @@ impl Agent for Dqn {
 impl DqnConfig {
     fn memory(&self, spec: &Spec, rows: usize) -> Result<Replay> {
         let priority = self.prioritised.then_some(Priority { alpha: 0.5 }); // Hessel et al.
-        Replay::new(spec, rows, self.replay, (self.n_step, self.gamma), priority)
+        let Self { replay: capacity, n_step, gamma, .. } = *self;
+        let stack = frames(spec);
+        Replay::new(spec, Memory { rows, capacity, stack, n_step, gamma, priority })
     }
 }
 

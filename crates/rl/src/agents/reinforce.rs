@@ -9,7 +9,7 @@
 use super::actor_critic::PolicyPlayer;
 use super::{Agent, Log, Parts, Player, draw, require, softmax, step};
 use crate::env::{Observations, Random, Spec, Worlds};
-use crate::networks::{ActorCritic, BodyConfig, elements, floats, matrix, vector};
+use crate::networks::{ActorCritic, BodyConfig, elements, floats, matrix, seeded, vector};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
@@ -81,9 +81,8 @@ impl Reinforce {
     /// # Errors
     /// Settings that cannot work.
     pub fn new(config: ReinforceConfig, spec: &Spec, seed: u64, device: &Device) -> Result<Self> {
-        let tape = device.clone().autodiff();
-        tape.seed(seed);
-        let network = ActorCritic::new(&config.body, spec, false, &tape).materialize();
+        let network =
+            seeded(seed, device, |tape| ActorCritic::new(&config.body, spec, false, tape));
         Ok(Self {
             acting: network.valid(),
             network,

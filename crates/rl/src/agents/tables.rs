@@ -6,7 +6,7 @@
 
 use super::{Agent, Log, Meaning, Parts, Player, best, require, step};
 use crate::env::grid::{Grid, Table as _};
-use crate::env::{Game as _, Observations, Random, Spec, Worlds};
+use crate::env::{self, Game as _, Observations, Random, Spec, Worlds};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,10 @@ impl TableAgent {
         }
         if method == Method::ValueIteration {
             rules(spec)?;
+        }
+        // Whether a world shows its state is seen by looking.
+        if let Ok(worlds) = env::open(&spec.name, 1, &env::Options::default()) {
+            self::states(worlds.observations(), spec)?;
         }
         let table = vec![0.0; states * spec.actions.len()];
         let random = Random::keyed(&[seed, 1]);

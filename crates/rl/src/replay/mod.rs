@@ -96,22 +96,40 @@ pub struct Batch {
     pub places: Vec<usize>,
 }
 
+/// What a [`Replay`] is to remember.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Rows of the worlds.
+    pub rows: usize,
+    /// Steps of all rows together.
+    pub capacity: usize,
+    /// How many frames an observation stacks, see [`frames`].
+    pub stack: usize,
+    /// Rewards summed before the value of what follows.
+    pub n_step: usize,
+    /// Discount of a reward one step later.
+    pub gamma: f32,
+    /// By which steps are drawn; none for a uniform draw.
+    pub priority: Option<Priority>,
+}
+
+/// How many frames a world's observations stack: large pictures show the last ones, newest
+/// last; small planes are different things at one time.
+pub fn frames(spec: &Spec) -> usize {
+    match spec.observation[..] {
+        [frames, height, width] if spec.cells == Cells::Bytes && height.min(width) >= 36 => frames,
+        _ => 1,
+    }
+}
+
 impl Replay {
-    /// A memory of `capacity` steps of all rows together.
+    /// An empty memory.
     ///
     /// # Errors
     /// No room for even one step of n in each row.
-    pub fn new(
-        spec: &Spec,
-        rows: usize,
-        capacity: usize,
-        (n_step, gamma): (usize, f32),
-        priority: Option<Priority>,
-    ) -> Result<Self> {
-        // Pictures of 0 to 255 are stacked frames; planes of 0 and 1 are one frame.
+    pub fn new(spec: &Spec, memory: Memory) -> Result<Self> {
+        let Memory { rows, capacity, stack, n_step, gamma, priority } = memory;
         let cells = spec.cells_per_observation();
-        let pictures = spec.cells == Cells::Bytes && spec.scale == 255.0;
-        let stack = if pictures { spec.observation[0] } else { 1 };
         let places = capacity / rows.max(1);
         if places < n_step + stack + 1 {
             let why = format!(

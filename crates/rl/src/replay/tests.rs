@@ -23,7 +23,6 @@ struct Scripted {
 impl Scripted {
     fn new(stack: usize, script: Vec<u8>) -> Self {
         let mut spec = Spec::new("scripted", Cells::Bytes, &[stack, 1, 2], &["a", "b"]);
-        // Stacked frames are those of pictures.
         spec.scale = 255.0;
         let (rewards, terminated, truncated) = (vec![0.0], vec![false], vec![false]);
         let mut worlds = Self {
@@ -115,6 +114,17 @@ struct Plain {
     next: Vec<u8>,
 }
 
+fn made(
+    worlds: &Scripted,
+    rows: usize,
+    capacity: usize,
+    (n_step, gamma): (usize, f32),
+    priority: Option<Priority>,
+) -> Result<Replay> {
+    let stack = worlds.spec.observation[0];
+    Replay::new(&worlds.spec, Memory { rows, capacity, stack, n_step, gamma, priority })
+}
+
 fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
 }
@@ -135,7 +145,7 @@ proptest! {
         let mut worlds = Scripted::new(stack, script);
         let priority = prioritised.then_some(Priority { alpha: 1.0 });
         let mut replay =
-            Replay::new(&worlds.spec, 1, 50, (n_step, gamma), priority).unwrap();
+            made(&worlds, 1, 50, (n_step, gamma), priority).unwrap();
         replay.begin(&worlds);
         let mut all: Vec<Plain> = Vec::new();
         for _ in 0..120 {
@@ -176,7 +186,7 @@ proptest! {
         }
         // Saved and taken back it gives the same.
         let bytes = replay.save().unwrap();
-        let mut again = Replay::new(&worlds.spec, 1, 50, (n_step, gamma), priority).unwrap();
+        let mut again = made(&worlds, 1, 50, (n_step, gamma), priority).unwrap();
         again.restore(&bytes).unwrap();
         let batches = [&replay, &again].map(|r| r.sample(4, 0.5, &mut Random::new(9)).unwrap());
         prop_assert_eq!(&batches[0].places, &batches[1].places);
@@ -188,7 +198,7 @@ proptest! {
 #[test]
 fn frames_are_kept_once() {
     let worlds = Scripted::new(4, vec![0]);
-    let replay = Replay::new(&worlds.spec, 1, 1000, (1, 0.9), None).unwrap();
+    let replay = made(&worlds, 1, 1000, (1, 0.9), None).unwrap();
     let Frames::Bytes(frames) = &replay.frames else { panic!("bytes stay bytes") };
     assert_eq!(frames.len(), 1000 * 2, "one frame of two cells for each step, not four");
 }
@@ -197,7 +207,7 @@ fn frames_are_kept_once() {
 fn errors_decide_how_often_a_step_is_drawn() {
     let mut worlds = Scripted::new(1, vec![0]);
     let priority = Some(Priority { alpha: 1.0 });
-    let mut replay = Replay::new(&worlds.spec, 1, 40, (1, 0.9), priority).unwrap();
+    let mut replay = made(&worlds, 1, 40, (1, 0.9), priority).unwrap();
     replay.begin(&worlds);
     for _ in 0..20 {
         worlds.step(&[0]).unwrap();
@@ -226,9 +236,9 @@ fn errors_decide_how_often_a_step_is_drawn() {
 #[test]
 fn too_little_is_refused() {
     let worlds = Scripted::new(1, vec![0]);
-    let mut replay = Replay::new(&worlds.spec, 1, 40, (1, 0.9), None).unwrap();
+    let mut replay = made(&worlds, 1, 40, (1, 0.9), None).unwrap();
     replay.begin(&worlds);
     let why = replay.sample(8, 0.4, &mut Random::new(1)).err().unwrap().to_string();
     assert!(why.contains("holds 0 steps, and a batch 8"), "{why}");
-    assert!(Replay::new(&worlds.spec, 8, 15, (1, 0.9), None).is_err());
+    assert!(made(&worlds, 8, 15, (1, 0.9), None).is_err());
 }
