@@ -6,7 +6,11 @@ use tenfold_rl::env::{self, Options, Random, World};
 fn main() -> tenfold_core::Result<()> {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     if names.is_empty() {
-        names = World::value_variants().iter().map(|world| world.name()).collect();
+        names = World::value_variants()
+            .iter()
+            .filter(|world| **world != World::Atari)
+            .map(|world| world.name())
+            .collect();
     }
     for name in names {
         let mut worlds = env::open(&name, 64, &Options::default())?;

@@ -5,15 +5,22 @@
 //! from (seed, index of the game), so what happens depends neither on how many games are
 //! stepped together nor on how many threads step them.
 
+pub mod acrobot;
+pub mod atari;
 pub mod cartpole;
 mod draw;
 pub mod grid;
+pub mod lander;
 pub mod mini;
 pub mod minirts;
+pub mod mountain_car;
 pub mod speed;
 mod trig;
 pub mod trivial;
 mod vector;
+
+#[cfg(test)]
+mod gymnasium_tests;
 
 pub use vector::Vector;
 
@@ -252,6 +259,12 @@ pub enum World {
     /// CartPole-v1: balance a pole on a cart.
     #[value(name = "cartpole")]
     CartPole,
+    /// MountainCar-v0: swing a weak car up a hill.
+    MountainCar,
+    /// Acrobot-v1: swing two links up.
+    Acrobot,
+    /// Like LunarLander-v3: land a craft on its pad.
+    Lander,
     /// Miniature Atari: Breakout.
     Breakout,
     /// Miniature Atari: Asterix.
@@ -265,6 +278,8 @@ pub enum World {
     /// A small real-time strategy game.
     #[value(name = "minirts")]
     MiniRts,
+    /// Atari 2600, through Python with ale-py; --rom says which game.
+    Atari,
 }
 
 impl World {
@@ -282,6 +297,10 @@ pub struct Options {
     #[command(flatten)]
     #[serde(flatten)]
     pub rts: minirts::Options,
+    /// Of Atari.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub atari: atari::Options,
 }
 
 /// Opens `games` games of the world called `name`.
@@ -302,7 +321,11 @@ pub fn open(name: &str, games: usize, options: &Options) -> Result<Box<dyn World
         Ok(Box::new(Vector::new(mini::Mini::<R>::default(), games)?))
     }
     Ok(match world {
+        World::MountainCar => Box::new(Vector::new(mountain_car::MountainCar::default(), games)?),
+        World::Acrobot => Box::new(Vector::new(acrobot::Acrobot::default(), games)?),
+        World::Lander => Box::new(Vector::new(lander::Lander::default(), games)?),
         World::MiniRts => Box::new(Vector::new(minirts::MiniRts::new(&options.rts)?, games)?),
+        World::Atari => Box::new(atari::Atari::new(&options.atari, games)?),
         World::Breakout => mini::<mini::breakout::Breakout>(games)?,
         World::Asterix => mini::<mini::asterix::Asterix>(games)?,
         World::Freeway => mini::<mini::freeway::Freeway>(games)?,
@@ -320,9 +343,14 @@ pub fn open(name: &str, games: usize, options: &Options) -> Result<Box<dyn World
 mod tests {
     use super::*;
 
+    /// The worlds that need nothing else.
+    fn own() -> impl Iterator<Item = World> {
+        World::value_variants().iter().copied().filter(|world| *world != World::Atari)
+    }
+
     #[test]
     fn every_world_opens_and_is_what_it_says() {
-        for world in World::value_variants() {
+        for world in own() {
             let mut worlds = open(&world.name(), 3, &Options::default()).unwrap();
             let spec = worlds.spec().clone();
             assert_eq!(spec.name, world.name());
@@ -355,7 +383,7 @@ mod tests {
 
     #[test]
     fn every_world_goes_on_exactly_from_a_saved_state() {
-        for world in World::value_variants() {
+        for world in own() {
             let name = world.name();
             let mut worlds = open(&name, 2, &Options::default()).unwrap();
             let (rows, count) = (worlds.rows(), worlds.spec().actions.len());
@@ -383,7 +411,7 @@ mod tests {
         let refusal =
             |name: &str, games| open(name, games, &Options::default()).err().unwrap().to_string();
         assert!(refusal("cartpool", 1).contains("`cartpool`; there are grid, cliff"));
-        for world in World::value_variants() {
+        for world in own() {
             assert!(refusal(&world.name(), 0).starts_with("--games: "), "{world:?}");
         }
     }
