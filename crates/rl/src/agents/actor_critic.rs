@@ -209,7 +209,9 @@ impl ActorCriticAgent {
             let shared = &shared;
             let actor = move |(worlds, random): Group<'_>| {
                 let locked = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let network = locked().0.clone();
+                // Leaves of its own: two threads that go back through one graph of Burn 0.22.1
+                // can wait for each other for ever.
+                let network = locked().0.valid().train();
                 let stretch = config.play(&network.valid(), spec, &mut **worlds, random, device)?;
                 let mut found = Log::default();
                 let gradients = config.gradients(&network, &stretch, &mut found)?;
