@@ -64,7 +64,7 @@ fn fake(rom: &str, games: usize, change: impl Fn(&mut Options)) -> Option<Result
     }
     let mut options = Options { rom: rom.to_owned(), noops: 0, ..Options::default() };
     change(&mut options);
-    Some(Atari::with_script(&options, games, 2, FAKE))
+    Some(Atari::with_script(&options, games, games.min(2), FAKE))
 }
 
 fn refusal(rom: &str) -> Option<String> {

@@ -123,7 +123,8 @@ fn homes(battle: &Battle, player: u8) -> (Place, Place) {
     (of(battle.base), of(battle.resource))
 }
 
-fn nearest(battle: &Battle, place: Place, ids: impl Iterator<Item = Id>) -> Option<Id> {
+/// The one of `ids` that is nearest to a place.
+pub(super) fn nearest(battle: &Battle, place: Place, ids: impl Iterator<Item = Id>) -> Option<Id> {
     let distance = |id: &Id| squared(battle.unit(*id).place, place);
     ids.min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
