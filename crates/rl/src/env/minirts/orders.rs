@@ -61,10 +61,11 @@ pub fn sight(battle: &Battle, player: u8) -> Mask {
         }
         let [x, y] = cell(unit.place);
         let vision = unit.kind.stats().vision as usize;
-        for row in y.saturating_sub(vision)..=(y + vision).min(SIDE - 1) {
+        let rows = y.saturating_sub(vision)..=(y + vision).min(SIDE - 1);
+        for (row, seen) in rows.clone().zip(&mut mask[rows]) {
             let wide = vision - row.abs_diff(y);
             let (first, last) = (x.saturating_sub(wide), (x + wide).min(SIDE - 1));
-            mask[row] |= ((1u32 << (last - first + 1)) - 1) << first;
+            *seen |= ((1u32 << (last - first + 1)) - 1) << first;
         }
     }
     mask
