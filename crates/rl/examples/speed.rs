@@ -1,4 +1,6 @@
-//! Raw speed of the worlds on one core: `cargo run --release -p tenfold-rl --example speed [WORLD...]`.
+//! Raw speed of the worlds on one core:
+//! `cargo run --release -p tenfold-rl --example speed [WORLD...]`. For `atari` the variable
+//! `TENFOLD_ATARI_PYTHON` names the Python that has ale-py.
 
 use clap::ValueEnum;
 use std::time::Duration;
@@ -13,9 +15,11 @@ fn main() -> tenfold_core::Result<()> {
             .map(|world| world.name())
             .collect();
     }
+    let mut options = Options::default();
+    options.atari.python = std::env::var_os("TENFOLD_ATARI_PYTHON").map(Into::into);
     for name in names {
         for games in [1, 16, 128, 1024] {
-            let s = speed(&name, games, 1, Duration::from_secs(1), &Options::default())?;
+            let s = speed(&name, games, 1, Duration::from_secs(1), &options)?;
             let (million, ns) = (s.steps_per_second_per_core / 1e6, s.nanoseconds_per_step);
             println!(
                 "{name:16} {games:5} games {million:8.3} M steps/s per core, {ns:9.1} ns each"

@@ -71,6 +71,7 @@ pub struct Grid {
 
 impl Grid {
     /// The 4x4 grid with goals in two corners.
+    #[allow(clippy::self_named_constructors)] // As on the command line, like `cliff`.
     pub fn grid() -> Self {
         Self { map: Map::Grid, state: 1 }
     }
@@ -156,9 +157,9 @@ impl Game for Grid {
                 Place::Goal => [120, 190, 120],
                 Place::Cliff => [90, 70, 60],
             };
-            canvas.rectangle((x + 0.5, y + 0.5), (x + 7.5, y + 7.5), colour);
+            canvas.rectangle((x + 1.0, y + 1.0), (x + 8.0, y + 8.0), colour);
             if state == self.state {
-                canvas.disc((x + 4.0, y + 4.0), 2.8, [200, 120, 40]);
+                canvas.disc((x + 4.5, y + 4.5), 2.8, [200, 120, 40]);
             }
         }
         canvas.scaled(4)

@@ -7,6 +7,7 @@
 
 pub mod acrobot;
 pub mod atari;
+pub mod burn;
 pub mod cartpole;
 mod draw;
 pub mod grid;
@@ -278,6 +279,8 @@ pub enum World {
     /// A small real-time strategy game.
     #[value(name = "minirts")]
     MiniRts,
+    /// Two teams and one flag, on the same map.
+    CaptureTheFlag,
     /// Atari 2600, through Python with ale-py; --rom says which game.
     Atari,
 }
@@ -325,6 +328,9 @@ pub fn open(name: &str, games: usize, options: &Options) -> Result<Box<dyn World
         World::Acrobot => Box::new(Vector::new(acrobot::Acrobot::default(), games)?),
         World::Lander => Box::new(Vector::new(lander::Lander::default(), games)?),
         World::MiniRts => Box::new(Vector::new(minirts::MiniRts::new(&options.rts)?, games)?),
+        World::CaptureTheFlag => {
+            Box::new(Vector::new(minirts::flag::CaptureTheFlag::new(&options.rts)?, games)?)
+        }
         World::Atari => Box::new(atari::Atari::new(&options.atari, games)?),
         World::Breakout => mini::<mini::breakout::Breakout>(games)?,
         World::Asterix => mini::<mini::asterix::Asterix>(games)?,

@@ -1,7 +1,7 @@
 //! How fast a world is: raw steps, without any agent.
 
 use super::minirts::builtin::Builtin;
-use super::{Options, Random, Worlds, open};
+use super::{Options, Random, Worlds, atari, open};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use tenfold_core::{Error, Result};
@@ -18,7 +18,8 @@ pub struct Speed {
     /// Steps of single games per second of the clock, all cores together.
     pub steps_per_second: f64,
     /// The same per second that one core really worked (Linux tells how long that was;
-    /// elsewhere the clock does): what else the machine does in the meantime is not in it.
+    /// elsewhere, and for Atari's processes, the clock does): what else the machine does in the
+    /// meantime is not in it.
     pub steps_per_second_per_core: f64,
     /// Frames of the game (ticks, where it has those) per second and core: more than steps
     /// where one action lasts several frames.
@@ -61,11 +62,14 @@ pub fn speed(
             .collect();
         threads.into_iter().map(|t| t.join().expect("a thread that measures")).collect()
     });
+    // Atari's games run in processes of their own, whose work is not this thread's.
+    let outside = env.starts_with("atari").then(|| atari::processes(games));
     let (mut all, mut per_core) = (0.0, 0.0);
     for rates in rates {
         let [by_clock, by_work] = rates?;
         all += by_clock;
-        per_core += by_work / cores as f64;
+        let one = outside.map_or(by_work, |processes| by_clock / processes as f64);
+        per_core += one / cores as f64;
     }
     Ok(Speed {
         env,

@@ -137,11 +137,15 @@ impl Atari {
     ///
     /// No games, settings that cannot work, no such Python, no `ale-py`, no such game.
     pub fn new(options: &Options, games: usize) -> Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::with_script(options, games, cores, child::SCRIPT)
+        Self::with_script(options, games, processes(games), child::SCRIPT)
     }
 
-    fn with_script(options: &Options, games: usize, cores: usize, script: &str) -> Result<Self> {
+    fn with_script(
+        options: &Options,
+        games: usize,
+        processes: usize,
+        script: &str,
+    ) -> Result<Self> {
         if games == 0 {
             return Err(Error::argument("--games", "there must be at least one game"));
         }
@@ -160,10 +164,9 @@ impl Atari {
             skip: options.atari_skip,
             episodic_life: options.episodic_life,
         };
-        let count = cores.clamp(1, games);
-        let mut players = Vec::with_capacity(count);
-        for n in 0..count {
-            let range = games * n / count..games * (n + 1) / count;
+        let mut players = Vec::with_capacity(processes);
+        for n in 0..processes {
+            let range = games * n / processes..games * (n + 1) / processes;
             players.push((Player::start(&start, range.len())?, range));
         }
         let actions: Vec<&str> =
@@ -290,6 +293,11 @@ impl Atari {
         self.episodes.retain(|episode| !range.contains(&episode.row));
         self.begin(player)
     }
+}
+
+/// How many processes play that many games: one per core, at most one per game.
+pub fn processes(games: usize) -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).clamp(1, games.max(1))
 }
 
 /// A new episode's observation: its first picture as often as there is room.

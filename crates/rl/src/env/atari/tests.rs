@@ -1,4 +1,5 @@
 use super::*;
+use std::io::Write as _;
 use std::process::Command;
 
 /// Speaks the protocol with nothing but Python: a screen of one brightness, the number of the
@@ -56,15 +57,20 @@ while True:
     out.flush()
 "#;
 
+/// Says so where the test harness does not keep it to itself.
+fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED a test of Atari: {why}");
+}
+
 /// Games of the fake; none and a loud word where there is no Python.
 fn fake(rom: &str, games: usize, change: impl Fn(&mut Options)) -> Option<Result<Atari>> {
     if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: no python3 to play with");
+        skipped("no python3 to play with");
         return None;
     }
     let mut options = Options { rom: rom.to_owned(), noops: 0, ..Options::default() };
     change(&mut options);
-    Some(Atari::with_script(&options, games, 2, FAKE))
+    Some(Atari::with_script(&options, games, games.min(2), FAKE))
 }
 
 fn refusal(rom: &str) -> Option<String> {
@@ -190,7 +196,7 @@ fn settings_that_cannot_work_are_refused() {
 /// The Python that has ale-py, from the environment; a loud word without.
 fn real() -> Option<Options> {
     let Some(python) = std::env::var_os("TENFOLD_ATARI_PYTHON") else {
-        eprintln!("SKIPPED: TENFOLD_ATARI_PYTHON names no Python with ale-py");
+        skipped("TENFOLD_ATARI_PYTHON names no Python with ale-py");
         return None;
     };
     Some(Options { python: Some(python.into()), ..Options::default() })

@@ -132,14 +132,14 @@ impl<R: Rules> Game for Mini<R> {
     fn draw(&self) -> RgbImage {
         let mut cells = vec![0; R::PLANES.len() * SIDE * SIDE];
         self.observe(&mut cells);
-        let mut canvas = Canvas::new(SIDE as u32 * 4, SIDE as u32 * 4, [20, 20, 30]);
+        let mut canvas = Canvas::new(SIDE as u32 * 8, SIDE as u32 * 8, [20, 20, 30]);
         for (plane, (_, colour)) in cells.chunks(SIDE * SIDE).zip(R::PLANES) {
             for place in (0..SIDE * SIDE).filter(|place| plane[*place] == 1) {
-                let (x, y) = ((place % SIDE * 4) as f64, (place / SIDE * 4) as f64);
-                canvas.rectangle((x, y), (x + 4.0, y + 4.0), *colour);
+                let (x, y) = ((place % SIDE * 8) as f64, (place / SIDE * 8) as f64);
+                canvas.rectangle((x, y), (x + 7.0, y + 7.0), *colour);
             }
         }
-        canvas.scaled(4)
+        canvas.scaled(2)
     }
 }
 

@@ -213,10 +213,19 @@ pub struct Battle {
 }
 
 impl Battle {
+    /// An empty map, without money.
+    pub fn clear(&mut self) {
+        (self.tick, self.buildings, self.money) = (0, [0; SIDE], [0; 2]);
+        self.units.clear();
+        self.alive.clear();
+        self.bullets.clear();
+        self.hits.clear();
+    }
+
     /// Draws a new battle.
     pub fn reset(&mut self, random: &mut Random) {
-        (self.tick, self.buildings, self.money) = (0, [0; SIDE], [START_MONEY; 2]);
-        (self.units.clear(), self.alive.clear(), self.bullets.clear(), self.hits.clear());
+        self.clear();
+        self.money = [START_MONEY; 2];
         let mirror = [random.below(2) == 1, random.below(2) == 1];
         let mirrored = |place: [usize; 2]| {
             let turn = |at: usize, mirror| if mirror { SIDE - 1 - at } else { at } as f32;

@@ -14,6 +14,7 @@
 
 pub mod battle;
 pub mod builtin;
+pub mod flag;
 pub mod orders;
 pub mod see;
 
@@ -39,6 +40,18 @@ pub enum Opponent {
     /// The agent itself: both players are rows of the world.
     #[value(name = "self")]
     Itself,
+}
+
+impl Opponent {
+    /// The built-in player, where it is one.
+    fn builtin(self) -> Option<Builtin> {
+        match self {
+            Opponent::Idle => Some(Builtin::Idle),
+            Opponent::Simple => Some(Builtin::Simple),
+            Opponent::HitAndRun => Some(Builtin::HitAndRun),
+            Opponent::Itself => None,
+        }
+    }
 }
 
 /// Settings.
@@ -117,16 +130,6 @@ impl MiniRts {
         orders::act(&mut self.battle, &view, MACROS[action].0, random);
         self.seen = view.enemies;
     }
-
-    /// The opponent, where it is built in.
-    fn opponent(&self) -> Option<Builtin> {
-        match self.options.opponent {
-            Opponent::Idle => Some(Builtin::Idle),
-            Opponent::Simple => Some(Builtin::Simple),
-            Opponent::HitAndRun => Some(Builtin::HitAndRun),
-            Opponent::Itself => None,
-        }
-    }
 }
 
 impl Game for MiniRts {
@@ -159,7 +162,7 @@ impl Game for MiniRts {
             }
         }
         for _ in 0..self.options.frame_skip {
-            if let Some(opponent) = self.opponent()
+            if let Some(opponent) = self.options.opponent.builtin()
                 && self.battle.tick.is_multiple_of(self.options.opponent_frame_skip)
             {
                 self.builtin(1, opponent, random);
@@ -186,13 +189,15 @@ impl Game for MiniRts {
     }
 
     fn draw(&self) -> RgbImage {
-        draw(&self.battle)
+        paint(&self.battle).scaled(2)
     }
 }
 
+/// Pixels of a cell in pictures.
+const CELL: f64 = 16.0;
+
 /// The whole map; what player 0 does not see is darker.
-fn draw(battle: &Battle) -> RgbImage {
-    const CELL: f64 = 16.0;
+fn paint(battle: &Battle) -> Canvas {
     let side = (SIDE as f64 * CELL) as u32;
     let mut canvas = Canvas::new(side, side + 12, [40, 46, 40]);
     let mask = orders::sight(battle, 0);
@@ -251,7 +256,7 @@ fn draw(battle: &Battle) -> RgbImage {
             canvas.rectangle((x, y), (x + 4.0, y + 4.0), colour);
         }
     }
-    canvas.scaled(2)
+    canvas
 }
 
 #[cfg(test)]

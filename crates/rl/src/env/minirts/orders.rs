@@ -61,10 +61,11 @@ pub fn sight(battle: &Battle, player: u8) -> Mask {
         }
         let [x, y] = cell(unit.place);
         let vision = unit.kind.stats().vision as usize;
-        for row in y.saturating_sub(vision)..=(y + vision).min(SIDE - 1) {
+        let rows = y.saturating_sub(vision)..=(y + vision).min(SIDE - 1);
+        for (row, seen) in rows.clone().zip(&mut mask[rows]) {
             let wide = vision - row.abs_diff(y);
             let (first, last) = (x.saturating_sub(wide), (x + wide).min(SIDE - 1));
-            mask[row] |= ((1u32 << (last - first + 1)) - 1) << first;
+            *seen |= ((1u32 << (last - first + 1)) - 1) << first;
         }
     }
     mask
@@ -123,7 +124,8 @@ fn homes(battle: &Battle, player: u8) -> (Place, Place) {
     (of(battle.base), of(battle.resource))
 }
 
-fn nearest(battle: &Battle, place: Place, ids: impl Iterator<Item = Id>) -> Option<Id> {
+/// The one of `ids` that is nearest to a place.
+pub(super) fn nearest(battle: &Battle, place: Place, ids: impl Iterator<Item = Id>) -> Option<Id> {
     let distance = |id: &Id| squared(battle.unit(*id).place, place);
     ids.min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }

@@ -91,14 +91,12 @@ fn money_comes_from_the_ground_and_strength_from_nowhere() {
             let units: Vec<i32> = game.battle.units.iter().map(|unit| unit.hp).collect();
             let ended = game.step(0, &mut random).terminated;
             let battle = &game.battle;
-            for player in 0..2 {
-                assert!(battle.money[player] >= 0);
-                let now = wealth(battle, player as u8);
-                // A load or what is half built is lost with whoever carried or built it, or when
-                // they are ordered away.
-                assert!(now <= before[player]);
-                before[player] = now;
-            }
+            assert!(battle.money.iter().all(|money| *money >= 0));
+            // A load or what is half built is lost with whoever carried or built it, or when
+            // they are ordered away.
+            let now = [wealth(battle, 0), wealth(battle, 1)];
+            assert!(now[0] <= before[0] && now[1] <= before[1]);
+            before = now;
             for (unit, before) in battle.units.iter().zip(units) {
                 assert!((0..=before).contains(&unit.hp), "{unit:?} had {before}");
                 assert!(unit.place.iter().all(|at| (0.0..=19.0).contains(at)), "{unit:?}");
