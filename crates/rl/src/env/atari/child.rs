@@ -83,6 +83,8 @@ impl Player {
         let process = Command::new(python)
             .args(["-c", script, rom, &games.to_string(), &skip.to_string()])
             .arg(if *episodic_life { "1" } else { "0" })
+            // No threads that nobody needs.
+            .env("OPENBLAS_NUM_THREADS", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
