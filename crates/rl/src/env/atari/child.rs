@@ -242,7 +242,8 @@ fn unknown_rom(rom: &str, known: &str) -> Error {
     let mut known: Vec<&str> = known.split(',').collect();
     known.sort_by_key(|name| (distance(rom, name), *name));
     known.truncate(5);
-    let why = format!("no game is called `{rom}`; near ones are {}", known.join(", "));
+    let why =
+        format!("no game for one player is called `{rom}`; near ones are {}", known.join(", "));
     Error::argument("--rom", why)
 }
 
