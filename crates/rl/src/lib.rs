@@ -1,6 +1,6 @@
 //! Reinforcement learning: worlds that are fast enough to learn in, and agents.
 //!
-//! [`env`] has the worlds, all behind one small trait and stepped many at a time:
+//! [`mod@env`] has the worlds, all behind one small trait and stepped many at a time:
 //!
 //! ```
 //! use tenfold_rl::env::{self, Observations, Options};

@@ -83,6 +83,8 @@ impl Player {
         let process = Command::new(python)
             .args(["-c", script, rom, &games.to_string(), &skip.to_string()])
             .arg(if *episodic_life { "1" } else { "0" })
+            // No threads that nobody needs.
+            .env("OPENBLAS_NUM_THREADS", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -240,7 +242,8 @@ fn unknown_rom(rom: &str, known: &str) -> Error {
     let mut known: Vec<&str> = known.split(',').collect();
     known.sort_by_key(|name| (distance(rom, name), *name));
     known.truncate(5);
-    let why = format!("no game is called `{rom}`; near ones are {}", known.join(", "));
+    let why =
+        format!("no game for one player is called `{rom}`; near ones are {}", known.join(", "));
     Error::argument("--rom", why)
 }
 

@@ -7,54 +7,54 @@ pub const SIDE: usize = 84;
 const HEIGHT: usize = 210;
 const WIDTH: usize = SCREEN / HEIGHT;
 
-/// For one side: where each new pixel begins, and how much of up to four old ones it covers.
-struct Weights([(usize, [f32; 4]); SIDE]);
+/// What a new pixel covers, exactly, in whole parts: 2.5 old rows are 5 halves, 40/21 old columns
+/// are 40 parts of a twenty-first.
+const ROW_PARTS: u16 = 5;
+const COLUMN_PARTS: u16 = 40;
 
-impl Weights {
-    fn new(size: usize) -> Self {
-        let scale = size as f32 / SIDE as f32;
-        Self(std::array::from_fn(|i| {
-            let (begin, end) = (i as f32 * scale, (i + 1) as f32 * scale);
-            // Far enough from the end that four pixels are there.
-            let first = (begin as usize).min(size - 4);
-            let covered = |old: usize| {
-                let (low, high) = ((first + old) as f32, (first + old + 1) as f32);
-                ((end.min(high) - begin.max(low)).max(0.0)) / scale
-            };
-            (first, std::array::from_fn(covered))
-        }))
-    }
+/// Where a new pixel begins, and how many parts of three old ones it covers.
+fn cover(at: usize, old: usize, new: usize) -> (usize, [u16; 3]) {
+    let (begin, end) = (at * new, (at + 1) * new);
+    let first = begin / old;
+    let part = |i: usize| {
+        let (low, high) = ((first + i) * old, (first + i + 1) * old);
+        end.min(high).saturating_sub(begin.max(low)) as u16
+    };
+    (first, std::array::from_fn(part))
 }
 
 /// Resizes screens; keeps its memory.
 pub struct Resize {
-    rows: Weights,
-    columns: Weights,
-    /// Every new row before its columns are taken together.
-    row: [f32; WIDTH],
+    /// For each new column.
+    columns: [(usize, [u16; 3]); SIDE],
+    /// A new row before its columns are taken together, and room for one column more.
+    row: [u16; WIDTH + 2],
 }
 
 impl Resize {
     /// Works out what covers what.
     pub fn new() -> Self {
-        Self { rows: Weights::new(HEIGHT), columns: Weights::new(WIDTH), row: [0.0; WIDTH] }
+        Self { columns: std::array::from_fn(|x| cover(x, 21, 40)), row: [0; WIDTH + 2] }
     }
 
     /// Writes `[84, 84]` bytes.
     pub fn apply(&mut self, screen: &[u8], into: &mut [u8]) {
-        for ((first, weights), into) in self.rows.0.iter().zip(into.chunks_exact_mut(SIDE)) {
-            let old = &screen[first * WIDTH..][..4 * WIDTH];
-            let [a, b, c, d] = std::array::from_fn(|i| &old[i * WIDTH..][..WIDTH]);
+        for (y, into) in into.chunks_exact_mut(SIDE).enumerate() {
+            let (first, weights) = cover(y, 2, 5);
+            let old = &screen[first * WIDTH..][..3 * WIDTH];
+            let [a, b, c] = std::array::from_fn(|i| &old[i * WIDTH..][..WIDTH]);
+            // At most 5 * 255.
             for x in 0..WIDTH {
-                self.row[x] = weights[0] * f32::from(a[x])
-                    + weights[1] * f32::from(b[x])
-                    + weights[2] * f32::from(c[x])
-                    + weights[3] * f32::from(d[x]);
+                self.row[x] = weights[0] * u16::from(a[x])
+                    + weights[1] * u16::from(b[x])
+                    + weights[2] * u16::from(c[x]);
             }
-            for ((first, weights), into) in self.columns.0.iter().zip(into) {
-                let old = &self.row[*first..][..4];
-                let sum: f32 = (0..4).map(|i| weights[i] * old[i]).sum();
-                *into = (sum + 0.5) as u8;
+            for ((first, weights), into) in self.columns.iter().zip(into) {
+                let old = &self.row[*first..][..3];
+                // At most 200 * 255.
+                let sum = weights[0] * old[0] + weights[1] * old[1] + weights[2] * old[2];
+                let whole = ROW_PARTS * COLUMN_PARTS;
+                *into = ((sum + whole / 2) / whole) as u8;
             }
         }
     }

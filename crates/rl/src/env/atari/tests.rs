@@ -164,7 +164,9 @@ fn a_process_that_dies_is_started_once_more() {
 #[test]
 fn what_cannot_be_played_is_refused() {
     let Some(error) = refusal("misspelt") else { return };
-    assert!(error.starts_with("--rom: no game is called `misspelt`; near ones are misspelled"));
+    assert!(error.starts_with(
+        "--rom: no game for one player is called `misspelt`; near ones are misspelled"
+    ));
     let error = refusal("bare").unwrap();
     assert!(error.starts_with("--python: `python3` lacks ale-py (No module"), "{error}");
     assert!(error.contains("pip install ale-py"), "{error}");
@@ -235,4 +237,7 @@ fn unknown_games_list_near_ones() {
     options.rom = "space_invader".to_owned();
     let error = Atari::new(&options, 1).err().unwrap().to_string();
     assert!(error.contains("near ones are space_invaders"), "{error}");
+    options.rom = "combat".to_owned();
+    let error = Atari::new(&options, 1).err().unwrap().to_string();
+    assert!(error.starts_with("--rom: no game for one player is called `combat`"), "{error}");
 }
