@@ -168,9 +168,28 @@ pub fn run<Z: Zoo>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
-    let command = Program::<Z>::command().name(Z::PROGRAM).about(Z::ABOUT);
-    let matches = command.try_get_matches_from(args);
-    let program = match matches.and_then(|matches| Program::<Z>::from_arg_matches(&matches)) {
+    let act = |program: Program<Z>, out: &mut dyn Write| match program.verb {
+        Verb::Models { json } => models(&cards::<Z>(), json, out),
+        Verb::Train { model, args, own } => model.train(&args, &own, out),
+        Verb::Eval { args, own } => Z::eval(&args, &own, out),
+        Verb::Predict { model, args, own } => Z::predict(model, &args, &own, out),
+        Verb::Features { model, args } => Z::features(model, &args, out),
+        Verb::Export { args } => Z::export(&args, out),
+    };
+    run_program((Z::PROGRAM, Z::ABOUT), args, act, out, err)
+}
+
+/// [`run`] for a task whose verbs are not those of a [`Zoo`]: `P` parses them, `act` does
+/// them, and what goes wrong is printed in the same way.
+pub fn run_program<P: CommandFactory + FromArgMatches>(
+    (name, about): (&'static str, &'static str),
+    args: impl IntoIterator<Item = OsString>,
+    act: impl FnOnce(P, &mut dyn Write) -> anyhow::Result<()>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let matches = P::command().name(name).about(about).try_get_matches_from(args);
+    let program = match matches.and_then(|matches| P::from_arg_matches(&matches)) {
         Ok(program) => program,
         // Help and version come this way too, with status 0 and on stdout.
         Err(message) => {
@@ -180,15 +199,7 @@ pub fn run<Z: Zoo>(
             return u8::try_from(message.exit_code()).unwrap_or(2);
         }
     };
-    let outcome = match program.verb {
-        Verb::Models { json } => models::<Z>(json, out),
-        Verb::Train { model, args, own } => model.train(&args, &own, out),
-        Verb::Eval { args, own } => Z::eval(&args, &own, out),
-        Verb::Predict { model, args, own } => Z::predict(model, &args, &own, out),
-        Verb::Features { model, args } => Z::features(model, &args, out),
-        Verb::Export { args } => Z::export(&args, out),
-    };
-    match outcome.and_then(|()| Ok(out.flush()?)) {
+    match act(program, out).and_then(|()| Ok(out.flush()?)) {
         Ok(()) => 0,
         // `... | head` closes the pipe when it has seen enough: no failure of ours.
         Err(error) if is_broken_pipe(&error) => 0,
@@ -231,14 +242,21 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| io(cause) == Some(std::io::ErrorKind::BrokenPipe))
 }
 
-fn models<Z: Zoo>(json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let cards: Vec<Card> = Z::value_variants().iter().map(|model| model.card()).collect();
+fn cards<Z: Zoo>() -> Vec<Card> {
+    Z::value_variants().iter().map(|model| model.card()).collect()
+}
+
+/// `models`: one line for each.
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn models(cards: &[Card], json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     if json {
         return print_json(&cards, out);
     }
     let wide = |text: &dyn Fn(&Card) -> usize| cards.iter().map(text).max().unwrap_or(0);
     let (name, title) = (wide(&|card| card.name.len()), wide(&|card| card.title.len()));
-    for card in &cards {
+    for card in cards {
         writeln!(
             out,
             "{:<name$}  {:<title$}  {:>11} parameters  {:<8}  {} ({})",

@@ -6,8 +6,9 @@ use std::convert::Infallible;
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
 ///
-/// It implements [`rand::Rng`], so it can be handed to anything that draws random numbers.
-#[derive(Clone, Debug)]
+/// It implements [`rand::Rng`], so it can be handed to anything that draws random numbers. Its
+/// state can be saved and read back, for loops that go on where they were stopped.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SplitMix64 {
     state: u64,
 }

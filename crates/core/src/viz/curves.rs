@@ -1,4 +1,4 @@
-//! `curves.svg`: one panel per metric, training and validation against epochs.
+//! `curves.svg`: one panel per metric, training and validation against epochs or steps.
 
 use crate::train::history::History;
 use crate::{Error, Result, files};
@@ -15,7 +15,16 @@ const SPLITS: [(&str, RGBColor); 2] =
 /// # Errors
 /// The file cannot be written.
 pub fn write(history: &History, path: &Path) -> Result<()> {
-    let svg = draw(history).map_err(|why| Error::file(path, format!("cannot be drawn: {why}")))?;
+    write_over("epoch", history, path)
+}
+
+/// [`write`] where a line's number is not that of an epoch, but of a `unit` such as a step.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_over(unit: &str, history: &History, path: &Path) -> Result<()> {
+    let svg = draw_over(unit, history);
+    let svg = svg.map_err(|why| Error::file(path, format!("cannot be drawn: {why}")))?;
     files::write(path, svg.as_bytes())
 }
 
@@ -24,6 +33,13 @@ pub fn write(history: &History, path: &Path) -> Result<()> {
 /// # Errors
 /// What the drawing library says.
 pub fn draw(history: &History) -> std::result::Result<String, Box<dyn std::error::Error>> {
+    draw_over("epoch", history)
+}
+
+fn draw_over(
+    unit: &str,
+    history: &History,
+) -> std::result::Result<String, Box<dyn std::error::Error>> {
     let names: BTreeSet<&String> = history.lines.iter().flat_map(|l| l.metrics.keys()).collect();
     // The loss first, then the rest by name.
     let mut names: Vec<&String> = names.into_iter().collect();
@@ -34,7 +50,7 @@ pub fn draw(history: &History) -> std::result::Result<String, Box<dyn std::error
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         area.fill(&WHITE)?;
         for (panel, name) in area.split_evenly((1, names.len().max(1))).iter().zip(names) {
-            draw_panel(panel, history, name)?;
+            draw_panel(panel, history, name, unit)?;
         }
         area.present()?;
     }
@@ -47,6 +63,7 @@ fn draw_panel(
     area: &Area<'_>,
     history: &History,
     metric: &str,
+    unit: &str,
 ) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let series = SPLITS.map(|(split, colour)| (split, colour, history.series(split, metric)));
     let values: Vec<f64> = series
@@ -73,7 +90,7 @@ fn draw_panel(
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.1))
-        .x_desc("epoch")
+        .x_desc(unit)
         .x_labels((last as usize).min(10))
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y:.precision$}"))

@@ -1,0 +1,288 @@
+//! Every agent must learn trivial worlds in seconds, and know a time limit from an end.
+
+use super::*;
+use crate::env::{self, Cells, Options};
+use crate::evaluate::{Choice, episodes};
+use crate::zoo::Zoo;
+use clap::ValueEnum;
+use image::RgbImage;
+use tenfold_core::device;
+
+/// Settings that make every agent quick in worlds of one layer's size.
+fn quick(zoo: Zoo) -> &'static [&'static str] {
+    const BODY: &str = r#"body={"convs":[],"hidden":[32]}"#;
+    match zoo {
+        Zoo::Dqn => &[BODY, "learning_starts=100", "lr=0.003", "gamma=0.5", "exploration=0.3"],
+        Zoo::Rainbow => {
+            &[BODY, "learning_starts=100", "lr=0.003", "gamma=0.5", "support=[0,2]", "atoms=11"]
+        }
+        Zoo::Reinforce => &[BODY, "batch_size=200", "gamma=0.5", "lr=0.01"],
+        Zoo::A2c | Zoo::A3c | Zoo::Ppo => &[BODY, "gamma=0.5", "lr=0.01"],
+        Zoo::Sarsa | Zoo::QLearning => &["lr=0.05", "gamma=0.5"],
+        Zoo::ValueIteration => &[],
+    }
+}
+
+fn made(zoo: Zoo, spec: &Spec, changes: &[&str]) -> (Box<dyn Agent>, usize) {
+    let changes: Vec<String> = changes.iter().map(|change| (*change).to_owned()).collect();
+    let config = zoo.config(spec, &changes).unwrap();
+    let groups = config["actors"].as_u64().unwrap_or(1).max(1) as usize;
+    let cpu = device::open("cpu").unwrap();
+    (zoo.agent(&config, spec, 1, &cpu).unwrap(), groups)
+}
+
+/// Trains for so many steps.
+fn train(agent: &mut dyn Agent, worlds: &mut [Box<dyn Worlds>], steps: u64) -> Log {
+    let mut log = Log { steps, ..Log::default() };
+    for (group, worlds) in worlds.iter_mut().enumerate() {
+        worlds.reset(group as u64 + 1).unwrap();
+    }
+    while log.step < steps {
+        agent.turn(worlds, &mut log).unwrap();
+    }
+    log
+}
+
+/// Mean greedy return in a world after so many steps.
+fn learnt(zoo: Zoo, name: &str, steps: u64, changes: &[&str]) -> f64 {
+    let open = |games| env::open(name, games, &Options::default()).unwrap();
+    let (mut agent, groups) = made(zoo, open(1).spec(), changes);
+    let mut worlds: Vec<_> = (0..groups).map(|_| open(zoo.games() / groups)).collect();
+    train(&mut *agent, &mut worlds, steps);
+    let mut player = agent.player();
+    let played = episodes(&mut *open(100), &mut *player, 200, 5, Choice::Greedy).unwrap();
+    played.statistics().mean_return
+}
+
+#[test]
+fn every_agent_learns_to_name_what_it_sees() {
+    for &zoo in Zoo::value_variants() {
+        if zoo == Zoo::ValueIteration {
+            continue; // The rules of this world cannot be asked.
+        }
+        let found = learnt(zoo, "identity", 8000, quick(zoo));
+        assert!(found > 19.5, "{zoo:?}: {found} of 20");
+    }
+}
+
+#[test]
+fn every_agent_finds_the_arm_that_pays() {
+    for &zoo in Zoo::value_variants() {
+        if zoo == Zoo::ValueIteration {
+            continue;
+        }
+        // The best arm pays 0.8 of the time, the next 0.5; four standard errors are 0.11.
+        let found = learnt(zoo, "bandit", 8000, quick(zoo));
+        assert!(found > 0.69, "{zoo:?}: {found}");
+    }
+}
+
+#[test]
+fn each_switch_of_dqn_learns_by_itself() {
+    for switch in [
+        "double=true",
+        "dueling=true",
+        "prioritised=true",
+        "n_step=3",
+        "noisy=true",
+        "categorical=true",
+    ] {
+        let changes = [quick(Zoo::Rainbow), &[switch]].concat();
+        let found = learnt(Zoo::Dqn, "identity", 12_000, &changes);
+        assert!(found > 19.0, "{switch}: {found} of 20");
+    }
+}
+
+#[test]
+fn a3c_learns_in_its_classic_form_too() {
+    let changes = [quick(Zoo::A3c), &["asynchronous=true"]].concat();
+    let found = learnt(Zoo::A3c, "identity", 8000, &changes);
+    assert!(found > 19.5, "{found} of 20");
+}
+
+#[test]
+fn tables_find_the_paths_along_the_cliff() {
+    // Sutton and Barto, example 6.6: the optimal path has 13 steps, the safe one 17.
+    assert_eq!(learnt(Zoo::ValueIteration, "cliff", 5000, &[]), -13.0);
+    assert_eq!(learnt(Zoo::QLearning, "cliff", 50_000, &[]), -13.0);
+    let sarsa = learnt(Zoo::Sarsa, "cliff", 200_000, &["lr=0.1"]);
+    assert!((-17.0..=-15.0).contains(&sarsa), "{sarsa}");
+    // From all 14 states of the 4x4 grid the next corner is 26 steps away in sum, by counting.
+    let grid = learnt(Zoo::ValueIteration, "grid", 500, &[]);
+    assert!((grid + 26.0 / 14.0).abs() < 0.25, "{grid}");
+}
+
+/// Nothing to see or to do; each step pays 1, and episodes are cut off after five.
+struct Endless {
+    spec: Spec,
+    step: u32,
+    rewards: Vec<f32>,
+    truncated: Vec<bool>,
+    cells: Vec<f32>,
+}
+
+impl Endless {
+    fn new() -> Self {
+        let spec = Spec::new("endless", Cells::Floats, &[1], &["on", "also on"]);
+        let (rewards, truncated, cells) = (vec![1.0; 4], vec![false; 4], vec![1.0; 4]);
+        Self { spec, step: 0, rewards, truncated, cells }
+    }
+}
+
+impl Worlds for Endless {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+    fn rows(&self) -> usize {
+        self.cells.len()
+    }
+    fn reset(&mut self, _seed: u64) -> Result<()> {
+        Ok(())
+    }
+    fn step(&mut self, _actions: &[usize]) -> Result<()> {
+        self.step += 1;
+        self.truncated.fill(self.step.is_multiple_of(5));
+        Ok(())
+    }
+    fn observations(&self) -> Observations<'_> {
+        Observations::Floats(&self.cells)
+    }
+    fn rewards(&self) -> &[f32] {
+        &self.rewards
+    }
+    fn terminated(&self) -> &[bool] {
+        &[false; 4]
+    }
+    fn truncated(&self) -> &[bool] {
+        &self.truncated
+    }
+    fn last_observation(&self, _row: usize) -> Observations<'_> {
+        Observations::Floats(&self.cells[..1])
+    }
+    fn episodes(&self) -> &[Episode] {
+        &[]
+    }
+    fn save(&mut self) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+    fn restore(&mut self, _state: &[u8]) -> Result<()> {
+        Ok(())
+    }
+    fn draw(&self, _row: usize) -> RgbImage {
+        RgbImage::new(1, 1)
+    }
+}
+
+/// A step pays 1 for ever, which with a discount of 0.8 is worth 5. Who takes the time limit of
+/// five steps for an end finds 1 + 0.8 + ... + 0.8^4 = 3.4 at most, and 2.5 on average.
+#[test]
+fn a_time_limit_is_no_end() {
+    let worth = |zoo: Zoo, changes: &[&str]| {
+        let changes = [changes, &["gamma=0.8"]].concat();
+        let (mut agent, groups) = made(zoo, &Endless::new().spec, &changes);
+        let mut worlds: Vec<Box<dyn Worlds>> =
+            (0..groups).map(|_| Box::new(Endless::new()) as Box<dyn Worlds>).collect();
+        train(&mut *agent, &mut worlds, 60_000);
+        agent.value(Observations::Floats(&[1.0]), 1).unwrap()[0]
+    };
+    const SMALL: &str = r#"body={"convs":[],"hidden":[8]}"#;
+    let dqn = [SMALL, "learning_starts=100", "lr=0.003"];
+    let worths = [
+        ("SARSA", worth(Zoo::Sarsa, &[])),
+        ("Q-learning", worth(Zoo::QLearning, &[])),
+        ("DQN", worth(Zoo::Dqn, &dqn)),
+        ("n-step DQN", worth(Zoo::Dqn, &[&dqn[..], &["n_step=3"]].concat())),
+        ("C51", worth(Zoo::Dqn, &[&dqn[..], &["categorical=true", "support=[0,10]"]].concat())),
+        ("REINFORCE", worth(Zoo::Reinforce, &[SMALL, "batch_size=50", "lr=0.02"])),
+        ("A2C", worth(Zoo::A2c, &[SMALL, "lr=0.01"])),
+        ("A3C", worth(Zoo::A3c, &[SMALL, "lr=0.01"])),
+        ("PPO", worth(Zoo::Ppo, &[SMALL, "lr=0.01"])),
+    ];
+    for (agent, worth) in worths {
+        assert!((worth - 5.0).abs() < 0.3, "{agent}: {worth}");
+    }
+}
+
+/// The weights, and the pieces of a checkpoint but for networks, whose parameters have random
+/// names there.
+fn everything(agent: &dyn Agent) -> (Vec<u8>, Parts) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights");
+    agent.save_weights(&path, &BTreeMap::new()).unwrap();
+    let mut parts = agent.save().unwrap();
+    parts.retain(|name, _| !["network", "target", "optimizer"].contains(&name.as_str()));
+    (std::fs::read(path).unwrap(), parts)
+}
+
+/// Going on from a checkpoint is the same to the last bit as never having stopped.
+#[test]
+fn every_agent_goes_on_exactly() {
+    for &zoo in Zoo::value_variants() {
+        let name = if zoo == Zoo::ValueIteration { "cliff" } else { "identity" };
+        let open = || env::open(name, 4, &Options::default()).unwrap();
+        let changes = quick(zoo);
+        let whole = {
+            let (mut agent, groups) = made(zoo, open().spec(), changes);
+            let mut worlds: Vec<_> = (0..groups).map(|_| open()).collect();
+            train(&mut *agent, &mut worlds, 1000);
+            everything(&*agent)
+        };
+        let (mut agent, groups) = made(zoo, open().spec(), changes);
+        let mut worlds: Vec<_> = (0..groups).map(|_| open()).collect();
+        let mut log = Log { steps: 1000, ..Log::default() };
+        worlds.iter_mut().enumerate().for_each(|(i, w)| w.reset(i as u64 + 1).unwrap());
+        while log.step < 500 {
+            agent.turn(&mut worlds, &mut log).unwrap();
+        }
+        let (parts, games) = (agent.save().unwrap(), worlds.iter_mut().map(|w| w.save().unwrap()));
+        let games: Vec<_> = games.collect();
+        let (mut agent, _) = made(zoo, open().spec(), changes);
+        agent.restore(&parts).unwrap();
+        let mut worlds: Vec<_> = (0..groups).map(|_| open()).collect();
+        worlds.iter_mut().zip(&games).for_each(|(worlds, games)| worlds.restore(games).unwrap());
+        while log.step < 1000 {
+            agent.turn(&mut worlds, &mut log).unwrap();
+        }
+        assert!(everything(&*agent) == whole, "{zoo:?} went another way");
+    }
+}
+
+/// What the worlds answer may be wrong: one line says where.
+#[test]
+fn numbers_that_are_none_stop_a_training() {
+    for (reward, cell, expected) in [
+        (f32::NAN, 1.0, "endless: a reward of NaN in row 2"),
+        (1.0, f32::INFINITY, "endless: an observation with inf in row 2"),
+    ] {
+        let mut worlds = Endless::new();
+        (worlds.rewards[2], worlds.cells[2]) = (reward, cell);
+        let why = step(&mut worlds, &[0; 4]).unwrap_err().to_string();
+        assert!(why.contains(expected), "{why}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let spec = env::open("cartpole", 1, &Options::default()).unwrap().spec().clone();
+    let cpu = device::open("cpu").unwrap();
+    let refused = |zoo: Zoo, change: &str| {
+        let config = zoo.config(&spec, &[change.to_owned()]);
+        let made = config.and_then(|config| zoo.agent(&config, &spec, 1, &cpu).map(|_| ()));
+        made.unwrap_err().to_string()
+    };
+    for (zoo, change, expected) in [
+        (Zoo::Dqn, "replay=10", "replay: 10 steps hold no batch of"),
+        (Zoo::Dqn, "gamma=2", "gamma: expected 0 to 1"),
+        (Zoo::Dqn, "speed=2", "no choice `speed`"),
+        (Zoo::Dqn, "support=[1,1]", "support: expected"),
+        (Zoo::Dqn, r#"body={"convs":[[8,3,1]],"hidden":[8]}"#, "shows numbers, not pictures"),
+        (Zoo::Ppo, "horizon=0", "horizon: expected"),
+        (Zoo::A2c, "asynchronous=true", "asynchronous: expected actors above 0"),
+        (Zoo::Reinforce, "batch_size=0", "batch_size: expected"),
+    ] {
+        let why = refused(zoo, change);
+        assert!(why.contains(expected), "{zoo:?} {change}: {why}");
+    }
+    let why = refused(Zoo::QLearning, "gamma=0.9");
+    assert!(why.contains("cartpole"), "{why}");
+}

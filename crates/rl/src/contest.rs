@@ -1,0 +1,211 @@
+//! `eval`, `match` and `speed`: figures of runs and worlds.
+
+use crate::agents;
+use crate::cli::{EvalArgs, MatchArgs, SpeedArgs};
+use crate::config::{check_fit, is_contest, two_sided};
+use crate::env::{self, Options, Random, Worlds};
+use crate::evaluate::{self, Choice, LONGEST, choose, elo, wilson};
+use crate::trained::Trained;
+use serde::Serialize;
+use std::io::Write;
+use std::time::Duration;
+use tenfold_core::cli::print_json;
+use tenfold_core::{Error, Result, device};
+
+/// Games played at once when a run is measured.
+const GAMES: usize = 100;
+
+/// `eval`: episodes of a run.
+///
+/// # Errors
+/// A run or a world that cannot be opened, or that do not fit each other.
+pub fn eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let device = device::open(&args.device)?;
+    let Trained { config, mut player } = Trained::open(&args.run, &device)?;
+    let count = args.episodes as usize;
+    let options = (args.options != Options::default()).then_some(&args.options);
+    let mut worlds = config.arena(args.env.as_deref(), count.min(GAMES), options)?;
+    let choice = if args.sample { Choice::Sampled } else { Choice::Greedy };
+    let played = evaluate::episodes(&mut *worlds, &mut *player, count, args.seed, choice)?;
+    let figures = played.statistics();
+    let rate = is_contest(&worlds.spec().name, &args.options).then(|| Rate::of(&played.returns));
+    if args.json {
+        let mut json = serde_json::json!({
+            "model": config.header.model,
+            "env": worlds.spec().name,
+            "returns": played.returns,
+        });
+        let parts = [serde_json::to_value(figures)?, serde_json::to_value(rate)?];
+        for part in parts {
+            if let (Some(json), serde_json::Value::Object(part)) = (json.as_object_mut(), part) {
+                json.extend(part);
+            }
+        }
+        return print_json(&json, out);
+    }
+    writeln!(
+        out,
+        "mean return {:.2}, standard deviation {:.2}, from {:.2} to {:.2}, over {} episodes of \
+         {:.0} steps on average",
+        figures.mean_return,
+        figures.std_return,
+        figures.min_return,
+        figures.max_return,
+        figures.episodes,
+        figures.mean_length,
+    )?;
+    rate.map_or(Ok(()), |rate| rate.print(out))
+}
+
+/// How often somebody wins.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Rate {
+    games: usize,
+    wins: usize,
+    losses: usize,
+    draws: usize,
+    /// Wins as a part of all games.
+    win_rate: f64,
+    /// Wilson's interval of that at 95 %.
+    win_rate_interval: [f64; 2],
+    /// The difference in Elo's rating, a draw counting as half a win; none where one side won
+    /// everything.
+    elo: Option<f64>,
+}
+
+impl Rate {
+    /// From returns: above zero is a win.
+    fn of(returns: &[f32]) -> Self {
+        let count = |of: fn(&f32) -> bool| returns.iter().filter(|value| of(value)).count();
+        let (games, wins, losses) = (returns.len(), count(|&r| r > 0.0), count(|&r| r < 0.0));
+        let draws = games - wins - losses;
+        let points = (wins as f64 + draws as f64 / 2.0) / games.max(1) as f64;
+        Self {
+            games,
+            wins,
+            losses,
+            draws,
+            win_rate: wins as f64 / games.max(1) as f64,
+            win_rate_interval: wilson(wins as f64, games),
+            elo: Some(elo(points)).filter(|elo| elo.is_finite()),
+        }
+    }
+
+    fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let [low, high] = self.win_rate_interval.map(|rate| 100.0 * rate);
+        writeln!(
+            out,
+            "won {} of {} games, lost {}, drew {}: {:.1} % (95 %: {low:.1} to {high:.1}), Elo {}",
+            self.wins,
+            self.games,
+            self.losses,
+            self.draws,
+            100.0 * self.win_rate,
+            self.elo.map_or("unbounded".into(), |elo| format!("{elo:+.0}")),
+        )?;
+        Ok(())
+    }
+}
+
+/// `match`: two runs against each other.
+///
+/// # Errors
+/// Runs that cannot be opened or of different worlds, or a world without two sides.
+pub fn run(args: &MatchArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let device = device::open(&args.device)?;
+    let (mut a, mut b) = (Trained::open(&args.a, &device)?, Trained::open(&args.b, &device)?);
+    let games = args.games as usize;
+    let open = |games| env::open(&a.config.env, games, &two_sided(&args.options));
+    let mut worlds = open(games.min(GAMES))?;
+    if worlds.spec().players != 2 {
+        let why = format!(
+            "{} has one side; a match needs a world with two, such as minirts",
+            a.config.env
+        );
+        return Err(Error::argument("RUN_A", why).into());
+    }
+    check_fit(&a.config.spec, worlds.spec())?;
+    check_fit(&b.config.spec, worlds.spec())?;
+    let choice = if args.sample { Choice::Sampled } else { Choice::Greedy };
+    let returns = duel(&mut *worlds, [&mut *a.player, &mut *b.player], games, args.seed, choice)?;
+    let rate = Rate::of(&returns);
+    if args.json {
+        return print_json(&rate, out);
+    }
+    write!(out, "{} against {}: ", args.a.display(), args.b.display())?;
+    rate.print(out)
+}
+
+/// Games between two players who change sides after each: the first one's returns.
+fn duel(
+    worlds: &mut dyn Worlds,
+    [a, b]: [&mut (dyn agents::Player + 'static); 2],
+    games: usize,
+    seed: u64,
+    choice: Choice,
+) -> Result<Vec<f32>> {
+    let mut returns = Vec::with_capacity(games);
+    let mut random = Random::keyed(&[seed, 8]);
+    let mut round = 0;
+    while returns.len() < games {
+        worlds.reset(Random::keyed(&[seed, 9, round]).bits())?;
+        round += 1;
+        let here = (games - returns.len()).min(worlds.rows() / 2);
+        let first = returns.len();
+        // In every other game the first player has the second side.
+        let row = |game: usize| 2 * game + (first + game) % 2;
+        let (mut sums, mut done) = (vec![0.0; here], vec![false; here]);
+        for step in 0.. {
+            let mine = choose(a, worlds, choice, &mut random)?;
+            let mut actions = choose(b, worlds, choice, &mut random)?;
+            (0..here).for_each(|game| actions[row(game)] = mine[row(game)]);
+            agents::step(worlds, &actions)?;
+            for game in (0..here).filter(|&game| !done[game]).collect::<Vec<_>>() {
+                let row = row(game);
+                sums[game] += worlds.rewards()[row];
+                done[game] = worlds.terminated()[row] || worlds.truncated()[row] || step >= LONGEST;
+            }
+            if !done.contains(&false) {
+                break;
+            }
+        }
+        returns.extend(sums);
+    }
+    Ok(returns)
+}
+
+/// `speed`: raw steps of a world.
+///
+/// # Errors
+/// A world that cannot be opened.
+pub fn speed(args: &SpeedArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let time = Duration::from_secs_f64(args.seconds);
+    let (games, threads) = (args.games as usize, args.threads as usize);
+    let found = env::speed::speed(&args.env, games, threads, time, &args.options)?;
+    if args.json {
+        return print_json(&found, out);
+    }
+    let grouped = |rate: f64| tenfold_core::train::renderer::grouped(rate as usize);
+    writeln!(
+        out,
+        "{}: {} steps/s per core, {} in all on {threads}; {:.0} ns a step with {games} games",
+        found.env,
+        grouped(found.steps_per_second_per_core),
+        grouped(found.steps_per_second),
+        found.nanoseconds_per_step,
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_counts_draws_as_half_for_elo_only() {
+        let rate = Rate::of(&[1.0, 1.0, -1.0, 0.0]);
+        assert_eq!((rate.wins, rate.losses, rate.draws, rate.win_rate), (2, 1, 1, 0.5));
+        assert!((rate.elo.unwrap() - elo(0.625)).abs() < 1e-9);
+        assert_eq!(Rate::of(&[1.0]).elo, None);
+    }
+}

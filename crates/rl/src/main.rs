@@ -1,0 +1,12 @@
+//! The reinforcement-learning program: see `tenfold-rl --help`.
+
+use std::process::ExitCode;
+use tenfold_kernels::allocator::{Allocator, keep_pages};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+fn main() -> ExitCode {
+    keep_pages();
+    tenfold_rl::cli::main()
+}

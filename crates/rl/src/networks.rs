@@ -1,0 +1,357 @@
+//! The networks that agents learn with: a body that reads observations, and heads.
+//!
+//! Letters: B rows of a batch, A actions, N atoms of a distribution.
+
+use crate::env::{Observations, Random, Spec};
+use burn::module::{Initializer, Module, Param};
+use burn::nn::LinearConfig;
+use burn::nn::conv::Conv2dConfig;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use std::sync::{Mutex, PoisonError};
+use tenfold_kernels::nn::{Conv2d, Linear};
+use tenfold_kernels::ops::{self, Activation};
+
+/// The layers before the heads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BodyConfig {
+    /// Convolutions: channels, side of the kernel, stride.
+    pub convs: Vec<[usize; 3]>,
+    /// Widths of the fully connected layers.
+    pub hidden: Vec<usize>,
+}
+
+impl BodyConfig {
+    /// What suits a world: a perceptron of these layers for vectors; for pictures of 84 x 84
+    /// the network of Mnih et al., "Human-level control through deep reinforcement learning",
+    /// Nature, 2015; for small planes one convolution of 16 channels and 128 units, as Young
+    /// and Tian use on 10 x 10 (arXiv:1903.03176), and for larger ones two with stride 2.
+    pub fn new(spec: &Spec, hidden: &[usize]) -> Self {
+        match spec.observation[..] {
+            [_, height, width] if height.min(width) >= 36 => {
+                Self { convs: vec![[32, 8, 4], [64, 4, 2], [64, 3, 1]], hidden: vec![512] }
+            }
+            [_, height, width] if height.min(width) > 12 => {
+                Self { convs: vec![[32, 3, 2], [32, 3, 2]], hidden: vec![128] }
+            }
+            [_, _, _] => Self { convs: vec![[16, 3, 1]], hidden: vec![128] },
+            _ => Self { convs: Vec::new(), hidden: hidden.to_vec() },
+        }
+    }
+
+    /// What is wrong with it for a world, if anything is.
+    pub fn check(&self, spec: &Spec) -> Result<(), String> {
+        if let Some(&[_, mut height, mut width]) = spec.observation.first_chunk::<3>() {
+            for &[channels, kernel, stride] in &self.convs {
+                if channels == 0 || channels > 4096 || kernel == 0 || stride == 0 {
+                    return Err("convs: expected [channels, kernel, stride], all above 0".into());
+                }
+                if kernel > height.min(width) {
+                    let why = format!("convs: a kernel of {kernel} for maps of {height}x{width}");
+                    return Err(why);
+                }
+                (height, width) = ((height - kernel) / stride + 1, (width - kernel) / stride + 1);
+            }
+        } else if !self.convs.is_empty() {
+            return Err(format!("convs: {} shows numbers, not pictures", spec.name));
+        }
+        match self.hidden.iter().all(|width| (1..=65_536).contains(width)) {
+            true => Ok(()),
+            false => Err("hidden: expected widths from 1 to 65536".into()),
+        }
+    }
+
+    /// The body, and the width of what comes out of it.
+    pub fn init(&self, spec: &Spec, noisy: Option<f32>, device: &Device) -> (Body, usize) {
+        let mut width = spec.cells_per_observation();
+        let mut convs = Vec::new();
+        let mut shape = None;
+        if let Some(&[mut channels, mut h, mut w]) = spec.observation.first_chunk::<3>()
+            && !self.convs.is_empty()
+        {
+            shape = Some([channels, h, w]);
+            for &[outputs, kernel, stride] in &self.convs {
+                let conv = Conv2dConfig::new([channels, outputs], [kernel, kernel])
+                    .with_stride([stride, stride]);
+                convs.push(Conv2d::from(conv.init(device)));
+                (channels, h, w) = (outputs, (h - kernel) / stride + 1, (w - kernel) / stride + 1);
+            }
+            width = channels * h * w;
+        }
+        let mut hidden = Vec::new();
+        for &outputs in &self.hidden {
+            hidden.push(Dense::new(width, outputs, 2f64.sqrt(), noisy, device));
+            width = outputs;
+        }
+        (Body { convs, hidden, shape }, width)
+    }
+}
+
+/// The layers before the heads, with rectifiers between them.
+#[derive(Module, Debug)]
+pub struct Body {
+    convs: Vec<Conv2d>,
+    hidden: Vec<Dense>,
+    #[module(skip)]
+    shape: Option<[usize; 3]>,
+}
+
+impl Body {
+    /// `[B, cells]` to `[B, width]`.
+    pub fn forward(&self, x: Tensor<2>, mut noise: Option<&mut Random>) -> Tensor<2> {
+        let mut x = match self.shape {
+            Some([channels, height, width]) => {
+                let [rows, _] = x.dims();
+                let mut x = x.reshape([rows, channels, height, width]);
+                for conv in &self.convs {
+                    x = conv.forward_with(x, Activation::Relu);
+                }
+                x.flatten(1, 3)
+            }
+            None => x,
+        };
+        for dense in &self.hidden {
+            x = dense.forward(x, Activation::Relu, noise.as_deref_mut());
+        }
+        x
+    }
+}
+
+/// A fully connected layer, whose weights may be noisy: each is a mean and a learnt deviation
+/// (Fortunato et al.: "Noisy networks for exploration", 2018, arXiv:1706.10295, with noise that
+/// is factorised over inputs and outputs, section 3(b)).
+#[derive(Module, Debug)]
+pub struct Dense {
+    linear: Linear,
+    deviation: Option<Deviation>,
+}
+
+#[derive(Module, Debug)]
+struct Deviation {
+    /// `[inputs, outputs]`
+    weight: Param<Tensor<2>>,
+    /// `[outputs]`
+    bias: Param<Tensor<1>>,
+}
+
+impl Dense {
+    /// Weights orthogonal with this gain, biases zero; with `noisy` uniform weights, and
+    /// deviations of that size over the root of the inputs.
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        gain: f64,
+        noisy: Option<f32>,
+        device: &Device,
+    ) -> Self {
+        let config = LinearConfig::new(inputs, outputs);
+        let Some(sigma) = noisy else {
+            let weight = Initializer::Orthogonal { gain }.init([inputs, outputs], device);
+            let bias = Some(Initializer::Zeros.init([outputs], device));
+            return Self { linear: burn::nn::Linear { weight, bias }.into(), deviation: None };
+        };
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let uniform = Initializer::Uniform { min: -bound, max: bound };
+        let value = f64::from(sigma) * bound;
+        let constant = Initializer::Constant { value };
+        let deviation = Deviation {
+            weight: constant.init([inputs, outputs], device),
+            bias: constant.init([outputs], device),
+        };
+        let linear = config.with_initializer(uniform).init(device).into();
+        Self { linear, deviation: Some(deviation) }
+    }
+
+    /// `[B, inputs]` to `[B, outputs]`; noisy weights are at their means without `noise`.
+    pub fn forward(
+        &self,
+        x: Tensor<2>,
+        activation: Activation,
+        noise: Option<&mut Random>,
+    ) -> Tensor<2> {
+        let (Some(deviation), Some(random)) = (&self.deviation, noise) else {
+            return self.linear.forward_with(x, activation);
+        };
+        let device = x.device();
+        let mut noise = |len: usize| {
+            let draw = |_| {
+                let normal = gaussian(random);
+                normal.signum() * normal.abs().sqrt()
+            };
+            Tensor::<1>::from_data(
+                TensorData::new((0..len).map(draw).collect::<Vec<f32>>(), [len]),
+                &device,
+            )
+        };
+        let [inputs, outputs] = deviation.weight.dims();
+        let (inputs, outputs) = (noise(inputs), noise(outputs));
+        let both = inputs.unsqueeze_dim::<2>(1) * outputs.clone().unsqueeze_dim(0);
+        let weight = self.linear.weight.val() + deviation.weight.val() * both;
+        let bias =
+            self.linear.bias.as_ref().map(|bias| bias.val() + deviation.bias.val() * outputs);
+        ops::linear(x, weight, bias, activation)
+    }
+}
+
+/// A number from the standard normal distribution (Box and Muller, 1958).
+pub fn gaussian(random: &mut Random) -> f32 {
+    let radius = (-2.0 * (1.0 - random.unit()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * random.unit()).cos()
+}
+
+/// A head, with a layer of its own before it where it has one.
+#[derive(Module, Debug)]
+struct Stream {
+    hidden: Option<Dense>,
+    out: Dense,
+}
+
+impl Stream {
+    fn forward(&self, mut x: Tensor<2>, mut noise: Option<&mut Random>) -> Tensor<2> {
+        if let Some(hidden) = &self.hidden {
+            x = hidden.forward(x, Activation::Relu, noise.as_deref_mut());
+        }
+        self.out.forward(x, Activation::Identity, noise)
+    }
+}
+
+/// What a [`QNetwork`] is made of beside its body.
+#[derive(Clone, Copy, Debug)]
+pub struct QHeads {
+    /// A value and an advantage for each action, which add up (Wang et al.: "Dueling network
+    /// architectures for deep reinforcement learning", 2016, arXiv:1511.06581, eq. 9).
+    pub dueling: bool,
+    /// The deviation that noisy layers begin with.
+    pub noisy: Option<f32>,
+    /// How many atoms the distribution of a return has; 1 for its mean alone.
+    pub atoms: usize,
+}
+
+/// The values of all actions, as numbers or as distributions.
+#[derive(Module, Debug)]
+pub struct QNetwork {
+    body: Body,
+    advantage: Stream,
+    value: Option<Stream>,
+    #[module(skip)]
+    atoms: usize,
+}
+
+impl QNetwork {
+    /// With initial weights.
+    pub fn new(body: &BodyConfig, spec: &Spec, heads: QHeads, device: &Device) -> Self {
+        let QHeads { dueling, noisy, atoms } = heads;
+        // The two streams of a dueling network each have the last hidden layer to themselves.
+        let (shared, own) = match body.hidden.split_last() {
+            Some((&last, rest)) if dueling => {
+                (BodyConfig { hidden: rest.to_vec(), ..body.clone() }, Some(last))
+            }
+            _ => (body.clone(), None),
+        };
+        let (body, width) = shared.init(spec, noisy, device);
+        let stream = |outputs: usize| Stream {
+            hidden: own.map(|own| Dense::new(width, own, 2f64.sqrt(), noisy, device)),
+            out: Dense::new(own.unwrap_or(width), outputs, 0.1, noisy, device),
+        };
+        let advantage = stream(spec.actions.len() * atoms);
+        let value = dueling.then(|| stream(atoms));
+        Self { body, advantage, value, atoms }
+    }
+
+    /// `[B, cells]` to `[B, A, N]`: values where N is 1, else logits of the distributions.
+    pub fn forward(&self, x: Tensor<2>, mut noise: Option<&mut Random>) -> Tensor<3> {
+        let x = self.body.forward(x, noise.as_deref_mut());
+        let advantage = self.advantage.forward(x.clone(), noise.as_deref_mut());
+        let [rows, outputs] = advantage.dims();
+        let advantage = advantage.reshape([rows, outputs / self.atoms, self.atoms]);
+        match &self.value {
+            Some(value) => {
+                let value = value.forward(x, noise).reshape([rows, 1, self.atoms]);
+                let mean = advantage.clone().mean_dim(1);
+                value + advantage - mean
+            }
+            None => advantage,
+        }
+    }
+}
+
+/// A policy and the value of what is seen.
+#[derive(Module, Debug)]
+pub struct ActorCritic {
+    actor: Body,
+    /// Its own body, or the actor's.
+    critic: Option<Body>,
+    policy: Dense,
+    value: Dense,
+}
+
+impl ActorCritic {
+    /// With initial weights; `shared` where policy and value read the same body.
+    pub fn new(body: &BodyConfig, spec: &Spec, shared: bool, device: &Device) -> Self {
+        let (actor, width) = body.init(spec, None, device);
+        let critic = (!shared).then(|| body.init(spec, None, device).0);
+        // A policy near uniform at first, as Andrychowicz et al. advise (arXiv:2006.05990).
+        let policy = Dense::new(width, spec.actions.len(), 0.01, None, device);
+        let value = Dense::new(width, 1, 1.0, None, device);
+        Self { actor, critic, policy, value }
+    }
+
+    /// `[B, cells]` to logits `[B, A]` and values `[B, 1]`.
+    pub fn forward(&self, x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+        let seen = self.actor.forward(x.clone(), None);
+        let judged = match &self.critic {
+            Some(critic) => critic.forward(x, None),
+            None => seen.clone(),
+        };
+        let policy = self.policy.forward(seen, Activation::Identity, None);
+        (policy, self.value.forward(judged, Activation::Identity, None))
+    }
+
+    /// Logits alone, `[B, A]`.
+    pub fn policy(&self, x: Tensor<2>) -> Tensor<2> {
+        self.policy.forward(self.actor.forward(x, None), Activation::Identity, None)
+    }
+
+    /// Values alone, `[B, 1]`.
+    pub fn values(&self, x: Tensor<2>) -> Tensor<2> {
+        let body = self.critic.as_ref().unwrap_or(&self.actor);
+        self.value.forward(body.forward(x, None), Activation::Identity, None)
+    }
+}
+
+/// Makes a network on a device that records gradients, with initial weights that depend on the
+/// seed alone: the device has one generator for all threads.
+pub fn seeded<M: Module>(seed: u64, device: &Device, make: impl FnOnce(&Device) -> M) -> M {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let tape = device.clone().autodiff();
+    tape.seed(seed);
+    // Burn draws initial weights when they are first looked at.
+    make(&tape).materialize()
+}
+
+/// Observations as the networks take them: floats, divided by the spec's scale.
+pub fn floats(observations: Observations<'_>, scale: f32) -> Vec<f32> {
+    match observations {
+        Observations::Floats(cells) => cells.to_vec(),
+        Observations::Bytes(cells) => cells.iter().map(|&cell| f32::from(cell) / scale).collect(),
+    }
+}
+
+/// `[rows, cells]` on a device.
+pub fn matrix(cells: Vec<f32>, rows: usize, device: &Device) -> Tensor<2> {
+    let width = cells.len().checked_div(rows).unwrap_or(0);
+    Tensor::from_data(TensorData::new(cells, [rows, width]), device)
+}
+
+/// `[len]` on a device.
+pub fn vector(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let len = values.len();
+    Tensor::from_data(TensorData::new(values, [len]), device)
+}
+
+/// The elements of a tensor, row by row.
+pub fn elements<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    let data = tensor.into_data();
+    data.as_slice::<f32>().map_or_else(|_| data.iter::<f32>().collect(), <[f32]>::to_vec)
+}

@@ -1,0 +1,116 @@
+//! `play`: a person plays in the terminal, one line a move.
+
+use crate::agents::{self, Player};
+use crate::cli::PlayArgs;
+use crate::config::{check_fit, two_sided};
+use crate::env::{self, Random};
+use crate::evaluate::{Choice, choose};
+use crate::predict::proposals;
+use crate::trained::Trained;
+use image::RgbImage;
+use image::imageops::{FilterType, resize};
+use std::io::{BufRead, IsTerminal, Write};
+use tenfold_core::{Error, device};
+
+/// Columns of the picture.
+const WIDTH: u32 = 60;
+
+/// Runs the verb: moves are read from `input`.
+///
+/// # Errors
+/// A world or runs that cannot be opened or do not fit each other.
+pub fn run(args: &PlayArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> anyhow::Result<()> {
+    let device = device::open("cpu")?;
+    let open = |run: &Option<std::path::PathBuf>| {
+        run.as_deref().map(|run| Trained::open(run, &device)).transpose()
+    };
+    let (mut against, mut advisor) = (open(&args.against)?, open(&args.advisor)?);
+    let mut options = args.options.clone();
+    if against.is_some() {
+        options = two_sided(&options);
+    }
+    let mut worlds = env::open(&args.env, 1, &options)?;
+    if against.is_some() && worlds.spec().players != 2 {
+        let why = format!("{} has one side, and nobody to play against", args.env);
+        return Err(Error::argument("--against", why).into());
+    }
+    for run in [&against, &advisor].into_iter().flatten() {
+        check_fit(&run.config.spec, worlds.spec())?;
+    }
+    worlds.reset(args.seed)?;
+    let names = worlds.spec().actions.clone();
+    let mut random = Random::keyed(&[args.seed, 3]);
+    let numbered: Vec<String> =
+        names.iter().enumerate().map(|(index, name)| format!("{index} {name}")).collect();
+    writeln!(out, "moves: {}; q ends", numbered.join(", "))?;
+    let colour = std::io::stdout().is_terminal();
+    let (mut sum, mut last) = (0.0, 0);
+    for step in 1u32.. {
+        if colour {
+            write!(out, "{}", blocks(&worlds.draw(0)))?;
+        }
+        if let Some(Trained { player, .. }) = &mut advisor {
+            let scores = player.scores(worlds.observations(), worlds.rows())?;
+            let best = proposals(&scores[..names.len()], player.meaning(), &names, 3);
+            let best = best.iter().map(|p| format!("{} {:.2}", p.label, p.score));
+            writeln!(out, "proposed: {}", best.collect::<Vec<_>>().join(", "))?;
+        }
+        let Some(action) = ask(&names, last, input, out)? else { break };
+        last = action;
+        let mut actions = vec![action; worlds.rows()];
+        if let Some(Trained { player, .. }) = &mut against {
+            let player: &mut dyn Player = &mut **player;
+            actions[1] = choose(player, &*worlds, Choice::Sampled, &mut random)?[1];
+        }
+        agents::step(&mut *worlds, &actions)?;
+        sum += worlds.rewards()[0];
+        writeln!(out, "step {step}: {}, reward {}", names[action], worlds.rewards()[0])?;
+        if worlds.terminated()[0] || worlds.truncated()[0] {
+            writeln!(out, "over after {step} steps")?;
+            break;
+        }
+    }
+    writeln!(out, "return {sum}")?;
+    Ok(())
+}
+
+/// A move by number or name, the last one again for an empty line; none when there are no more.
+fn ask(
+    names: &[String],
+    last: usize,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> anyhow::Result<Option<usize>> {
+    loop {
+        write!(out, "move [{}]: ", names[last])?;
+        out.flush()?;
+        let mut line = String::new();
+        if input.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let line = line.trim();
+        let number = line.parse().ok().filter(|&number: &usize| number < names.len());
+        match number.or_else(|| names.iter().position(|name| name == line)) {
+            _ if line == "q" => return Ok(None),
+            _ if line.is_empty() => return Ok(Some(last)),
+            Some(action) => return Ok(Some(action)),
+            None => writeln!(out, "`{line}` is no move; expected a number below {}", names.len())?,
+        }
+    }
+}
+
+/// A picture as coloured half blocks, two pixels a character.
+fn blocks(picture: &RgbImage) -> String {
+    let width = WIDTH.min(picture.width());
+    let height = (picture.height() * width / picture.width()).max(2) / 2 * 2;
+    let small = resize(picture, width, height, FilterType::Triangle);
+    let mut text = String::new();
+    for y in (0..height).step_by(2) {
+        for x in 0..width {
+            let ([a, b, c], [d, e, f]) = (small.get_pixel(x, y).0, small.get_pixel(x, y + 1).0);
+            text += &format!("\x1b[38;2;{a};{b};{c};48;2;{d};{e};{f}m\u{2580}");
+        }
+        text += "\x1b[0m\n";
+    }
+    text
+}

@@ -1,0 +1,250 @@
+//! The program as a person uses it, wrong uses included.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Runs one command line in this process: exit status, stdout, stderr.
+fn run(line: &[&str]) -> (u8, String, String) {
+    let args = std::iter::once("tenfold-rl").chain(line.iter().copied()).map(Into::into);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = tenfold_rl::cli::run(args, &mut out, &mut err);
+    (status, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+fn done(line: &[&str]) -> String {
+    let (status, out, err) = run(line);
+    assert_eq!(status, 0, "{line:?}: {err}");
+    out
+}
+
+/// The one line that a failing command prints.
+fn refused(line: &[&str]) -> String {
+    let (status, out, err) = run(line);
+    assert_eq!((status, out.as_str()), (1, ""), "{line:?}: {err}");
+    assert_eq!(err.trim_end().lines().count(), 1, "{err}");
+    assert!(err.starts_with("error: "), "{err}");
+    err
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_run_is_trained_measured_shown_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let train = ["train", "a2c", "--steps", "60000", "--evaluations", "5", "--out", text(&run)];
+    let summary = json(&done(&[&train[..], &["--json"]].concat()));
+    assert!(summary["mean_return"].as_f64().unwrap() > 60.0, "{summary}");
+    for file in ["config.json", "model.safetensors", "metrics.jsonl", "summary.json", "curves.svg"]
+    {
+        assert!(run.join(file).is_file(), "no {file}");
+    }
+    let metrics = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().count(), 2 * 5);
+    assert!(metrics.lines().all(|line| json(line)["step"].as_u64().unwrap() > 0));
+    let curves = std::fs::read_to_string(run.join("curves.svg")).unwrap();
+    assert!(curves.contains("mean_return") && curves.contains("step"));
+
+    let found = json(&done(&["eval", text(&run), "--episodes", "30", "--json"]));
+    assert_eq!(found["returns"].as_array().unwrap().len(), 30);
+    assert!(found["mean_return"].as_f64().unwrap() > 60.0, "{found}");
+
+    let pictures = folder.path().join("pictures");
+    let shown = done(&["predict", text(&run), "--draw", text(&pictures), "--json"]);
+    let shown = json(&shown);
+    let steps = shown["steps"].as_array().unwrap();
+    assert_eq!(shown["length"].as_u64().unwrap() as usize, steps.len());
+    for step in steps {
+        let scores: Vec<f64> = step["suggestions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|suggestion| suggestion["score"].as_f64().unwrap())
+            .collect();
+        assert!(scores.len() == 2 && scores[0] >= scores[1], "{step}");
+        assert!((scores.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{step}");
+        assert_eq!(step["suggestions"][0]["label"], step["action"], "the best is what is done");
+    }
+    let gif = std::fs::File::open(pictures.join("episode.gif")).unwrap();
+    let gif = image::codecs::gif::GifDecoder::new(std::io::BufReader::new(gif)).unwrap();
+    let frames = image::AnimationDecoder::into_frames(gif).collect_frames().unwrap();
+    assert!(frames.len() > 30 && frames.len() <= 200, "{}", frames.len());
+    assert!(frames[0].buffer() != frames.last().unwrap().buffer(), "nothing moves");
+    assert!(image::open(pictures.join("episode.png")).unwrap().width() > 100);
+
+    let file = folder.path().join("agent.safetensors");
+    done(&["export", text(&run), text(&file)]);
+    assert!(file.is_file());
+
+    // A second training does not write over the first.
+    assert!(refused(&train).contains("--resume continues it, --overwrite replaces it"));
+    // Another shape of the world, another kind of run, another flag.
+    let why = refused(&["eval", text(&run), "--env", "identity"]);
+    assert!(why.contains("identity has [4] floats and 4 actions"), "{why}");
+    let why = refused(&["match", text(&run), text(&run)]);
+    assert!(why.contains("a match needs a world with two"), "{why}");
+    let why = refused(&["train", "dqn", "--resume", "--out", text(&run)]);
+    assert!(why.contains("the run trains `a2c`, not `dqn`"), "{why}");
+    let why = refused(&["train", "a2c", "--resume", "--steps", "9", "--out", text(&run)]);
+    assert!(why.contains("--steps: --resume continues a run exactly"), "{why}");
+}
+
+#[test]
+fn what_cannot_work_is_said_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = text(folder.path()).to_owned() + "/run";
+    let train = |rest: &[&str]| refused(&[&["train"], rest, &["--out", &run]].concat());
+    assert!(train(&["dqn", "--env", "chess"]).contains("no world is called `chess`"));
+    assert!(train(&["dqn", "--set", "replay=8"]).contains("replay: 8 steps hold no batch"));
+    assert!(train(&["a3c", "--games", "3"]).contains("cannot be divided among 2 actors"));
+    assert!(train(&["q-learning", "--env", "cartpole"]).contains("one-hot, as tables need"));
+    assert!(train(&["value-iteration", "--env", "identity"]).contains("tells its rules"));
+    assert!(!Path::new(&run).exists(), "a refused training leaves nothing behind");
+    assert!(refused(&["eval", text(folder.path())]).contains("not a run folder"));
+    assert!(refused(&["speed", "chess"]).contains("no world is called"));
+    // A wrong command line is another matter.
+    for line in [
+        &["train", "dqn", "--games", "0"][..],
+        &["train", "dqn", "--steps", "0"],
+        &["train", "alphago"],
+        &["eval"],
+        &["fly"],
+    ] {
+        assert_eq!(run_status(line), 2, "{line:?}");
+    }
+}
+
+fn run_status(line: &[&str]) -> u8 {
+    run(line).0
+}
+
+#[test]
+fn a_damaged_run_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    done(&["train", "q-learning", "--steps", "2000", "--out", text(&path)]);
+    let weights = path.join("model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    assert!(refused(&["eval", text(&path)]).contains("model.safetensors"));
+    let checkpoint = std::fs::read_dir(path.join("checkpoint")).unwrap().next().unwrap().unwrap();
+    std::fs::write(checkpoint.path().join("table"), b"x").unwrap();
+    let why = refused(&["train", "q-learning", "--resume", "--out", text(&path)]);
+    assert!(why.contains("damaged: its SHA-256"), "{why}");
+}
+
+/// Killed at any instant, a training goes on to the same weights, bit for bit.
+#[test]
+fn a_killed_training_ends_with_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    for agent in ["rainbow", "a3c"] {
+        let (whole, killed) =
+            (folder.path().join(format!("{agent}-1")), folder.path().join(format!("{agent}-2")));
+        let small = r#"body={"convs":[],"hidden":[16]}"#;
+        let mut train = vec![
+            "train",
+            agent,
+            "--env",
+            "cartpole",
+            "--set",
+            small,
+            "--evaluations",
+            "8",
+            "--episodes",
+            "1",
+            "--out",
+        ];
+        // About a second each, so that there is time to kill it.
+        let steps = if agent == "rainbow" { "4000" } else { "60000" };
+        train.splice(2..2, ["--steps", steps]);
+        done(&[&train[..], &[text(&whole)]].concat());
+        let program = env!("CARGO_BIN_EXE_tenfold-rl");
+        let mut child = Command::new(program)
+            .args(&train)
+            .arg(&killed)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // After the first checkpoint, and before the end.
+        let begun = Instant::now();
+        let some = || killed.join("checkpoint").read_dir().is_ok_and(|mut d| d.next().is_some());
+        while !some() && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!killed.join("summary.json").exists(), "{agent} was too quick to be killed");
+        done(&["train", agent, "--resume", "--out", text(&killed)]);
+        let weights = |run: &Path| std::fs::read(run.join("model.safetensors")).unwrap();
+        assert!(weights(&whole) == weights(&killed), "{agent} ended with other weights");
+        let last = |run: &Path| {
+            let metrics = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+            json(metrics.lines().rev().nth(1).unwrap())["loss"].clone()
+        };
+        assert_eq!(last(&whole), last(&killed));
+    }
+}
+
+#[test]
+fn a_person_plays_line_by_line() {
+    let child = Command::new(env!("CARGO_BIN_EXE_tenfold-rl"))
+        .args(["play", "cliff"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    use std::io::Write as _;
+    let moves = "up\nfly\n1\n".to_owned() + &"\n".repeat(10) + "down\n";
+    child.stdin.as_ref().unwrap().write_all(moves.as_bytes()).unwrap();
+    let found = child.wait_with_output().unwrap();
+    let said = String::from_utf8(found.stdout).unwrap();
+    assert!(said.contains("`fly` is no move"), "{said}");
+    assert!(said.contains("over after 13 steps") && said.contains("return -13"), "{said}");
+}
+
+#[test]
+fn two_runs_play_against_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("rts");
+    let small = r#"body={"convs":[[4,3,3]],"hidden":[8]}"#;
+    done(&[
+        "train",
+        "a3c",
+        "--env",
+        "minirts",
+        "--opponent",
+        "simple",
+        "--steps",
+        "400",
+        "--games",
+        "4",
+        "--set",
+        small,
+        "--evaluations",
+        "1",
+        "--episodes",
+        "2",
+        "--out",
+        text(&run),
+    ]);
+    let line = ["match", text(&run), text(&run), "--games", "11", "--sample", "--json"];
+    let found = json(&done(&line));
+    let count = |name: &str| found[name].as_u64().unwrap();
+    assert_eq!(count("wins") + count("losses") + count("draws"), 11, "{found}");
+    let [low, high] = [0, 1].map(|i| found["win_rate_interval"][i].as_f64().unwrap());
+    let rate = found["win_rate"].as_f64().unwrap();
+    assert!(low <= rate && rate <= high, "{found}");
+    let eval = json(&done(&["eval", text(&run), "--episodes", "3", "--json"]));
+    assert_eq!(eval["games"], 3);
+}
