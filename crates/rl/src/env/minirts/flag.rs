@@ -2,10 +2,10 @@
 //!
 //! The idea is that of the second game of ELF (Tian et al., 2017); the rules are our own. Each
 //! team has three melee and two ranged troops and a base that cannot be hurt. Who comes within
-//! one cell of the free flag carries it home, and drops it when killed; the dead come back to
-//! their base after 200 ticks. The first team with three points wins; at 6,000 ticks the one
-//! with more points does. The observation is MiniRTS's, where the flag, which everybody always
-//! sees, takes the place of resources, and the own points that of the money.
+//! one cell of the free flag carries it home at half speed, and drops it when killed; the dead
+//! come back to their base after 200 ticks. The first team with five points wins; at 6,000 ticks
+//! the one with more points does. The observation is MiniRTS's, where the flag, which everybody
+//! always sees, takes the place of resources, and the own points that of the money.
 
 use super::Opponent;
 use super::battle::{Battle, Id, Kind, Order, Place, SIDE, around, cell, squared};
@@ -22,7 +22,7 @@ const TEAM: [Kind; 5] = [Kind::Melee, Kind::Melee, Kind::Melee, Kind::Ranged, Ki
 /// Ticks until the dead come back.
 const AWAY: u32 = 200;
 /// Points that win, and the tick at which the most do.
-const POINTS: i32 = 3;
+const POINTS: i32 = 5;
 const LAST_TICK: u32 = 6000;
 /// What a point is in [`Battle::money`], whose planes show it.
 const POINT: i32 = 50;
@@ -177,7 +177,9 @@ impl CaptureTheFlag {
         if let Some(id) = self.carrier {
             let unit = *self.battle.unit(id);
             let home = self.home(unit.player);
-            self.battle.unit_mut(id).order = Order::Go(home);
+            // At half its speed: every other tick it stays where it is.
+            let to = if tick.is_multiple_of(2) { home } else { unit.place };
+            self.battle.unit_mut(id).order = Order::Go(to);
             self.flag = unit.place;
             if squared(unit.place, home) < HOME {
                 self.battle.money[usize::from(unit.player)] += POINT;
