@@ -32,7 +32,7 @@ const BACKENDS: &[&str] = &["flex", "ndarray", "cuda", "vulkan"];
 const OTHER_FEATURES: &[&str] = &["allocator", "default", "serve"];
 
 /// Models whose name is also an everyday word of the field: core may say it.
-const EVERYDAY_WORDS: &[&str] = &["linear", "show", "stacked", "translate"];
+const EVERYDAY_WORDS: &[&str] = &["linear", "show", "stacked", "translate", "value"];
 
 /// The largest tracked file, in KiB.
 const LARGEST: u64 = 300;
