@@ -351,9 +351,12 @@ impl Suggest<str> for Translator {
     }
 
     fn suggest(&self, texts: &[&str], top: usize) -> Result<Vec<Vec<Suggestion>>> {
+        // The whole sentence's probability falls with each word; that of a word, in geometric
+        // mean, can be compared. The end counts as one.
         let suggestion = |written: Written| {
             let text = self.vocabulary.decode(&written.tokens);
-            Suggestion::new(text, written.log_probability.exp())
+            let mean = written.log_probability / (written.tokens.len() + 1) as f32;
+            Suggestion::new(text, mean.exp())
         };
         let all = self.translate(texts)?.into_iter();
         Ok(all.map(|written| written.into_iter().take(top).map(suggestion).collect()).collect())
