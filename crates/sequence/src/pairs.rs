@@ -206,8 +206,9 @@ const TENS: [(&str, &str); 8] = [
 fn english(n: usize) -> String {
     let mut words = Vec::new();
     for (unit, name) in [(1000, "thousand"), (100, "hundred")] {
-        if n / unit % 10 > 0 {
-            words.extend([ONES[n / unit % 10].0, name]);
+        let digit = n / unit % 10;
+        if digit > 0 {
+            words.extend([ONES[digit].0, name]);
         }
     }
     match n % 100 {
@@ -226,8 +227,9 @@ fn german(n: usize) -> String {
     let one = |n: usize| if n == 1 { "ein" } else { ONES[n].1 };
     let mut words = Vec::new();
     for (unit, name) in [(1000, "tausend"), (100, "hundert")] {
-        if n / unit % 10 > 0 {
-            words.extend([one(n / unit % 10), name]);
+        let digit = n / unit % 10;
+        if digit > 0 {
+            words.extend([one(digit), name]);
         }
     }
     match n % 100 {
