@@ -354,8 +354,8 @@ mod tests {
             let (hidden, cells): (Tensor<3>, Tensor<3>) =
                 (tensor(&path, "hidden", &device), tensor(&path, "cell", &device));
             let state = |i: usize| State {
-                hidden: hidden.clone().slice([i..i + 1]).squeeze_dim(0),
-                cell: Some(cells.clone().slice([i..i + 1]).squeeze_dim(0)),
+                hidden: hidden.clone().narrow(0, i, 1).squeeze_dim(0),
+                cell: Some(cells.clone().narrow(0, i, 1).squeeze_dim(0)),
             };
             let (y, last) = stack.forward(x.clone(), Some((0..4).map(state).collect()), None);
             close(name, y, tensor(&path, "y", &device));
