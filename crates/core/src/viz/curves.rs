@@ -18,10 +18,10 @@ pub fn write(history: &History, path: &Path) -> Result<()> {
     write_over("epoch", history, path)
 }
 
-/// [`write`] where a line's number is not that of an epoch, but of a `unit` such as a step.
+/// [`write()`] where a line's number is not that of an epoch, but of a `unit` such as a step.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_over(unit: &str, history: &History, path: &Path) -> Result<()> {
     let svg = draw_over(unit, history);
     let svg = svg.map_err(|why| Error::file(path, format!("cannot be drawn: {why}")))?;
