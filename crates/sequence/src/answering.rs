@@ -6,7 +6,7 @@ mod learn;
 use crate::captioning::{numbers, uploaded};
 use crate::job::{self, DataChoice, Recipe, RunConfig, Trained};
 use crate::models::eyes::Encoder;
-use crate::models::vqa::{Vqa, VqaConfig};
+use crate::models::vqa::{Fusion, Vqa, VqaConfig};
 use crate::pictures;
 use crate::vocab::{UNKNOWN, Unit, Vocabulary};
 use crate::zoo::{PredictFlags, TrainFlags, Zoo};
@@ -39,9 +39,6 @@ const BATCH: usize = 64;
 const GATHERED: usize = 4_000;
 /// The most frequent answers that can be chosen, as most of the literature on VQA v2 has it.
 const MOST_ANSWERS: usize = 3_000;
-
-/// How often stacked attention looks, as in the paper.
-pub const LOOKS: usize = 2;
 
 /// What is asked and what can be answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,22 +101,22 @@ impl Language {
 }
 
 /// Parameters of the network for the embedded scenes.
-pub fn parameters(looks: usize, device: &Device) -> usize {
+pub fn parameters(fusion: Fusion, device: &Device) -> usize {
     // Scenes are asked about in 51 words and have 22 answers.
     let words = 51 + crate::vocab::SPECIAL.len();
-    VqaConfig::new(words, 22, looks, Encoder::Small, pictures::SIDE).init(device).num_params()
+    VqaConfig::new(words, 22, fusion, Encoder::Small, pictures::SIDE).init(device).num_params()
 }
 
 fn configure(
-    looks: usize,
+    fusion: Fusion,
     args: &TrainArgs,
     data: &Visual,
 ) -> Result<(VqaConfig, Language, Settings)> {
     let language = Language::gather(&data.train);
     let encoder = if data.side > 128 { Encoder::ResNet18 } else { Encoder::Small };
     let (words, answers) = (language.words.len(), language.answers.len());
-    let config = VqaConfig::new(words, answers, looks, encoder, data.side);
-    let config = set_fields(&config, &args.set, &["words", "answers"])?;
+    let config = VqaConfig::new(words, answers, fusion, encoder, data.side);
+    let config = set_fields(&config, &args.set, &["words", "answers", "fusion"])?;
     config.check().map_err(|why| Error::argument("--set", why))?;
     if let Some(start) = &config.start {
         config.eyes().init(&device::open("cpu")?).started(start)?;
@@ -135,7 +132,7 @@ fn configure(
 /// Whatever keeps the training from its end.
 pub fn train(
     model: Zoo,
-    looks: usize,
+    fusion: Fusion,
     args: &TrainArgs,
     own: &TrainFlags,
     out: &mut dyn Write,
@@ -146,7 +143,7 @@ pub fn train(
         (args, own),
         scenes::NAME,
         |choice| data::open(choice, &dir),
-        |data| configure(looks, args, data),
+        |data| configure(fusion, args, data),
     )?;
     note(format_args!(
         "{} on {}: {} pictures to learn from, {} to validate, {} to test, {} words, {} answers; \

@@ -2,6 +2,7 @@
 
 use crate::job::Trained;
 use crate::models::charlm::CharLmConfig;
+use crate::models::vqa::Fusion;
 use crate::models::word2vec::Way;
 use crate::{
     answering, captioning, documents, language_model, pairs, text_classifier, translate,
@@ -37,6 +38,8 @@ pub enum Zoo {
     Vqa,
     /// Visual questions, by two looks.
     StackedAttention,
+    /// Visual questions, by features that the question turns up and down.
+    Film,
 }
 
 /// Flags of `train` beside those of every task.
@@ -162,14 +165,21 @@ impl cli::Zoo for Zoo {
                 "Antol et al., VQA: Visual Question Answering",
                 2015,
                 scenes::NAME,
-                cpu.map_or(0, |cpu| answering::parameters(0, &cpu)),
+                cpu.map_or(0, |cpu| answering::parameters(Fusion::Product, &cpu)),
             ),
             Self::StackedAttention => (
                 "Stacked attention network",
                 "Yang et al., Stacked Attention Networks for Image Question Answering",
                 2016,
                 scenes::NAME,
-                cpu.map_or(0, |cpu| answering::parameters(answering::LOOKS, &cpu)),
+                cpu.map_or(0, |cpu| answering::parameters(Fusion::Attention, &cpu)),
+            ),
+            Self::Film => (
+                "FiLM",
+                "Perez et al., FiLM: Visual Reasoning with a General Conditioning Layer",
+                2018,
+                scenes::NAME,
+                cpu.map_or(0, |cpu| answering::parameters(Fusion::Film, &cpu)),
             ),
         };
         Card { name: cli::Zoo::name(self), title, paper, year, parameters, data }
@@ -184,8 +194,9 @@ impl cli::Zoo for Zoo {
             Self::Translate => translate::train(self, args, own, out),
             Self::ShowTell => captioning::train(self, false, args, own, out),
             Self::ShowAttendTell => captioning::train(self, true, args, own, out),
-            Self::Vqa => answering::train(self, 0, args, own, out),
-            Self::StackedAttention => answering::train(self, answering::LOOKS, args, own, out),
+            Self::Vqa => answering::train(self, Fusion::Product, args, own, out),
+            Self::StackedAttention => answering::train(self, Fusion::Attention, args, own, out),
+            Self::Film => answering::train(self, Fusion::Film, args, own, out),
         }
     }
 
@@ -196,7 +207,7 @@ impl cli::Zoo for Zoo {
             Self::BiLstm => text_classifier::eval(args, out),
             Self::Translate => translate::eval(args, own, out),
             Self::ShowTell | Self::ShowAttendTell => captioning::eval(args, own, out),
-            Self::Vqa | Self::StackedAttention => answering::eval(args, out),
+            Self::Vqa | Self::StackedAttention | Self::Film => answering::eval(args, out),
         }
     }
 
@@ -221,7 +232,7 @@ impl cli::Zoo for Zoo {
             Self::BiLstm => text_classifier::predict(args, own, out),
             Self::Translate => translate::predict(args, own, out),
             Self::ShowTell | Self::ShowAttendTell => captioning::predict(args, own, out),
-            Self::Vqa | Self::StackedAttention => answering::predict(args, own, out),
+            Self::Vqa | Self::StackedAttention | Self::Film => answering::predict(args, own, out),
         }
     }
 
@@ -233,7 +244,9 @@ impl cli::Zoo for Zoo {
             Self::BiLstm => text_classifier::export(&trained, &args.file)?,
             Self::Translate => translate::export(&trained, &args.file)?,
             Self::ShowTell | Self::ShowAttendTell => captioning::export(&trained, &args.file)?,
-            Self::Vqa | Self::StackedAttention => answering::export(&trained, &args.file)?,
+            Self::Vqa | Self::StackedAttention | Self::Film => {
+                answering::export(&trained, &args.file)?
+            }
         }
         Ok(writeln!(out, "{}", args.file.display())?)
     }

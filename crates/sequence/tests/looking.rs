@@ -125,7 +125,7 @@ fn pictures_are_described() {
 #[test]
 fn questions_are_answered() {
     let data = asked();
-    for model in ["vqa", "stacked-attention"] {
+    for model in ["vqa", "stacked-attention", "film"] {
         let run = tempfile::tempdir().unwrap();
         let summary = learnt(model, data.path(), run.path());
         assert!(summary["accuracy"].as_f64().unwrap() > 0.99, "{model}: {summary}");
@@ -166,7 +166,7 @@ fn faulty_data_makes_no_run() {
     train("vqa", &["expected the layout of VQA v2"]);
     fails(&["train", "vqa", "--data", "nowhere", "--out", run], &["cargo xtask fetch nowhere"]);
     fails(
-        &["train", "vqa", "--set", "looks=9", "--out", run],
-        &["--set: looks: 9, expected 0 to 8"],
+        &["train", "vqa", "--set", "depth=9", "--out", run],
+        &["--set: depth: 9, expected 1 to 8"],
     );
 }

@@ -223,6 +223,7 @@ impl Glance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::vqa::{Fusion, VqaConfig};
 
     #[test]
     fn every_encoder_has_the_grid_that_it_promises() {
@@ -249,7 +250,7 @@ mod tests {
         let path = folder.path().join("a.safetensors");
         let places = |eyes: &Eyes| eyes.places.val().into_data().try_to_vec::<f32>().unwrap();
         let small = EyesConfig { encoder: Encoder::Small, side: 32 };
-        let vqa = crate::models::vqa::VqaConfig::new(5, 4, 0, Encoder::Small, 32).init(&device);
+        let vqa = VqaConfig::new(5, 4, Fusion::Product, Encoder::Small, 32).init(&device);
         weights::save(&vqa, &path, &Default::default()).unwrap();
         let started = small.init(&device).started(&path).unwrap();
         assert_eq!(places(&started), places(&vqa.eyes));

@@ -5,6 +5,7 @@
 //!   to one space and are multiplied element by element.
 //! - Stacked attention: Z. Yang et al., "Stacked Attention Networks for Image Question
 //!   Answering", CVPR (2016), section 3: the question looks at the picture twice.
+//! - FiLM: see [`super::film`].
 //!
 //! Differs from the papers: the encoder learns with the rest, and a learnt vector tells each
 //! place where it is. The product normalises the picture's features over the batch instead of
@@ -14,6 +15,7 @@
 //! words.
 
 use super::eyes::{Encoder, Eyes, EyesConfig, Glance};
+use super::film::Film;
 use crate::recurrent::{Cell, Lengths, Stack, StackConfig};
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig};
@@ -24,6 +26,18 @@ use std::path::PathBuf;
 use tenfold_kernels::nn::Linear;
 use tenfold_kernels::ops::Activation;
 
+/// How question and picture meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fusion {
+    /// Their product, element by element.
+    Product,
+    /// Looks, one after the other.
+    Attention,
+    /// The question scales and shifts the features of each place.
+    Film,
+}
+
 /// The network's choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VqaConfig {
@@ -31,8 +45,10 @@ pub struct VqaConfig {
     pub words: usize,
     /// How many answers there are to choose among.
     pub answers: usize,
-    /// How often the question looks at the picture; 0 for the product.
-    pub looks: usize,
+    /// How question and picture meet.
+    pub fusion: Fusion,
+    /// Looks of attention, blocks of FiLM.
+    pub depth: usize,
     /// What looks at the picture.
     pub encoder: Encoder,
     /// Rows and columns of the pictures.
@@ -51,14 +67,21 @@ pub struct VqaConfig {
 
 impl VqaConfig {
     /// For pictures of so many rows and columns.
-    pub fn new(words: usize, answers: usize, looks: usize, encoder: Encoder, side: usize) -> Self {
+    pub fn new(
+        words: usize,
+        answers: usize,
+        fusion: Fusion,
+        encoder: Encoder,
+        side: usize,
+    ) -> Self {
         let (embedding, hidden) = (64, 64);
         // Attention has these for each place.
-        let common = if looks == 0 { 512 } else { 128 };
+        let common = if fusion == Fusion::Product { 512 } else { 128 };
         Self {
             words,
             answers,
-            looks,
+            fusion,
+            depth: 2,
             encoder,
             side,
             start: None,
@@ -88,7 +111,9 @@ impl VqaConfig {
         ];
         match sizes.into_iter().find(|(_, size)| !(1..=65_536).contains(size)) {
             Some((name, size)) => Err(format!("{name}: {size}, expected 1 to 65536")),
-            None if self.looks > 8 => Err(format!("looks: {}, expected 0 to 8", self.looks)),
+            None if !(1..=8).contains(&self.depth) => {
+                Err(format!("depth: {}, expected 1 to 8", self.depth))
+            }
             None if !(0.0..1.0).contains(&self.dropout) => {
                 Err(format!("dropout: {}, expected 0 up to below 1", self.dropout))
             }
@@ -105,22 +130,31 @@ impl VqaConfig {
             StackConfig::new(Cell::Lstm, self.embedding, self.hidden).with_layers(layers, 0.0);
         let embedding = EmbeddingConfig::new(self.words, self.embedding)
             .with_initializer(Initializer::Normal { mean: 0.0, std: 1.0 });
-        let product = self.looks == 0;
-        let picture = if product { common } else { eyes.features() };
+        let meeting = match self.fusion {
+            Fusion::Product => Meeting::Product(Product {
+                glance: eyes.glance(common, device),
+                picture: linear(common, common),
+            }),
+            Fusion::Attention => Meeting::Attention(Attention {
+                picture: linear(eyes.features(), common),
+                looks: (0..self.depth)
+                    .map(|_| Glimpse {
+                        place: linear(common, common / 2),
+                        question: linear(common, common / 2),
+                        score: linear(common / 2, 1),
+                    })
+                    .collect(),
+            }),
+            Fusion::Film => {
+                Meeting::Film(Film::new(eyes.features(), common, common / 2, self.depth, device))
+            }
+        };
         Vqa {
             eyes: eyes.init(device),
             embedding: embedding.init(device),
             recurrent: question.init(device),
             question: linear(layers * self.hidden, common),
-            glance: product.then(|| eyes.glance(common, device)),
-            picture: linear(picture, common),
-            looks: (0..self.looks)
-                .map(|_| Glimpse {
-                    place: linear(common, common / 2),
-                    question: linear(common, common / 2),
-                    score: linear(common / 2, 1),
-                })
-                .collect(),
+            meeting,
             hidden: linear(common, common),
             output: linear(common, self.answers),
             dropout: DropoutConfig::new(self.dropout).init(),
@@ -128,7 +162,7 @@ impl VqaConfig {
     }
 }
 
-/// Either network.
+/// Each of the networks.
 #[derive(Module, Debug)]
 pub struct Vqa {
     /// The encoder.
@@ -139,18 +173,41 @@ pub struct Vqa {
     pub recurrent: Stack,
     /// From its last states to the common space.
     pub question: Linear,
-    /// The product: the whole picture as one vector.
-    pub glance: Option<Glance>,
-    /// From the picture, or each place of it, to the common space.
-    pub picture: Linear,
-    /// Stacked attention: one after the other.
-    pub looks: Vec<Glimpse>,
+    /// Where question and picture meet.
+    pub meeting: Meeting,
     /// Between the common space and the answers.
     pub hidden: Linear,
     /// `[common, answers]`
     pub output: Linear,
     /// Before the answers.
     pub dropout: Dropout,
+}
+
+/// Where question and picture meet, as [`Fusion`] has it.
+#[derive(Module, Debug)]
+#[allow(missing_docs, reason = "the types say it")]
+pub enum Meeting {
+    Product(Product),
+    Attention(Attention),
+    Film(Film),
+}
+
+/// The product of the question with the whole picture as one vector.
+#[derive(Module, Debug)]
+pub struct Product {
+    /// The whole picture.
+    pub glance: Glance,
+    /// From it to the common space.
+    pub picture: Linear,
+}
+
+/// Stacked attention.
+#[derive(Module, Debug)]
+pub struct Attention {
+    /// From each place to the common space.
+    pub picture: Linear,
+    /// One after the other.
+    pub looks: Vec<Glimpse>,
 }
 
 /// One look of stacked attention, equations 15 to 19.
@@ -192,22 +249,22 @@ impl Vqa {
         let asked = self.question.forward(asked).tanh(); // [questions, common]
         let grid = self.eyes.forward(pictures); // [pictures, places, features]
         let mut seen = Vec::new();
-        let joined = match &self.glance {
-            Some(glance) => {
-                let picture = glance.forward(grid); // [pictures, common]
-                let picture = self.picture.forward(picture).tanh();
+        let joined = match &self.meeting {
+            Meeting::Product(Product { glance, picture }) => {
+                let picture = picture.forward(glance.forward(grid)).tanh(); // [pictures, common]
                 picture.select(0, about) * asked // [questions, common]
             }
-            None => {
-                let places = self.picture.forward(grid).tanh();
+            Meeting::Attention(Attention { picture, looks }) => {
+                let places = picture.forward(grid).tanh();
                 let mut asked = asked;
-                for look in &self.looks {
+                for look in looks {
                     let (found, at) = look.forward(&places, &about, asked.clone());
                     asked = asked + found;
                     seen.push(at);
                 }
                 asked
             }
+            Meeting::Film(film) => film.forward(grid, about, asked),
         };
         let hidden = self.hidden.forward_with(self.dropout.forward(joined), Activation::Relu);
         (self.output.forward(self.dropout.forward(hidden)), seen)
@@ -239,8 +296,8 @@ mod tests {
     #[test]
     fn a_question_is_answered_alike_alone_and_in_company() {
         let device = tenfold_core::device::open("cpu").unwrap();
-        for looks in [0, 2] {
-            let config = VqaConfig::new(9, 5, looks, Encoder::Small, 16);
+        for (fusion, looks) in [(Fusion::Product, 0), (Fusion::Attention, 2), (Fusion::Film, 0)] {
+            let config = VqaConfig::new(9, 5, fusion, Encoder::Small, 16);
             config.check().unwrap();
             let network = config.init(&device);
             let pictures = Tensor::random(
@@ -262,7 +319,7 @@ mod tests {
             };
             let (one, _) = network.forward(pictures.narrow(0, 1, 1), alone);
             let error: f32 = (all.narrow(0, 1, 1) - one).abs().max().into_scalar();
-            assert!(error < 1e-4, "{looks}: {error}");
+            assert!(error < 1e-4, "{fusion:?}: {error}");
         }
     }
 }
