@@ -43,6 +43,11 @@ fn ids(queue: &Queue, places: &[usize]) -> Vec<i64> {
     places.iter().map(|&place| queue.entries()[place].item.id).collect()
 }
 
+fn next(queue: &mut Queue, person: &str, count: usize, now: Instant) -> Vec<i64> {
+    let places = queue.next(&ask(person, count), now);
+    ids(queue, &places)
+}
+
 #[test]
 fn two_people_never_have_the_same_item_and_a_lease_runs_out() {
     let mut queue = queue(6, 0.0, 0.0);
@@ -54,9 +59,9 @@ fn two_people_never_have_the_same_item_and_a_lease_runs_out() {
     // A reloaded page gets what its person holds; one that names what it has gets no more.
     assert_eq!(queue.next(&ask("ann", 4), now), ann);
     let have = [1, 2, 3, 4];
-    assert_eq!(queue.next(&Ask { have: &have, ..ask("ann", 4) }, now), []);
+    assert!(queue.next(&Ask { have: &have, ..ask("ann", 4) }, now).is_empty());
     let later = now + LEASE + Duration::from_secs(1);
-    assert_eq!(ids(&queue, &queue.next(&ask("bob", 9), later).clone()).len(), 6);
+    assert_eq!(next(&mut queue, "bob", 9, later).len(), 6);
     assert!(queue.get(1).unwrap().standing("ann", later).is_err());
     assert_eq!(queue.release("bob", &[1, 2], false), 2);
     assert_eq!(queue.release("bob", &[1, 2, 77], false), 0);
@@ -71,9 +76,9 @@ fn what_is_decided_or_skipped_does_not_come_back_to_the_same_person() {
     queue.apply(&decision(1, "ann", Action::Label, Some("7")));
     queue.apply(&decision(2, "ann", Action::Skip, None));
     queue.release("ann", &[3], false);
-    assert_eq!(ids(&queue, &queue.next(&ask("ann", 3), now).clone()), [3]);
+    assert_eq!(next(&mut queue, "ann", 3, now), [3]);
     queue.release("ann", &[3], false);
-    assert_eq!(ids(&queue, &queue.next(&ask("bob", 3), now).clone()), [2, 3]);
+    assert_eq!(next(&mut queue, "bob", 3, now), [2, 3]);
     let counts = queue.counts(now);
     assert_eq!((counts.decided, counts.open, counts.skipped), (1, 2, 1));
     assert!(queue.get(1).unwrap().standing("bob", now).is_err(), "ann has decided");
@@ -125,7 +130,7 @@ fn a_page_of_like_items_is_of_one_label_surest_first() {
     queue.release("ann", &[3], true);
     let (_, places, _) = queue.alike("ann", 9, Some("a"), now);
     assert_eq!(ids(&queue, &places), [4, 1], "what was taken out is looked at by itself");
-    assert_eq!(ids(&queue, &queue.next(&ask("bob", 9), now).clone()), [2, 3, 5]);
+    assert_eq!(next(&mut queue, "bob", 9, now), [2, 3, 5]);
 }
 
 #[test]
@@ -196,9 +201,9 @@ fn items_in_hand_get_their_suggestions_first() {
     queue.next(&ask("ann", 1), now);
     queue.propose(2, proposed(&[("a", 0.9)]));
     queue.propose(3, Proposed { weights: IMPORTED.into(), ..proposed(&[("a", 0.9)]) });
-    let next = |weights| -> Vec<i64> {
+    let lacking = |weights| -> Vec<i64> {
         queue.unproposed(weights, 9, now).into_iter().map(|item| item.id).collect()
     };
-    assert_eq!(next("w1"), [1, 4]);
-    assert_eq!(next("w2"), [1, 2, 4], "imported ones stay");
+    assert_eq!(lacking("w1"), [1, 4]);
+    assert_eq!(lacking("w2"), [1, 2, 4], "imported ones stay");
 }

@@ -498,7 +498,7 @@ mod tests {
     #[test]
     fn precision_and_recall_by_hand() {
         // Of 4 a, 3 were right; of 2 b, both; one a was taken for b.
-        let mut scores = Scores::new(&["a", "b", "never"].map(String::from));
+        let mut scores = Scores::new(&["a", "b", "never"].map(String::from), 1.0);
         scores.confusion = vec![3, 1, 0, 0, 2, 0, 0, 0, 0];
         let [a, b, never] = &scores.classes()[..] else { panic!("three labels") };
         assert_eq!((a.count, a.precision, a.recall), (4, 1.0, 0.75));

@@ -196,7 +196,12 @@ pub async fn import(
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
             for record in reader.records() {
                 let record = record.map_err(Failure::wrong)?;
-                let line = record.position().map_or(0, csv::Position::line) as usize;
+                let line = record.position().map_or(0, |place| {
+                    // Empty lines before a record are counted to it.
+                    let before = bytes.get(place.byte() as usize..).unwrap_or(&[]).iter();
+                    let before = before.take_while(|byte| matches!(byte, b'\r' | b'\n'));
+                    place.line() as usize + before.filter(|byte| **byte == b'\n').count()
+                });
                 let cells: Vec<&str> = record.iter().map(str::trim).collect();
                 let &[item, label, score] = &cells[..] else {
                     return Err(at(line, "expected item,label,score".into()));
