@@ -306,6 +306,9 @@ fn trainer<Z: Zoo>(args: &ServeArgs) -> retrain::Train {
         if let Some(epochs) = epochs {
             words.extend(["--epochs".into(), epochs.to_string().into()]);
         }
+        if let Some(augment) = config["augment"].as_str() {
+            words.extend(["--augment", augment].map(OsString::from));
+        }
         // As the run was configured; what the data decides cannot be set.
         for (key, value) in config["config"].as_object().into_iter().flatten() {
             if !["input", "classes", "examples"].contains(&key.as_str()) {
