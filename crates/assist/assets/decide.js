@@ -1,0 +1,293 @@
+// The Decide view: one item large, its suggestions, one key to decide.
+import { call, newKey, pause } from './api.js';
+import { draw, forget, overlay, preload, wording } from './item.js';
+import { $, attempt, belongsElsewhere, explain, fetchLabels, make, problem, release, say, state } from './page.js';
+import { Search } from './search.js';
+import { percent, t } from './words.js';
+
+const HOLD = 6; // items held, so that the next one is here when a decision is saved
+const LOW = 4; // with fewer, more are fetched
+const held = [];
+let at = 0; // which of `held` is on screen
+let saving = false;
+let fetching = null;
+let left = 0;
+let last = null; // the item decided last: `similar` looks near it
+let since = null; // when the item on screen became visible, or was looked at again
+let open = false; // whether this view is the one on screen
+
+const item = () => held[at];
+const search = new Search(decide, () => $('item').focus({ preventScroll: true }));
+const hidden = () => $('hide').checked;
+
+/** Comes on screen. */
+export async function enter() {
+  open = true;
+  render();
+  await fill();
+}
+
+/** Leaves the screen; what is held stays held. */
+export function leave() {
+  stopClock();
+  open = false;
+}
+
+/** The ids held. */
+export const ids = () => held.map(({ id }) => id);
+
+/** Fetches until HOLD items are held. */
+function fill() {
+  if (!state.person) return Promise.resolve();
+  return fetching ??= attempt(async () => {
+    const answer = await call('/v1/next', {
+      person: state.person, count: HOLD, have: ids(), order: $('order').value, near: last, hide: hidden(),
+    });
+    left = answer.left;
+    const fresh = answer.items.filter(({ id }) => !ids().includes(id));
+    held.push(...fresh);
+    fresh.forEach(preload);
+    if (fresh.length && held.length === fresh.length && open) show(0);
+    else if (open && held.length) strip();
+  }, fill).finally(() => {
+    fetching = null;
+    if (open && !held.length) render();
+  });
+}
+
+/** Gives everything back but what is on screen, and fetches anew: the order or the weights are others now. */
+export async function refetch(all = false) {
+  await fetching;
+  const kept = all || !item() ? [] : [item()];
+  const gone = ids().filter((id) => id !== kept[0]?.id);
+  gone.forEach(forget);
+  held.splice(0, held.length, ...kept);
+  at = 0;
+  await release(gone);
+  if (open) render();
+  await fill();
+}
+
+// The clock of the item on screen: it stands still while the page or the item is out of sight.
+function startClock() {
+  const shown = item();
+  preload(shown).then(() => requestAnimationFrame(() => {
+    if (open && item() === shown && !document.hidden) since ??= performance.now();
+  }));
+}
+function stopClock() {
+  if (since !== null && item()) item().spent = (item().spent ?? 0) + performance.now() - since;
+  since = null;
+}
+document.addEventListener('visibilitychange', () => { document.hidden ? stopClock() : open && item() && startClock(); });
+
+/** Puts one of the held items on screen. */
+function show(index) {
+  stopClock();
+  at = index;
+  render();
+  if (item()) $('item').focus({ preventScroll: true });
+}
+
+function render() {
+  const shown = item();
+  const done = !shown && !fetching;
+  $('done').hidden = !done;
+  $('decide').classList.toggle('empty', done);
+  search.close();
+  if (!shown) {
+    delete $('item').dataset.id;
+    $('item').replaceChildren();
+    $('item').ariaLabel = null;
+    $('name').textContent = fetching ? t('loading') : '';
+    for (const id of ['before', 'note', 'suggestions', 'strip']) $(id).replaceChildren();
+    if (done) finished();
+    return;
+  }
+  const [first] = shown.suggestions;
+  $('item').replaceChildren(draw(shown, first));
+  $('item').dataset.id = shown.id;
+  $('item').ariaLabel = shown.name;
+  $('name').textContent = shown.name;
+  const { was } = shown; // undefined but after an undo
+  $('before').textContent = was === null ? t('was_skipped') : was === undefined ? '' : t('was', { label: was });
+  $('suggestions').replaceChildren(...shown.suggestions.map(suggestion));
+  $('note').textContent = shown.kind === 'broken' || first ? '' : t(shown.hidden ? 'hidden_note' : shown.pending ? 'pending' : 'no_suggestion');
+  $('search').hidden = shown.kind === 'broken';
+  $('label').placeholder = t(state.status?.task === 'regression' ? 'number_hint' : 'search_hint');
+  strip();
+  startClock();
+  if (shown.pending) watch(shown);
+}
+
+function suggestion(proposed, index) {
+  const [says, more] = wording(proposed);
+  const button = make('button', { class: 'suggestion', onclick: () => decide(proposed.label) },
+    make('kbd', {}, String(index + 1)),
+    make('span', { class: 'says' }, make('b', {}, says), more && make('small', {}, more)),
+    make('span', { class: 'score' }, percent(proposed.score)),
+    make('span', { class: 'bar', 'aria-hidden': 'true' }));
+  button.style.setProperty('--share', Math.max(0, Math.min(1, proposed.score)));
+  const onPicture = (of) => () => { if ($('item').firstChild?.className === 'frame') overlay($('item').firstChild, of); };
+  button.onfocus = button.onmouseenter = onPicture(proposed);
+  button.onblur = button.onmouseleave = onPicture(item()?.suggestions[0]);
+  return make('li', {}, button);
+}
+
+function strip() {
+  $('strip').replaceChildren(...(held.length < 2 ? [] : held.map((one, index) => {
+    const face = one.kind === 'picture' ? make('img', { src: one.picture, alt: '' }) : one.kind === 'row' ? '▤' : '⚠';
+    return make('button', { 'aria-label': one.name, 'aria-current': index === at ? 'true' : null, title: one.name, onclick: () => show(index) }, face);
+  })));
+  $('back').disabled = at === 0;
+  $('on').disabled = at >= held.length - 1;
+}
+
+function finished() {
+  const queue = state.status?.queue;
+  $('done').querySelector('h2').textContent = t(left || queue?.leased ? 'waiting' : 'all_done');
+  const lines = [['n_decided', queue?.decided], ['n_automatic', queue?.automatic], ['n_skipped', queue?.skipped],
+    ['n_broken', queue?.broken], ['n_leased', queue?.leased]].filter(([, n]) => n);
+  $('done').querySelector('ul').replaceChildren(...lines.map(([words, n]) => make('li', {}, t(words, { n }))));
+}
+
+/** Asks for the suggestions of an item that has none yet, while it is on screen. */
+async function watch(shown) {
+  while (open && item() === shown && shown.pending) {
+    await pause(1000);
+    const now = await call(`/v1/items/${shown.id}`).catch(() => shown);
+    if (now.pending || item() !== shown || saving) continue;
+    Object.assign(shown, { suggestions: now.suggestions, pending: false, weights: now.weights });
+    if ($('found').hidden) render();
+  }
+}
+
+/** Decides the item on screen; null skips it. */
+function decide(label, isNew = false) {
+  const shown = item();
+  if (!shown || saving || (label !== null && shown.kind === 'broken')) return;
+  stopClock();
+  const decision = {
+    item: shown.id, key: newKey(), action: label === null ? 'skip' : 'label', label, new: isNew,
+    seconds: Math.round(shown.spent ?? 0) / 1000, weights: shown.weights ?? null, hidden: !!shown.hidden, grid: false,
+  };
+  send(shown, decision);
+}
+
+/** Sends a decision until the server has it; only then does the next item come. */
+async function send(shown, decision) {
+  saving = true;
+  problem('');
+  $('decide').ariaBusy = 'true';
+  const slow = setTimeout(() => { $('note').textContent = t('saving'); }, 300);
+  try {
+    for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
+      try {
+        const answer = await call('/v1/decisions', { person: state.person, decisions: [decision] });
+        clearTimeout(slow);
+        return saved(shown, decision, answer);
+      } catch (refused) {
+        clearTimeout(slow);
+        if (![0, 502, 503, 504].includes(refused.status)) throw refused;
+        // The same key again: should the first have arrived after all, it is not counted twice.
+        let now;
+        const asked = new Promise((resolve) => { now = resolve; });
+        problem(t('offline'), () => now());
+        $('note').textContent = '';
+        await Promise.race([pause(wait), asked]);
+      }
+    }
+  } catch (refused) {
+    if (!('status' in refused)) throw refused;
+    $('note').textContent = '';
+    saving = false;
+    startClock();
+    problem(refused.status === 507 ? t('disk_full') : t('refused', { why: explain(refused) }), () => send(shown, decision));
+  } finally {
+    saving = false;
+    $('decide').ariaBusy = null;
+  }
+}
+
+function saved(shown, decision, answer) {
+  saving = false;
+  const [rejected] = answer.rejected;
+  problem(rejected ? t('refused', { why: rejected.error }) : '');
+  if (held.includes(shown)) held.splice(held.indexOf(shown), 1);
+  forget(shown.id);
+  last = shown.id;
+  at = Math.min(at, Math.max(0, held.length - 1));
+  if (!held.length) fill();
+  else if (held.length < LOW) setTimeout(fill); // after the next item is on screen
+  if (open) show(at);
+  if (decision.new && !rejected) fetchLabels();
+  announce(rejected ? t('refused', { why: rejected.error }) : decision.label === null ? t('skipped') : t('saved', { label: decision.label }));
+  document.dispatchEvent(new CustomEvent('status', { detail: answer.status }));
+}
+
+function announce(what) {
+  const [first] = item()?.suggestions ?? [];
+  const next = item() ? ` ${t('next_is', { name: item().name })}` : '';
+  say(what + next + (first ? ` ${t('first_is', { label: wording(first)[0], score: percent(first.score) })}` : ''));
+}
+
+async function undo() {
+  if (saving) return;
+  saving = true;
+  try {
+    const { item: back } = await call('/v1/undo', { person: state.person });
+    back.was = back.decided ?? null;
+    const known = ids().indexOf(back.id);
+    if (known >= 0) held.splice(known, 1);
+    held.splice(Math.min(at, held.length), 0, back);
+    problem('');
+    show(Math.min(at, held.length - 1));
+    announce(t('undone'));
+  } catch (refused) {
+    if (refused.status === 404) {
+      say(t('nothing_to_undo'));
+      $('note').textContent = t('nothing_to_undo');
+    } else if ('status' in refused) problem(explain(refused));
+    else throw refused;
+  } finally {
+    saving = false;
+  }
+}
+
+/** The keys of this view; what types opens the search. */
+export function keys(event) {
+  if (belongsElsewhere(event)) return;
+  const { key } = event;
+  const shown = item();
+  if (key === 'Enter') {
+    if (event.repeat || !shown) return;
+    event.preventDefault();
+    if (shown.suggestions[0]) decide(shown.suggestions[0].label);
+  } else if (/^[sS]$/.test(key)) event.repeat || decide(null);
+  else if (/^[uU]$/.test(key)) event.repeat || undo();
+  else if (key === 'ArrowLeft' && at > 0 && !saving) show(at - 1);
+  else if (key === 'ArrowRight' && at < held.length - 1 && !saving) show(at + 1);
+  else if (/^[1-9]$/.test(key) && shown?.suggestions[key - 1]) event.repeat || decide(shown.suggestions[key - 1].label);
+  else if (key.length === 1 && key !== ' ' && shown && !saving && !$('search').hidden) {
+    // Focus alone: the key then types itself, through an input method where one is on.
+    if (key === '/') event.preventDefault();
+    $('label').focus();
+  }
+}
+
+$('skip').onclick = () => decide(null);
+$('undo').onclick = undo;
+$('back').onclick = () => at > 0 && show(at - 1);
+$('on').onclick = () => at < held.length - 1 && show(at + 1);
+for (const id of ['order', 'hide']) {
+  $(id).addEventListener('change', async () => {
+    await refetch(id === 'hide');
+    $('item').focus({ preventScroll: true });
+  });
+}
+
+/** Every two minutes while somebody is here the leases are renewed. */
+export const renew = () => held.length && fill();
+
+/** With nothing on screen, looks whether there is something now. */
+export const look = () => { if (open && !held.length && !saving) fill(); };

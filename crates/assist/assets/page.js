@@ -1,0 +1,71 @@
+// What the views share: the state, elements, and how the page speaks to the person.
+import { call } from './api.js';
+import { t } from './words.js';
+
+/** What all views know. `status` is the server's latest. */
+export const state = { person: localStorage.getItem('person') ?? '', status: null, labels: [] };
+
+export const $ = (id) => document.getElementById(id);
+
+/** An element: properties are set as such, `class` and `data-…`, `aria-…` as attributes; strings become text. */
+export function make(tag, properties = {}, ...children) {
+  const svg = /^(svg|g|rect|path|polygon|circle|text|line|image|title)$/.test(tag);
+  const element = svg ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value == null) continue;
+    if (svg || name === 'class' || name.includes('-')) element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+/** Has a screen reader say it. */
+export function say(text) {
+  $('live').textContent = '';
+  requestAnimationFrame(() => { $('live').textContent = text; });
+}
+
+let again = null;
+
+/** Shows what went wrong, with a button where `retry` is given; without a text it goes. */
+export function problem(text, retry = null) {
+  again = retry;
+  $('problem').hidden = !text;
+  $('problem').querySelector('p').textContent = text ?? '';
+  $('problem').querySelector('button').hidden = !retry;
+}
+$('problem').querySelector('button').addEventListener('click', () => again?.());
+
+/** A refusal in the person's words. */
+export function explain(refused) {
+  if (refused.status === 0) return t('no_connection');
+  if (refused.status === 507) return t('disk_full');
+  if (refused.status === 401) return t('no_token');
+  return refused.message;
+}
+
+/** Does it; a refusal is shown, and undefined comes back. */
+export async function attempt(work, retry = null) {
+  try {
+    return await work();
+  } catch (error) {
+    if (!('status' in error)) throw error;
+    problem(explain(error), retry && (() => { problem(''); retry(); }));
+    return undefined;
+  }
+}
+
+/** Gives held items back, so that others may have them. */
+export const release = (items, fromGrid = false) =>
+  items.length && call('/v1/release', { person: state.person, items, from_grid: fromGrid }, { keepalive: true }).catch(() => {});
+
+/** Fetches the labels anew. */
+export const fetchLabels = () => attempt(async () => { state.labels = (await call('/v1/labels')).labels; });
+
+/** Whether a key press belongs to what has the focus rather than to the view. */
+export function belongsElsewhere(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return true;
+  if (event.target.closest('input, select, textarea, dialog, footer')) return true;
+  return (event.key === 'Enter' || event.key === ' ') && !!event.target.closest('button, a') && !event.target.closest('.tile');
+}

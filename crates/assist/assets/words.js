@@ -1,0 +1,181 @@
+// What the page says, in English and in Chinese.
+
+const WORDS = {
+  jump: ['Skip to the content', '跳到正文'],
+  views: ['Views', '视图'],
+  decide: ['Decide', '判定'],
+  grid: ['Grid', '网格'],
+  report: ['Report', '报告'],
+  change_name: ['Change the name: {name}', '更改姓名：{name}'],
+  keys: ['Keys', '快捷键'],
+  progress: ['Progress', '进度'],
+  try_again: ['Try again', '重试'],
+  held: ['Items at hand', '手头的条目'],
+  what: ['What is it?', '这是什么？'],
+  search: ['Search the labels', '搜索标签'],
+  search_hint: ['Type another label…', '输入其他标签…'],
+  number_hint: ['Type another number…', '输入其他数值…'],
+  labels: ['Labels', '标签'],
+  previous: ['Previous item', '上一个'],
+  following: ['Next item', '下一个'],
+  skip: ['Skip', '跳过'],
+  undo: ['Undo', '撤销'],
+  order: ['Order', '顺序'],
+  given: ['as given', '原有顺序'],
+  margin: ['least sure first (margin)', '最没把握的在前（间隔）'],
+  entropy: ['least sure first (entropy)', '最没把握的在前（熵）'],
+  confidence: ['surest first', '最有把握的在前'],
+  similar: ['similar together', '相似的在一起'],
+  hide: ['without suggestions', '不显示建议'],
+  to_report: ['See the report', '查看报告'],
+  all_are: ['All of these are', '以下全部是'],
+  grid_hint: ['Take out the wrong ones, then confirm the rest.', '剔除错误的，然后确认其余。'],
+  page_of_items: ['Items', '条目'],
+  confirm: ['Confirm {n}', '确认 {n} 个'],
+  put_aside: ['Put {n} aside', '搁置这 {n} 个'],
+  taken_out: ['taken out', '已剔除'],
+  put_back: ['put back', '已放回'],
+  state: ['State', '状态'],
+  queue: ['Queue', '队列'],
+  automatic: ['Without a person', '无需人工'],
+  model: ['Model', '模型'],
+  retrain: ['Retrain', '重新训练'],
+  take: ['Take it anyway', '仍然采用'],
+  training: ['Training', '训练'],
+  who_title: ['Who is deciding?', '您是谁？'],
+  who_why: ['Your name is kept with each decision, so that several people can work at once.',
+    '您的姓名会与每次判定一起保存，以便多人同时工作。'],
+  name: ['Name', '姓名'],
+  start: ['Start', '开始'],
+  close: ['Close', '关闭'],
+  space: ['Space', '空格'],
+  key_enter: ['confirm the first suggestion; in the grid, all that are left', '确认第一条建议；网格中确认其余全部'],
+  key_digit: ['pick another suggestion', '选择其他建议'],
+  key_search: ['search the labels; any other letter does so too', '搜索标签；直接输入其他字母也可以'],
+  key_skip: ['skip', '跳过'],
+  key_undo: ['undo', '撤销'],
+  key_arrows: ['look at the items at hand', '查看手头的条目'],
+  key_space: ['in the grid: take out, put back', '网格中：剔除、放回'],
+  key_escape: ['close the search', '关闭搜索'],
+  // Decide
+  saved: ['Saved: {label}.', '已保存：{label}。'],
+  skipped: ['Skipped.', '已跳过。'],
+  undone: ['Undone.', '已撤销。'],
+  nothing_to_undo: ['There is nothing to undo.', '没有可撤销的判定。'],
+  next_is: ['Next: {name}.', '下一个：{name}。'],
+  first_is: ['First suggestion: {label}, {score}.', '第一条建议：{label}，{score}。'],
+  was: ['was decided as “{label}”', '先前判定为“{label}”'],
+  was_skipped: ['was skipped', '先前已跳过'],
+  pending: ['The model is still looking at this one. You may type a label or wait.', '模型还在处理此条目。可以直接输入标签，也可以等待。'],
+  hidden_note: ['Suggestions are hidden: type the label.', '建议已隐藏：请输入标签。'],
+  no_suggestion: ['The model has no suggestion: type the label.', '模型没有建议：请输入标签。'],
+  broken: ['This one cannot be read, only skipped.', '此条目无法读取，只能跳过。'],
+  no_picture: ['The picture could not be loaded.', '图片无法加载。'],
+  add: ['Add “{label}” as a new label', '将“{label}”添加为新标签'],
+  add_again: ['Press Enter again to add “{label}” as a new label.', '再按一次回车，将“{label}”添加为新标签。'],
+  use: ['Use {label}', '使用 {label}'],
+  saving: ['Saving…', '正在保存…'],
+  loading: ['Loading…', '正在载入…'],
+  range: ['{low} to {high}', '{low} 至 {high}'],
+  all_done: ['All done', '全部完成'],
+  waiting: ['Nothing left for you just now', '目前没有需要您处理的条目'],
+  n_decided: ['{n} decided', '已判定 {n}'],
+  n_open: ['{n} to do', '待处理 {n}'],
+  n_leased: ['{n} with people just now', '{n} 个正由人处理'],
+  n_skipped: ['{n} skipped', '已跳过 {n}'],
+  n_broken: ['{n} unreadable', '无法读取 {n}'],
+  n_automatic: ['{n} accepted without a person', '自动接受 {n}'],
+  n_waiting: ['the model has yet to look at {n}', '模型尚未处理 {n}'],
+  grid_empty: ['No items with a suggestion are left for the grid. Those put aside are in Decide.', '网格中没有带建议的条目了。搁置的条目在“判定”中。'],
+  saved_n: ['{n} saved as {label}.', '{n} 个已保存为 {label}。'],
+  undone_n: ['{n} undone.', '已撤销 {n} 个。'],
+  // What goes wrong
+  offline: ['No connection. Your decision is kept here and sent again by itself.', '连接中断。您的判定保留在此，将自动重发。'],
+  no_connection: ['No connection to the server.', '无法连接服务器。'],
+  disk_full: ['The disk is full: nothing can be saved. Make room, then try again. Nothing saved so far is lost.',
+    '磁盘已满，无法保存。请清理空间后重试。已保存的内容没有丢失。'],
+  no_token: ['The server does not know you: open the address with its token, as the server printed it.',
+    '服务器未认可您：请使用服务器显示的带令牌的地址打开。'],
+  refused: ['Not saved: {why}', '未保存：{why}'],
+  // Model and retraining
+  model_is: ['{model}, round {round}', '{model}，第 {round} 轮'],
+  accuracy_is: ['{model}, round {round}: {accuracy} right on the fixed part', '{model}，第 {round} 轮：固定部分正确率 {accuracy}'],
+  running: ['Epoch {epoch} of {epochs}', '训练进度：{epoch}/{epochs} 个周期'],
+  starting: ['Starting…', '正在启动…'],
+  trained: ['New weights in place.', '新权重已启用。'],
+  trained_from: ['New weights in place: {before} → {after} right.', '新权重已启用：正确率 {before} → {after}。'],
+  worse: ['The new weights were worse and were not put in place: {before} → {after} right.', '新权重更差，未启用：正确率 {before} → {after}。'],
+  not_taken: ['The new weights were not put in place: {why}', '新权重未启用：{why}'],
+  failed: ['Training failed: {why}', '训练失败：{why}'],
+  auto_off: ['Off: a person decides each item.', '未启用：每个条目都由人判定。'],
+  auto_none_possible: ['No threshold can promise at most {risk} errors, so every item needs a person.', '没有阈值能保证错误率不超过 {risk}，因此每个条目都需要人工判定。'],
+  auto_accepting: ['{n} items need no person: confidence from {threshold}, at most {risk} wrong.', '{n} 个条目无需人工：置信度不低于 {threshold}，错误率不超过 {risk}。'],
+  auto_suspended: ['Suspended: the audit found too many errors.', '已暂停：抽查发现的错误过多。'],
+  auto_waiting: ['Waiting for the model to look at the queue.', '正在等待模型处理队列。'],
+  audit: ['Audit: {n} checked, {wrong} wrong.', '抽查 {n} 个，错误 {wrong} 个。'],
+  // Report
+  no_decisions: ['No decisions yet.', '还没有判定。'],
+  per_minute: ['decisions a minute', '每分钟判定数'],
+  confirmed_share: ['confirmed as proposed', '按建议确认'],
+  speedup: ['as fast as from nothing', '相对从零标注的速度'],
+  minutes_saved: ['minutes saved', '节省的分钟数'],
+  decisions: ['Decisions', '判定数'],
+  seconds: ['Seconds per decision', '每次判定的秒数'],
+  confirmed: ['confirmed', '确认'],
+  corrected: ['corrected', '更正'],
+  from_nothing: ['from nothing', '从零标注'],
+  median: ['Median', '中位数'],
+  mean: ['Mean', '平均'],
+  count: ['Count', '数量'],
+  curve: ['Learning curve', '学习曲线'],
+  curve_of: ['Accuracy on the fixed part after each round', '每轮之后固定部分的正确率'],
+  round: ['Round', '轮次'],
+  accuracy: ['Accuracy', '正确率'],
+  refused_round: ['not put in place', '未启用'],
+  people: ['People', '人员'],
+  confirmed_short: ['Confirmed', '确认比例'],
+  median_seconds: ['Median seconds', '中位秒数'],
+  agreement: ['Agreement', '一致性'],
+  agree: ['{share} the same on {n} items that two people decided; Cohen’s kappa {kappa}.', '两人都判定过的 {n} 个条目中 {share} 相同；Cohen κ 为 {kappa}。'],
+  no_agreement: ['No item has been decided by two people yet.', '还没有条目被两个人判定过。'],
+  by_label: ['Labels', '标签'],
+  label: ['Label', '标签'],
+  export: ['Export', '导出'],
+  no_baseline: ['To know what was saved, decide some items without suggestions: that is the baseline.', '要知道节省了多少，请先在“不显示建议”下判定一些条目，作为基准。'],
+};
+
+const stored = localStorage.getItem('language');
+let language = stored ?? (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
+
+/** The language that the page is in: `en` or `zh`. */
+export const current = () => language;
+
+/** A text of the page, with `{name}` replaced from `values`. */
+export function t(key, values = {}) {
+  const text = WORDS[key][language === 'zh' ? 1 : 0];
+  return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === 'number' ? number(values[name]) : values[name]));
+}
+
+/** A number, with at most `digits` decimals. */
+export const number = (value, digits = 1) => value.toLocaleString(language, { maximumFractionDigits: digits });
+
+/** A share as per cent with so many decimals; a dash where nothing is known of it. */
+export const percent = (share, least = 1, most = 1) =>
+  share == null ? '–' : share.toLocaleString(language, { style: 'percent', minimumFractionDigits: least, maximumFractionDigits: most });
+
+/** Puts the texts of this language into everything that has `data-t…`. */
+export function translate() {
+  document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en';
+  for (const e of document.querySelectorAll('[data-t]')) e.textContent = t(e.dataset.t);
+  for (const e of document.querySelectorAll('[data-t-hint]')) e.placeholder = t(e.dataset.tHint);
+  for (const e of document.querySelectorAll('[data-t-label]')) {
+    e.ariaLabel = t(e.dataset.tLabel, e.dataset);
+    if (e.tagName === 'BUTTON') e.title = e.ariaLabel;
+  }
+}
+
+/** Changes the language, and keeps the choice. */
+export function speak(wanted) {
+  language = wanted;
+  localStorage.setItem('language', wanted);
+}
