@@ -11,8 +11,10 @@ let view = null;
 
 async function go() {
   const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : 'decide';
-  view?.leave();
+  const before = view;
   view = VIEWS[name];
+  await before?.leave();
+  if (view !== VIEWS[name]) return; // already elsewhere
   problem('');
   for (const other of Object.keys(VIEWS)) $(other).hidden = other !== name;
   for (const link of document.querySelectorAll('nav a')) link.ariaCurrent = link.hash === `#${name}` ? 'page' : null;
@@ -37,8 +39,7 @@ async function ask() {
   const name = $('who_name').value.trim();
   if (!name) return state.person || ask();
   if (name === state.person) return name;
-  const held = [...decide.ids(), ...grid.ids()];
-  if (state.person) await release(held);
+  await view?.leave(); // gives back in the name of who held
   state.person = name;
   localStorage.setItem('person', name);
   words();
@@ -81,7 +82,7 @@ function draw(status) {
     failed: () => t('failed', { why: message }),
   }[stage]?.() ?? message;
 
-  if (state.labels.length !== status.labels) fetchLabels();
+  if (state.labels.length !== status.labels && !document.hidden) fetchLabels();
   if (weights !== null && weights !== status.weights.id) decide.refetch();
   weights = status.weights.id;
   decide.look();
@@ -131,7 +132,7 @@ $('take').onclick = () => attempt(async () => {
 
 $('person').onclick = async () => {
   const before = state.person;
-  if (await ask() !== before) decide.refetch(true).then(go);
+  if (await ask() !== before) go();
 };
 $('language').onclick = () => {
   speak(current() === 'en' ? 'zh' : 'en');
@@ -157,5 +158,9 @@ addEventListener('pageshow', (event) => { if (event.persisted) location.reload()
 
 words();
 if (!state.person) await ask();
+await poll();
+if (state.status?.order) $('order').value = state.status.order;
+$('hide').disabled = !!state.status?.baseline;
+$('hide').checked = $('hide').disabled;
 listen();
-await Promise.all([fetchLabels(), go()]);
+await go();

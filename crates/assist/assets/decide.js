@@ -27,10 +27,12 @@ export async function enter() {
   await fill();
 }
 
-/** Leaves the screen; what is held stays held. */
-export function leave() {
+/** Leaves the screen: what was held is for whoever comes next, the grid of this person too. */
+export async function leave() {
   stopClock();
   open = false;
+  await fetching;
+  await release(held.splice(0).map(({ id }) => id));
 }
 
 /** The ids held. */
@@ -38,7 +40,7 @@ export const ids = () => held.map(({ id }) => id);
 
 /** Fetches until HOLD items are held. */
 function fill() {
-  if (!state.person) return Promise.resolve();
+  if (!open) return Promise.resolve();
   return fetching ??= attempt(async () => {
     const answer = await call('/v1/next', {
       person: state.person, count: HOLD, have: ids(), order: $('order').value, near: last, hide: hidden(),
@@ -47,8 +49,8 @@ function fill() {
     const fresh = answer.items.filter(({ id }) => !ids().includes(id));
     held.push(...fresh);
     fresh.forEach(preload);
-    if (fresh.length && held.length === fresh.length && open) show(0);
-    else if (open && held.length) strip();
+    if (fresh.length && held.length === fresh.length) show(0);
+    else if (held.length) strip();
   }, fill).finally(() => {
     fetching = null;
     if (open && !held.length) render();
@@ -58,13 +60,14 @@ function fill() {
 /** Gives everything back but what is on screen, and fetches anew: the order or the weights are others now. */
 export async function refetch(all = false) {
   await fetching;
+  if (!open) return;
   const kept = all || !item() ? [] : [item()];
   const gone = ids().filter((id) => id !== kept[0]?.id);
   gone.forEach(forget);
   held.splice(0, held.length, ...kept);
   at = 0;
   await release(gone);
-  if (open) render();
+  render();
   await fill();
 }
 
