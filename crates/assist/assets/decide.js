@@ -128,7 +128,8 @@ function suggestion(proposed, index) {
   const button = make('button', { class: 'suggestion', onclick: () => decide(proposed.label) },
     make('kbd', {}, String(index + 1)),
     make('span', { class: 'says' }, make('b', {}, says), more && make('small', {}, more)),
-    make('span', { class: 'score' }, percent(proposed.score)),
+    // A number of whose error nothing is known has no score.
+    make('span', { class: 'score' }, proposed.value != null && proposed.low == null ? '' : percent(proposed.score)),
     make('span', { class: 'bar', 'aria-hidden': 'true' }));
   button.style.setProperty('--share', Math.max(0, Math.min(1, proposed.score)));
   const onPicture = (of) => () => { if ($('item').firstChild?.className === 'frame') overlay($('item').firstChild, of); };
