@@ -1,6 +1,6 @@
 // The Decide view: one item large, its suggestions, one key to decide.
 import { call, newKey, pause } from './api.js';
-import { draw, forget, overlay, preload, wording } from './item.js';
+import { address, draw, forget, overlay, preload, wording } from './item.js';
 import { $, attempt, belongsElsewhere, explain, fetchLabels, make, problem, release, say, state } from './page.js';
 import { Search } from './search.js';
 import { percent, t } from './words.js';
@@ -18,7 +18,6 @@ let open = false; // whether this view is the one on screen
 
 const item = () => held[at];
 const search = new Search(decide, () => $('item').focus({ preventScroll: true }));
-const hidden = () => $('hide').checked;
 
 /** Comes on screen. */
 export async function enter() {
@@ -43,7 +42,7 @@ function fill() {
   if (!open) return Promise.resolve();
   return fetching ??= attempt(async () => {
     const answer = await call('/v1/next', {
-      person: state.person, count: HOLD, have: ids(), order: $('order').value, near: last, hide: hidden(),
+      person: state.person, count: HOLD, have: ids(), order: $('order').value, near: last, hide: $('hide').checked,
     });
     left = answer.left;
     const fresh = answer.items.filter(({ id }) => !ids().includes(id));
@@ -140,7 +139,7 @@ function suggestion(proposed, index) {
 
 function strip() {
   $('strip').replaceChildren(...(held.length < 2 ? [] : held.map((one, index) => {
-    const face = one.kind === 'picture' ? make('img', { src: one.picture, alt: '' }) : one.kind === 'row' ? '▤' : '⚠';
+    const face = one.kind === 'picture' ? make('img', { src: address(one), alt: '' }) : one.kind === 'row' ? '▤' : '⚠';
     return make('button', { 'aria-label': one.name, 'aria-current': index === at ? 'true' : null, title: one.name, onclick: () => show(index) }, face);
   })));
   $('back').disabled = at === 0;
@@ -160,9 +159,10 @@ async function watch(shown) {
   while (open && item() === shown && shown.pending) {
     await pause(1000);
     const now = await call(`/v1/items/${shown.id}`).catch(() => shown);
-    if (now.pending || item() !== shown || saving) continue;
+    // Somebody who is typing already is not disturbed.
+    if (now.pending || item() !== shown || saving || document.activeElement === $('label')) continue;
     Object.assign(shown, { suggestions: now.suggestions, pending: false, weights: now.weights });
-    if ($('found').hidden) render();
+    render();
   }
 }
 
@@ -172,7 +172,7 @@ function decide(label, isNew = false) {
   if (!shown || saving || (label !== null && shown.kind === 'broken')) return;
   stopClock();
   const decision = {
-    item: shown.id, key: newKey(), action: label === null ? 'skip' : 'label', label, new: isNew,
+    item: shown.id, name: shown.name, key: newKey(), action: label === null ? 'skip' : 'label', label, new: isNew,
     seconds: Math.round(shown.spent ?? 0) / 1000, weights: shown.weights ?? null, hidden: !!shown.hidden, grid: false,
   };
   send(shown, decision);

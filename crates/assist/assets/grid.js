@@ -91,8 +91,8 @@ async function confirm() {
   // The page took this long: each of its decisions has an equal share of it.
   const seconds = Math.round((performance.now() - since) / Math.max(1, kept.length)) / 1000;
   page.decisions ??= new Map(items.map(({ id }) => [id, newKey()])); // a second try is the same decision
-  const decisions = kept.map(({ id, weights }) => ({
-    item: id, key: page.decisions.get(id), action: 'label', label, new: false, seconds, weights, hidden: false, grid: true,
+  const decisions = kept.map(({ id, name, weights }) => ({
+    item: id, name, key: page.decisions.get(id), action: 'label', label, new: false, seconds, weights, hidden: false, grid: true,
   }));
   saving = true;
   problem('');

@@ -1,15 +1,20 @@
 // One item: its picture, row or reason, and a suggestion drawn on it.
+import { newKey } from './api.js';
 import { make } from './page.js';
 import { number, t } from './words.js';
 
 const pictures = new Map();
+const now = newKey(); // the browser's cache is for this page alone: another queue has other pictures by the same numbers
+
+/** Where an item's picture is. */
+export const address = (item) => `${item.picture}?page=${now}`;
 
 /** Loads an item's picture ahead of need; resolves when it can be painted at once. */
 export function preload(item) {
   if (item.kind !== 'picture') return Promise.resolve();
   if (!pictures.has(item.id)) {
     const picture = make('img', { alt: item.name, decoding: 'sync', draggable: false });
-    picture.src = item.picture;
+    picture.src = address(item);
     pictures.set(item.id, { picture, ready: picture.decode() });
   }
   return pictures.get(item.id).ready.catch(() => {});

@@ -27,10 +27,11 @@ export function say(text) {
 }
 
 let again = null;
+let passing = false; // whether what is shown goes when the next request is answered
 
 /** Shows what went wrong, with a button where `retry` is given; without a text it goes. */
-export function problem(text, retry = null) {
-  again = retry;
+export function problem(text, retry = null, passes = false) {
+  [again, passing] = [retry, passes];
   $('problem').hidden = !text;
   $('problem').querySelector('p').textContent = text ?? '';
   $('problem').querySelector('button').hidden = !retry;
@@ -48,10 +49,12 @@ export function explain(refused) {
 /** Does it; a refusal is shown, and undefined comes back. */
 export async function attempt(work, retry = null) {
   try {
-    return await work();
+    const done = await work();
+    if (passing) problem('');
+    return done;
   } catch (error) {
     if (!('status' in error)) throw error;
-    problem(explain(error), retry && (() => { problem(''); retry(); }));
+    problem(explain(error), retry && (() => { problem(''); retry(); }), true);
     return undefined;
   }
 }
