@@ -29,7 +29,7 @@ const TASKS: &[&str] = &["classification", "detection", "segmentation", "sequenc
 const BACKENDS: &[&str] = &["flex", "ndarray", "cuda", "vulkan"];
 
 /// Features that a crate may have beside the backends.
-const OTHER_FEATURES: &[&str] = &["allocator", "default", "serve"];
+const OTHER_FEATURES: &[&str] = &["allocator", "default", "serve", "store"];
 
 /// Models whose name is also an everyday word of the field: core may say it.
 const EVERYDAY_WORDS: &[&str] = &["linear", "show", "stacked", "translate", "value"];

@@ -31,6 +31,10 @@ pub struct RunConfig {
     /// one label is that number's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regression: Option<Regression>,
+    /// By what the network's outputs are divided before they become probabilities, so that
+    /// these can be trusted; measured on the validation examples at the end of the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
     /// The data it was trained on.
     pub data: DataChoice,
     /// How it was trained.
@@ -140,6 +144,9 @@ impl RunConfig {
         if labels != classes {
             let why = format!("{labels} labels for a model of {classes} classes");
             return Err(Error::file(path, why));
+        }
+        if self.temperature.is_some_and(|t| !t.is_finite() || t <= 0.0) {
+            return Err(Error::file(path, "a temperature that is not above zero"));
         }
         let (given, taken) = (self.preprocess.shape(), network.input_shape());
         if given != taken {

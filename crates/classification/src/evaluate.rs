@@ -11,6 +11,7 @@ use burn::tensor::{Device, Int, Tensor};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
+use tenfold_core::calibrate::{self, Calibration, Judged};
 use tenfold_core::cli::args::{EvalArgs, SplitChoice};
 use tenfold_core::cli::print_json;
 use tenfold_core::data::{DataSet, Examples, Input};
@@ -18,7 +19,7 @@ use tenfold_core::run::Run;
 use tenfold_core::suggest::Suggestion;
 use tenfold_core::train::loader::Loader;
 use tenfold_core::train::renderer::{bar, grouped};
-use tenfold_core::viz::{confusion, label, sheet};
+use tenfold_core::viz::{confusion, label, reliability, sheet};
 use tenfold_core::weights::{self, LoadOptions};
 use tenfold_core::{Error, Result, device};
 
@@ -27,6 +28,9 @@ pub const BATCH: usize = 256;
 
 /// The worst mistakes that are kept, to be looked at.
 const WORST: usize = 48;
+
+/// The numbers that a temperature is fitted to at most: 20,000 examples of 1,000 classes.
+const MOST_LOGITS: usize = 20_000_000;
 
 /// What was counted over a split.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,8 +47,14 @@ pub struct Scores {
     pub right: usize,
     /// Of them, those with the right label among the five best suggestions.
     pub right_in_five: usize,
-    /// Sum of the cross-entropies in nats.
+    /// Sum of the cross-entropies in nats, at a temperature of one.
     pub loss: f64,
+    /// By what logits are divided before they become the probabilities that are told.
+    pub temperature: f32,
+    /// The best suggestions as they are told ...
+    pub judged: Vec<Judged>,
+    /// ... and at a temperature of one.
+    pub uncalibrated: Vec<Judged>,
 }
 
 /// An example whose best suggestion was wrong.
@@ -63,9 +73,20 @@ pub struct Mistake {
 }
 
 impl Scores {
-    fn new(labels: &[String]) -> Self {
+    fn new(labels: &[String], temperature: f32) -> Self {
         let confusion = vec![0; labels.len() * labels.len()];
-        Self { labels: labels.to_vec(), confusion, ..Self::default() }
+        Self { labels: labels.to_vec(), confusion, temperature, ..Self::default() }
+    }
+
+    /// What the run's confidence was worth.
+    pub fn calibration(&self) -> Calibration {
+        Calibration {
+            temperature: self.temperature,
+            ece: calibrate::expected_error(&self.judged),
+            ece_uncalibrated: calibrate::expected_error(&self.uncalibrated),
+            confidence: self.judged.iter().map(|one| one.confidence).collect(),
+            right: self.judged.iter().map(|one| one.right).collect(),
+        }
     }
 
     /// Part of the examples that was right.
@@ -81,6 +102,10 @@ impl Scores {
             let best = (0..classes).reduce(|a, b| if row[b] > row[a] { b } else { a });
             let best = best.unwrap_or_default();
             self.confusion[label * classes + best] += 1;
+            let confidence = confidence(row, row[best], self.temperature);
+            let right = best == label;
+            self.judged.push(Judged { confidence, right });
+            self.uncalibrated.push(Judged { confidence: row[best].exp(), right });
             if best != label {
                 let (score, loss) = (row[best].exp(), -own);
                 let mistake = Mistake { index: self.count, label, suggested: best, score, loss };
@@ -104,6 +129,7 @@ impl Scores {
             "accuracy": self.accuracy(),
             "top5": self.right_in_five as f64 / self.count as f64,
             "loss": self.loss / self.count as f64,
+            "ece": calibrate::expected_error(&self.judged),
             "count": self.count,
         })
     }
@@ -165,6 +191,22 @@ impl Scores {
         let loss = self.loss / self.count as f64;
         writeln!(out, "accuracy {accuracy:.2} %  loss {loss:.4}  on {count} {split} examples")
     }
+
+    /// How far its confidence can be trusted, for a person.
+    ///
+    /// # Errors
+    /// `out` cannot be written.
+    pub fn print_calibration(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let Calibration { temperature, ece, ece_uncalibrated, .. } = self.calibration();
+        let [ece, before] = [ece, ece_uncalibrated].map(|error| error * 100.0);
+        write!(out, "calibration error {ece:.2} % at temperature {temperature:.2}")?;
+        writeln!(out, " (without: {before:.2} %)")
+    }
+}
+
+/// The probability of the best class in a row of log-probabilities, at this temperature.
+fn confidence(row: &[f32], best: f32, temperature: f32) -> f32 {
+    1.0 / row.iter().map(|&other| ((other - best) / temperature).exp()).sum::<f32>()
 }
 
 /// How well one label is told from the others.
@@ -267,6 +309,7 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if !args.json {
         measured.print(name, out)?;
         if let Measured::Classes(scores) = &measured {
+            scores.print_calibration(out)?;
             scores.print_classes(out)?;
         }
         return Ok(());
@@ -276,17 +319,24 @@ pub fn run(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     json["data"] = choice.name.into();
     json["skipped"] = data.skipped.len().into();
     if let Measured::Classes(scores) = &measured {
+        json["temperature"] = scores.temperature.into();
+        json["ece_uncalibrated"] = calibrate::expected_error(&scores.uncalibrated).into();
+        json["reliability"] = json!(calibrate::reliability(&scores.judged));
         json["classes"] = json!(scores.classes());
         json["confusion"] = scores.confusion.chunks(scores.labels.len().max(1)).collect();
     }
     print_json(&json, out)
 }
 
-/// Writes `confusion.svg`, and `mistakes.png` where there are pictures and mistakes.
+/// Writes `confusion.svg`, `reliability.svg`, and `mistakes.png` where there are pictures and
+/// mistakes.
 fn draw(folder: &Path, scores: &Scores, examples: &Examples) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
     let matrix = folder.join("confusion.svg");
     confusion::write(&scores.labels, &scores.confusion, &matrix)?;
+    let bins = calibrate::reliability(&scores.judged);
+    let error = calibrate::expected_error(&scores.judged);
+    reliability::write(&bins, error, &folder.join("reliability.svg"))?;
     let mut tiles = Vec::new();
     for mistake in &scores.worst {
         let Input::Picture(picture) = examples.get(mistake.index)?.input else { return Ok(()) };
@@ -337,36 +387,81 @@ pub fn run_scores(
     examples: &Examples,
     device: &Device,
 ) -> Result<Scores> {
+    let mut scores = Scores::new(&config.labels, config.temperature.unwrap_or(1.0));
+    each_batch(run, config, examples, device, |rows, labels| scores.add(rows, labels))?;
+    Ok(scores)
+}
+
+/// The temperature at which a run's probabilities fit the labels of some examples best: see
+/// [`calibrate::temperature`].
+///
+/// # Errors
+/// Weights or examples that cannot be read.
+pub fn temperature(
+    run: &Run,
+    config: &RunConfig,
+    examples: &Examples,
+    device: &Device,
+) -> Result<f32> {
+    let classes = config.labels.len().max(1);
+    // Every so many examples where there are too many, because they may lie sorted by class.
+    let step = (examples.len() * classes).div_ceil(MOST_LOGITS).max(1);
+    let (mut logits, mut labels, mut place) = (Vec::new(), Vec::new(), 0usize);
+    each_batch(run, config, examples, device, |rows, of_rows| {
+        for (row, &label) in rows.chunks(classes).zip(of_rows) {
+            if place.is_multiple_of(step) {
+                logits.extend_from_slice(row);
+                labels.push(label);
+            }
+            place += 1;
+        }
+    })?;
+    Ok(calibrate::temperature(&logits, classes, &labels))
+}
+
+/// Shows `see` the log-probabilities `[batch, classes]` that a run's weights give, row by row,
+/// and the labels.
+fn each_batch(
+    run: &Run,
+    config: &RunConfig,
+    examples: &Examples,
+    device: &Device,
+    mut see: impl FnMut(&[f32], &[usize]),
+) -> Result<()> {
     let path = run.config_path();
     with_config!(config::model(&config.header, &path)?, Config => {
         let network: Config = config.network(&path)?;
         let mut network = network.init(device);
-        weights::load(&mut network, &run.weights_path(), &LoadOptions { sealed: true, ..LoadOptions::default() })?;
-        scores(&network, config, examples, device)
+        let options = LoadOptions { sealed: true, ..LoadOptions::default() };
+        weights::load(&mut network, &run.weights_path(), &options)?;
+        pass(&network, config, examples, device, &mut see)
     })
 }
 
-fn scores<N: Network>(
+fn pass<N: Network>(
     network: &N,
     config: &RunConfig,
     examples: &Examples,
     device: &Device,
-) -> Result<Scores> {
+    see: &mut dyn FnMut(&[f32], &[usize]),
+) -> Result<()> {
     let batches = plain_batches(examples, &config.preprocess);
     let bar = bar(examples.len());
-    let mut scores = Scores::new(&config.labels);
+    let mut done = 0;
     for batch in Loader::new(batches, BATCH, device.clone()).pass() {
         let Batch { inputs, targets } = batch?;
-        let log_probabilities = log_softmax(network.forward(inputs), 1);
-        scores.add(&read_back(log_probabilities)?, &read_labels(targets)?);
+        let log_probabilities = read_back(log_softmax(network.forward(inputs), 1))?;
+        let labels = read_labels(targets)?;
+        see(&log_probabilities, &labels);
+        done += labels.len() as u64;
         if let Some(bar) = &bar {
-            bar.set_position(scores.count as u64);
+            bar.set_position(done);
         }
     }
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    Ok(scores)
+    Ok(())
 }
 
 fn read_labels(targets: Tensor<1, Int>) -> Result<Vec<usize>> {
@@ -380,7 +475,7 @@ mod tests {
 
     #[test]
     fn ranks_and_losses_are_counted() {
-        let mut scores = Scores::new(&["a", "b", "c"].map(String::from));
+        let mut scores = Scores::new(&["a", "b", "c"].map(String::from), 1.0);
         let rows: Vec<f32> = [0.7f32, 0.2, 0.1, 0.2, 0.2, 0.6].map(f32::ln).into();
         scores.add(&rows, &[0, 1]);
         assert_eq!((scores.count, scores.right, scores.right_in_five), (2, 1, 2));
@@ -395,7 +490,7 @@ mod tests {
 
     #[test]
     fn of_equal_scores_the_first_is_the_suggestion() {
-        let mut scores = Scores::new(&["a", "b"].map(String::from));
+        let mut scores = Scores::new(&["a", "b"].map(String::from), 1.0);
         scores.add(&[0.0, 0.0, 0.0, 0.0], &[0, 1]);
         assert_eq!(scores.right, 1);
     }
@@ -416,7 +511,7 @@ mod tests {
 
     #[test]
     fn the_worst_come_first_and_are_not_too_many() {
-        let mut scores = Scores::new(&["a", "b"].map(String::from));
+        let mut scores = Scores::new(&["a", "b"].map(String::from), 1.0);
         for i in 0..100u16 {
             let wrong = 0.5 + 0.4 * f32::from(i) / 100.0;
             scores.add(&[wrong.ln(), (1.0 - wrong).ln()], &[1]);

@@ -1,6 +1,5 @@
 //! `features`: what the last layer sees of each input, into a file or compared.
 
-mod parquet;
 mod table;
 
 use crate::predict::{self, Predictor};

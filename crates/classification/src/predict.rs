@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use tenfold_core::cli::args::{Foreign, PredictArgs};
 use tenfold_core::cli::{Faults, Zoo as _, print_json};
 use tenfold_core::data::csv::Table;
-use tenfold_core::data::{Input, Preprocess, Resize, folder, picture};
+use tenfold_core::data::{Input, Kind, Preprocess, Resize, folder, picture};
 use tenfold_core::run::{Header, Run};
-use tenfold_core::suggest::{Suggest, Suggestion, rank};
+use tenfold_core::suggest::{Propose, Suggest, Suggestion, rank};
 use tenfold_core::viz::heat::{self, Heat};
 use tenfold_core::viz::label;
 use tenfold_core::weights::{self, LoadOptions};
@@ -36,6 +36,7 @@ pub struct Predictor {
     preprocess: Preprocess,
     columns: Option<Vec<String>>,
     regression: Option<Regression>,
+    temperature: f32,
     network: Box<dyn Ask>,
     device: Device,
 }
@@ -127,8 +128,9 @@ impl Predictor {
                 std: vec![1.0; channels],
             });
             let network = loaded(&network, path, false, device)?;
+            let (columns, regression, temperature) = (None, None, 1.0);
             let device = device.clone();
-            Ok(Self { labels, preprocess, columns: None, regression: None, network, device })
+            Ok(Self { labels, preprocess, columns, regression, temperature, network, device })
         })
     }
 
@@ -137,8 +139,15 @@ impl Predictor {
             let network: Config = config.network(named)?;
             loaded(&network, weights, true, device)?
         });
+        let temperature = config.temperature.unwrap_or(1.0);
         let RunConfig { labels, preprocess, columns, regression, .. } = config;
-        Ok(Self { labels, preprocess, columns, regression, network, device: device.clone() })
+        let device = device.clone();
+        Ok(Self { labels, preprocess, columns, regression, temperature, network, device })
+    }
+
+    /// Whether it predicts a number.
+    pub(crate) fn is_regression(&self) -> bool {
+        self.regression.is_some()
     }
 
     /// What the last layer sees of each input, one after the other: as many numbers for each.
@@ -191,9 +200,25 @@ impl Suggest<Input> for Predictor {
             let numbers = read_back(logits)?;
             return Ok(numbers.into_iter().map(|x| vec![scale.suggestion(x)]).collect());
         }
-        let probabilities = read_back(softmax(logits, 1))?;
+        let probabilities = read_back(softmax(logits / self.temperature, 1))?;
         let rows = probabilities.chunks(self.labels.len().max(1));
         Ok(rows.map(|row| rank(row, &self.labels, top)).collect())
+    }
+}
+
+impl Propose for Predictor {
+    fn kind(&self) -> Kind {
+        match &self.columns {
+            Some(columns) => Kind::Rows { columns: columns.clone() },
+            None => {
+                let [channels, height, width] = self.preprocess.shape();
+                Kind::Pictures { channels, height, width }
+            }
+        }
+    }
+
+    fn embed(&self, inputs: &[&Input]) -> Result<Option<Vec<f32>>> {
+        self.embed(inputs).map(Some)
     }
 }
 

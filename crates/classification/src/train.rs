@@ -156,6 +156,7 @@ fn new_config<C: ModelConfig>(
             Some(values) => Some(Regression::fit(&data.train, values)?),
             None => None,
         },
+        temperature: None,
         data: choice,
         training: recipes::settings(model, args, &data.kind),
         loss: LossConfig::new(task, args.loss, l1, l2)?,
@@ -325,9 +326,18 @@ fn train<C: ModelConfig>(
         let interval = Interval::measure(&predicted, &regression::truths(held, values)?);
         config.regression = config.regression.map(|scale| Regression { interval, ..scale });
         files::write_json(&run.config_path(), &config)?;
+    } else {
+        let chosen_by = &data.validation;
+        config.temperature = Some(evaluate::temperature(run, &config, chosen_by, device)?);
+        files::write_json(&run.config_path(), &config)?;
     }
 
     let measured = evaluate::measure(run, &config, data, &data.test, device)?;
+    if let Measured::Classes(scores) = &measured {
+        let path = run.calibration_path();
+        let text = serde_json::to_vec(&scores.calibration());
+        files::write(&path, &text.map_err(|why| Error::file(&path, why))?)?;
+    }
     let summary = summary(&config, data, &history, &measured, args);
     files::write_json(&run.summary_path(), &summary)?;
     if args.json {

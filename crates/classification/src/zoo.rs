@@ -2,12 +2,15 @@
 
 use crate::models::{self, ModelConfig};
 use crate::{evaluate, export, features, predict, train};
+use burn::tensor::Device;
 use clap::ValueEnum;
 use std::io::Write;
+use std::path::Path;
 use tenfold_core::cli::args::{EvalArgs, ExportArgs, FeaturesArgs, PredictArgs, TrainArgs};
 use tenfold_core::cli::{self, Card};
 use tenfold_core::data::{Kind, glyphs, houses};
-use tenfold_core::device;
+use tenfold_core::suggest::Propose;
+use tenfold_core::{Error, Result, device};
 
 /// The models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -269,6 +272,15 @@ impl cli::Zoo for Zoo {
 
     fn export(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         export::run(args, out)
+    }
+
+    fn propose(run: &Path, device: &Device) -> Result<Box<dyn Propose>> {
+        let predictor = predict::Predictor::from_run(run, device)?;
+        if predictor.is_regression() {
+            let why = "predicts a number; the page confirms labels";
+            return Err(Error::file(run, why));
+        }
+        Ok(Box::new(predictor))
     }
 }
 

@@ -4,11 +4,13 @@
 //! config.json        all that predict needs, written before the first step
 //! model.safetensors  weights of the best epoch so far
 //! metrics.jsonl      one line per epoch and split
+//! calibration.json   what the confidence of a classifier was worth on examples it had not seen
 //! summary.json       final metrics; present once the training has ended
 //! curves.svg         loss and metric against epochs
 //! checkpoint/        the last epoch, for `--resume`
 //! ```
 
+use crate::calibrate::Calibration;
 use crate::{Error, Result, files};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -85,8 +87,9 @@ pub struct Lock {
 
 impl Run {
     /// Every file and folder a training writes, for [`Run::clear`].
-    const CONTENT: [&str; 6] = [
+    const CONTENT: [&str; 7] = [
         "config.json",
+        "calibration.json",
         "model.safetensors",
         "metrics.jsonl",
         "summary.json",
@@ -195,6 +198,25 @@ impl Run {
     /// `metrics.jsonl`.
     pub fn metrics_path(&self) -> PathBuf {
         self.folder.join("metrics.jsonl")
+    }
+
+    /// `calibration.json`.
+    pub fn calibration_path(&self) -> PathBuf {
+        self.folder.join("calibration.json")
+    }
+
+    /// What the model's confidence was worth on held-out examples; none where nothing was
+    /// measured, as in a regression or in a run that was cut off.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not what it should be.
+    pub fn calibration(&self) -> Result<Option<Calibration>> {
+        let path = self.calibration_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = files::read_text(&path)?;
+        serde_json::from_str(&text).map(Some).map_err(|why| Error::file(&path, why))
     }
 
     /// `summary.json`.

@@ -2,6 +2,7 @@
 //! confirmed or corrected.
 
 use crate::Result;
+use crate::data::{Input, Kind};
 use serde::{Deserialize, Serialize};
 
 /// One proposal for one input.
@@ -38,7 +39,7 @@ pub struct Estimate {
 }
 
 /// A trained model that proposes.
-pub trait Suggest<Input: ?Sized> {
+pub trait Suggest<In: ?Sized> {
     /// The labels it can propose, in the order of its outputs.
     fn labels(&self) -> &[String];
 
@@ -46,7 +47,23 @@ pub trait Suggest<Input: ?Sized> {
     ///
     /// # Errors
     /// An input that does not suit the model.
-    fn suggest(&self, inputs: &[&Input], top: usize) -> Result<Vec<Vec<Suggestion>>>;
+    fn suggest(&self, inputs: &[&In], top: usize) -> Result<Vec<Vec<Suggestion>>>;
+}
+
+/// A trained model that can stand behind the page where a person confirms.
+pub trait Propose: Suggest<Input> + Send {
+    /// What it takes: pictures at the size in which it looks at them, or rows of these columns.
+    fn kind(&self) -> Kind;
+
+    /// What its last layer sees of each input, one after the other, as many numbers for each:
+    /// what is alike lies in like directions. `None` where the model has nothing of the kind.
+    ///
+    /// # Errors
+    /// An input that does not suit the model.
+    fn embed(&self, inputs: &[&Input]) -> Result<Option<Vec<f32>>> {
+        let _ = inputs;
+        Ok(None)
+    }
 }
 
 /// The `top` most probable labels, best first; equal scores keep the order of `labels`.

@@ -1,8 +1,8 @@
 //! Features with names, and the files that they are written to.
 
-use super::parquet;
 use std::io::Write;
 use std::path::Path;
+use tenfold_core::parquet::{self, Column};
 use tenfold_core::{Error, Result, files};
 
 /// What a model sees in some inputs.
@@ -52,7 +52,7 @@ impl Features {
     pub fn write(&self, path: &Path) -> Result<()> {
         match Format::of(path)? {
             Format::Safetensors => files::write(path, &self.safetensors(path)?),
-            Format::Parquet => files::write(path, &parquet::write(self)?),
+            Format::Parquet => files::write(path, &self.parquet()?),
             Format::Npy => {
                 let names: String = self.names.iter().map(|name| one_line(name) + "\n").collect();
                 files::write(&path.with_extension("npy.txt"), names.as_bytes())?;
@@ -73,6 +73,12 @@ impl Features {
         };
         let rows = self.values.chunks(self.units.max(1));
         self.names.iter().map(String::as_str).zip(rows.map(cosine)).collect()
+    }
+
+    fn parquet(&self) -> Result<Vec<u8>> {
+        let Self { names, units, values } = self;
+        let names = Column::Text("name", names.iter().map(String::as_str).collect());
+        parquet::write(&[names, Column::Lists { name: "features", values, units: *units }])
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -163,6 +169,21 @@ mod tests {
         assert_eq!(keys, [("features".to_string(), vec![3, 2])]);
         let metadata = tenfold_core::weights::metadata(&path).unwrap();
         assert_eq!(metadata["names"], r#"["a.png","b.png","c.png"]"#);
+    }
+
+    #[test]
+    fn the_bytes_of_a_parquet_file_are_those_that_pyarrow_reads() {
+        let names = ["a.png", "b.png", "ä.png"].map(String::from).into();
+        let features = Features { names, units: 2, values: vec![3.0, 4.0, -4.0, 3.0, 0.0, 0.5] };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.parquet");
+        assert_eq!(Format::of(&path).unwrap(), Format::Parquet);
+        features.write(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!((&bytes[..4], &bytes[bytes.len() - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
+        // pyarrow gives these names and numbers back from a file of this digest.
+        let digest = tenfold_core::weights::digest(&path).unwrap();
+        assert_eq!(digest, "e075bef8d91936e70fc08675156322aee4919bab3c00d95f92a8b78d57f210eb");
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl Learnt {
     pub fn read(run: &Path) -> Self {
         let files = [
             ".lock",
+            "calibration.json",
             "checkpoint",
             "config.json",
             "curves.svg",

@@ -6,11 +6,14 @@ mod set;
 
 pub use set::set_fields;
 
+use crate::suggest::Propose;
 use args::{EvalArgs, ExportArgs, FeaturesArgs, PredictArgs, TrainArgs};
+use burn::tensor::Device;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What `models` says of a model.
@@ -91,9 +94,37 @@ pub trait Zoo: ValueEnum + Copy + Send + Sync + 'static {
     /// A run that cannot be read or a file that cannot be written.
     fn export(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()>;
 
+    /// The model of a run, to stand behind the page where a person confirms.
+    ///
+    /// # Errors
+    /// A run that cannot be read, or whose model has no labels to confirm.
+    fn propose(run: &Path, device: &Device) -> crate::Result<Box<dyn Propose>> {
+        let _ = device;
+        Err(crate::Error::file(run, "the models of this task propose nothing to confirm"))
+    }
+
     /// The name on the command line.
     fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+    }
+}
+
+/// Verbs that a program has beside those of its [`Zoo`].
+pub trait Verbs: Subcommand {
+    /// Does the verb for the models of `Z`; results go to `out`, all else to stderr.
+    ///
+    /// # Errors
+    /// Whatever keeps it from its end.
+    fn act<Z: Zoo>(self, out: &mut dyn Write) -> anyhow::Result<()>;
+}
+
+/// No further verbs.
+#[derive(Subcommand)]
+pub enum NoVerbs {}
+
+impl Verbs for NoVerbs {
+    fn act<Z: Zoo>(self, _: &mut dyn Write) -> anyhow::Result<()> {
+        match self {}
     }
 }
 
@@ -102,15 +133,15 @@ const MODEL_HELP: &str =
 
 #[derive(Parser)]
 #[command(version)]
-struct Program<Z: Zoo> {
+struct Program<Z: Zoo, V: Verbs> {
     #[command(subcommand)]
-    verb: Verb<Z>,
+    verb: Verb<Z, V>,
 }
 
 // `about` is written out: a doc comment on a flattened struct would replace it.
 #[derive(Subcommand)]
 #[allow(clippy::large_enum_variant, reason = "made once per program")]
-enum Verb<Z: Zoo> {
+enum Verb<Z: Zoo, V: Verbs> {
     #[command(about = "List the models: paper, year, parameters, default data")]
     Models {
         #[arg(long, help = "Print one JSON document")]
@@ -153,12 +184,20 @@ enum Verb<Z: Zoo> {
         #[command(flatten)]
         args: ExportArgs,
     },
+    #[command(flatten)]
+    More(V),
 }
 
 /// A task program's `main`.
 pub fn main<Z: Zoo>() -> ExitCode {
-    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr());
-    ExitCode::from(run::<Z>(std::env::args_os(), &mut out, &mut err))
+    main_with::<Z, NoVerbs>()
+}
+
+/// [`main`] of a program with further verbs.
+pub fn main_with<Z: Zoo, V: Verbs>() -> ExitCode {
+    // stdout is not kept locked: a verb may have threads that print.
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    ExitCode::from(run_with::<Z, V>(std::env::args_os(), &mut out, &mut err))
 }
 
 /// Runs one command line, the program's name first, and returns the exit status: 0 done,
@@ -168,13 +207,23 @@ pub fn run<Z: Zoo>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
-    let act = |program: Program<Z>, out: &mut dyn Write| match program.verb {
+    run_with::<Z, NoVerbs>(args, out, err)
+}
+
+/// [`run`] of a program with further verbs.
+pub fn run_with<Z: Zoo, V: Verbs>(
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let act = |program: Program<Z, V>, out: &mut dyn Write| match program.verb {
         Verb::Models { json } => models(&cards::<Z>(), json, out),
         Verb::Train { model, args, own } => model.train(&args, &own, out),
         Verb::Eval { args, own } => Z::eval(&args, &own, out),
         Verb::Predict { model, args, own } => Z::predict(model, &args, &own, out),
         Verb::Features { model, args } => Z::features(model, &args, out),
         Verb::Export { args } => Z::export(&args, out),
+        Verb::More(verb) => verb.act::<Z>(out),
     };
     run_program((Z::PROGRAM, Z::ABOUT), args, act, out, err)
 }

@@ -19,7 +19,7 @@ pub mod preprocess;
 pub mod random;
 mod resample;
 pub mod scenes;
-mod split;
+pub(crate) mod split;
 mod voc;
 
 use std::sync::Arc;
@@ -73,7 +73,8 @@ pub struct DataSet {
 }
 
 /// What the inputs of a data set are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Pictures; where their sizes differ, the first one's size.
     Pictures {

@@ -1,5 +1,6 @@
 //! Finds a data set by its name or path, and joins the right reader with the right splits.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,8 +44,8 @@ pub fn default_data_dir() -> PathBuf {
     }
 }
 
-/// Opens an embedded data set (`glyphs`, `scenes`, `houses`), a folder, a `.csv` file, or a
-/// fetched data set.
+/// Opens an embedded data set (`glyphs`, `scenes`, `houses`), a folder, a `.csv` file, a store
+/// of decisions, or a fetched data set.
 ///
 /// - A folder with a `dataset.toml` is read as that says. Any other has one subfolder of
 ///   pictures a class, or `train`, `val` and `test` with such subfolders.
@@ -85,6 +86,9 @@ pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
         };
     }
     if path.is_file() {
+        if is_sqlite(path) {
+            return open_store(path, options);
+        }
         if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("csv")) {
             let why = format!("`{name_or_path}` is a file; expected a folder or a .csv file");
             return Err(Error::argument("--data", why));
@@ -103,6 +107,26 @@ pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
         }
     }
     Err(locate::missing(name_or_path, &options.data_dir))
+}
+
+fn is_sqlite(path: &Path) -> bool {
+    let mut start = [0; 16];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && &start == b"SQLite format 3\0"
+}
+
+#[cfg(feature = "store")]
+fn open_store(path: &Path, options: &OpenOptions) -> Result<DataSet> {
+    crate::store::open_data(path, options)
+}
+
+#[cfg(not(feature = "store"))]
+fn open_store(path: &Path, _: &OpenOptions) -> Result<DataSet> {
+    let why = format!(
+        "{} is a store of decisions, and this program was built without the feature `serve`",
+        path.display()
+    );
+    Err(Error::argument("--data", why))
 }
 
 fn open_glyphs(options: &OpenOptions) -> Result<DataSet> {

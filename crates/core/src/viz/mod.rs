@@ -4,4 +4,5 @@ pub mod confusion;
 pub mod curves;
 pub mod heat;
 pub mod label;
+pub mod reliability;
 pub mod sheet;

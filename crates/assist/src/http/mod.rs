@@ -1,0 +1,243 @@
+//! The server: connections, the way through the guard, and what every route shares.
+
+pub mod guard;
+mod page;
+mod routes;
+mod suggest;
+
+use crate::state::State;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
+use futures_util::FutureExt;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tenfold_core::train::{interrupt, renderer::note};
+use tokio::sync::Semaphore;
+
+/// The most connections at once.
+const CONNECTIONS: usize = 4096;
+/// The most bytes of a request that is no upload.
+const BODY: usize = 2 << 20;
+/// How long a connection may be silent before it is closed.
+const SILENCE: Duration = Duration::from_secs(75);
+/// How long requests under way may take at the end.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Every route, by path and method, for the router and for the test that holds the
+/// interface's description to it.
+fn routes(state: &State) -> Vec<(&'static str, &'static str, MethodRouter<Arc<State>>)> {
+    use axum::routing::{get, post};
+    let upload = DefaultBodyLimit::max(state.settings.upload);
+    vec![
+        ("GET", "/v1/status", get(routes::status)),
+        ("GET", "/v1/events", get(routes::events)),
+        ("POST", "/v1/next", post(routes::next)),
+        ("POST", "/v1/grid", post(routes::grid)),
+        ("POST", "/v1/decisions", post(routes::decide)),
+        ("POST", "/v1/release", post(routes::release)),
+        ("POST", "/v1/undo", post(routes::undo)),
+        ("GET", "/v1/labels", get(routes::labels)),
+        ("POST", "/v1/retrain", post(routes::retrain)),
+        ("POST", "/v1/retrain/take", post(routes::take)),
+        ("GET", "/v1/report", get(routes::report)),
+        ("GET", "/v1/export", get(routes::export)),
+        ("GET", "/v1/items/{id}", get(routes::item)),
+        ("GET", "/v1/items/{id}/picture", get(routes::picture)),
+        ("GET", "/v1/health", get(routes::health)),
+        ("GET", "/v1/metrics", get(routes::metrics)),
+        ("GET", "/v1/openapi.json", get(page::openapi)),
+        ("POST", "/v1/suggest", post(suggest::suggest).layer(upload.clone())),
+        ("POST", "/v1/import", post(suggest::import).layer(upload)),
+    ]
+}
+
+/// The whole service.
+pub fn router(state: Arc<State>) -> Router {
+    let mut router = Router::new();
+    for (_, path, route) in routes(&state) {
+        router = router.route(path, route);
+    }
+    page::routes(router)
+        .fallback(|| async { Failure(StatusCode::NOT_FOUND, "there is nothing here".into()) })
+        .method_not_allowed_fallback(|| async {
+            Failure(StatusCode::METHOD_NOT_ALLOWED, "not by this method".into())
+        })
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::check))
+        .layer(middleware::from_fn_with_state(state.clone(), observe))
+        .with_state(state)
+}
+
+/// Counts and times every answer, ends what takes too long, and says what no answer may do in
+/// a browser.
+async fn observe(
+    axum::extract::State(state): axum::extract::State<Arc<State>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let begun = Instant::now();
+    let answer = tokio::time::timeout(state.settings.patience, next.run(request)).await;
+    let mut answer = answer.unwrap_or_else(|_| {
+        Failure(StatusCode::REQUEST_TIMEOUT, "the request took too long".into()).into_response()
+    });
+    state.metrics.answered(answer.status().as_u16(), begun.elapsed());
+    let headers = answer.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    let policy = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; \
+                  base-uri 'none'; form-action 'self'";
+    set(header::CONTENT_SECURITY_POLICY, policy);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "no-referrer");
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    answer
+}
+
+/// Serves until Ctrl-C or SIGTERM, then finishes what is under way.
+///
+/// # Errors
+/// The operating system has no signals to listen for, or takes the address away.
+pub async fn serve(listener: std::net::TcpListener, state: Arc<State>) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let router = router(state.clone());
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    interrupt::listen_and(move || {
+        let _ = stop.send(true);
+    });
+    let mut terminated = std::pin::pin!(terminated());
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        // A place first: who comes when all are taken waits in the system's own line.
+        let place = places.clone().acquire_owned().await?;
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // Such as too many open files: others will close some.
+                Err(why) => {
+                    note(format_args!("error: a connection: {why}"));
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            _ = stopped.changed() => break,
+            () = &mut terminated => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A client that breaks off is no fault of the server's.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    state.end();
+    let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+    Ok(())
+}
+
+/// SIGTERM, where there is such a thing.
+async fn terminated() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut signal) = signal(SignalKind::terminate()) {
+            signal.recv().await;
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
+/// An answer that says what was wrong, in one line of JSON.
+pub struct Failure(pub StatusCode, pub String);
+
+impl Failure {
+    /// What the client sent is not what was expected.
+    pub fn wrong(why: impl std::fmt::Display) -> Self {
+        Self(StatusCode::UNPROCESSABLE_ENTITY, why.to_string())
+    }
+
+    /// The store cannot be written or read.
+    pub fn store(why: &tenfold_core::Error) -> Self {
+        let full = matches!(why, tenfold_core::Error::Io { source, .. }
+            if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::Other));
+        match full {
+            true => Self(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "nothing more can be saved: the disk is full or fails; what was saved is safe"
+                    .into(),
+            ),
+            false => Self(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let Self(status, why) = self;
+        let mut answer = Json(json!({ "error": why })).into_response();
+        *answer.status_mut() = status;
+        answer
+    }
+}
+
+/// JSON, in and out. In only as `application/json`, which no page of another site may send
+/// without asking.
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+            Err(why) => Failure(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()).into_response(),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        if content_type(&request) != "application/json" {
+            let why = "expected Content-Type: application/json".into();
+            return Err(Failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+        }
+        let bytes = body(request, state).await?;
+        serde_json::from_slice(&bytes).map(Self).map_err(Failure::wrong)
+    }
+}
+
+/// The content type without its parameters, lower case.
+pub fn content_type(request: &Request) -> String {
+    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+/// The whole body, within its limit.
+pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
+    let read = Bytes::from_request(request, state)
+        .map(|read| read.map_err(|why| Failure(why.status(), why.body_text().to_lowercase())));
+    read.await
+}
+
+#[cfg(test)]
+mod tests;

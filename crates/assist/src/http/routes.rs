@@ -1,0 +1,408 @@
+//! The routes of the page: what is next, what was decided, how it goes.
+
+use super::{Failure, Json};
+use crate::export::{self, Format};
+use crate::queue::{Ask, Order};
+use crate::report::Report;
+use crate::retrain::{self, Unready};
+use crate::state::State;
+use axum::extract::{Path, Query};
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tenfold_core::data::picture;
+use tenfold_core::store::{Action, Decision, Saved, Store, now};
+
+type Shared = axum::extract::State<Arc<State>>;
+type Answer<T = Json<Value>> = Result<T, Failure>;
+
+/// The most items that one person may hold, and decide about at once.
+const MOST: usize = 500;
+/// The longest name of a person or a label, in characters.
+const LONGEST: usize = 200;
+/// How often those who watch are told at most.
+const PACE: Duration = Duration::from_millis(250);
+
+/// A name that can be shown on one line.
+pub fn checked<'a>(name: &'a str, what: &str) -> Result<&'a str, Failure> {
+    let name = name.trim();
+    match name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
+        true => Err(Failure::wrong(format!("{what}: expected 1 to {LONGEST} characters"))),
+        false => Ok(name),
+    }
+}
+
+/// `GET /v1/status`.
+pub async fn status(state: Shared) -> Json<Value> {
+    Json(state.status())
+}
+
+/// `GET /v1/events`.
+pub async fn events(
+    axum::extract::State(state): Shared,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let changes = state.watch();
+    let stream = futures_util::stream::unfold(
+        (state, changes, false),
+        |(state, mut changes, later)| async move {
+            if later {
+                changes.changed().await.ok()?;
+                if state.ending() {
+                    return None;
+                }
+                tokio::time::sleep(PACE).await;
+            }
+            changes.mark_unchanged();
+            let event = Event::default().event("status").data(state.status().to_string());
+            Some((Ok(event), (state, changes, true)))
+        },
+    );
+    Sse::new(stream).keep_alive(KeepAlive::default())
+}
+
+#[derive(Deserialize)]
+pub struct Next {
+    person: String,
+    count: usize,
+    #[serde(default)]
+    have: Vec<i64>,
+    order: Option<Order>,
+    near: Option<i64>,
+    #[serde(default)]
+    hide: bool,
+}
+
+/// `POST /v1/next`.
+pub async fn next(state: Shared, Json(asked): Json<Next>) -> Answer {
+    let person = checked(&asked.person, "person")?;
+    let order = asked.order.unwrap_or(state.settings.order);
+    if order == Order::Similar {
+        state.want_likeness();
+    }
+    let ask = Ask {
+        person,
+        count: asked.count.min(MOST),
+        have: &asked.have,
+        order,
+        near: asked.near,
+        hide: asked.hide || state.settings.baseline,
+    };
+    let mut queue = state.queue();
+    let places = queue.next(&ask, Instant::now());
+    let show = |&place: &usize| queue.shown(place, state.columns(), state.settings.top);
+    let items: Vec<Value> = places.iter().map(show).collect();
+    let left = queue.left(person, Instant::now());
+    Ok(Json(json!({"items": items, "left": left})))
+}
+
+/// `GET /v1/items/{id}`.
+pub async fn item(state: Shared, Path(id): Path<i64>) -> Answer {
+    let queue = state.queue();
+    let place = queue.place(id).ok_or_else(unknown_item)?;
+    Ok(Json(queue.shown(place, state.columns(), state.settings.top)))
+}
+
+fn unknown_item() -> Failure {
+    Failure(StatusCode::NOT_FOUND, "no such item".into())
+}
+
+#[derive(Deserialize)]
+pub struct Grid {
+    person: String,
+    count: usize,
+    label: Option<String>,
+}
+
+/// `POST /v1/grid`.
+pub async fn grid(state: Shared, Json(asked): Json<Grid>) -> Answer {
+    let person = checked(&asked.person, "person")?;
+    if state.settings.baseline {
+        return Err(Failure::wrong("suggestions are withheld: there is nothing alike to confirm"));
+    }
+    let mut queue = state.queue();
+    let now = Instant::now();
+    let (label, places, sizes) =
+        queue.alike(person, asked.count.min(MOST), asked.label.as_deref(), now);
+    let show = |&place: &usize| queue.shown(place, state.columns(), state.settings.top);
+    let items: Vec<Value> = places.iter().map(show).collect();
+    let sizes: Vec<Value> =
+        sizes.iter().map(|(label, count)| json!({"label": label, "count": count})).collect();
+    let left = queue.left(person, now);
+    Ok(Json(json!({"label": label, "items": items, "left": left, "labels": sizes})))
+}
+
+#[derive(Deserialize)]
+pub struct Decide {
+    person: String,
+    decisions: Vec<One>,
+}
+
+#[derive(Deserialize)]
+struct One {
+    item: i64,
+    key: Option<String>,
+    action: What,
+    label: Option<String>,
+    #[serde(default)]
+    new: bool,
+    seconds: Option<f64>,
+    #[serde(default)]
+    grid: bool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    Label,
+    Skip,
+}
+
+/// `POST /v1/decisions`: answered when the decisions are on the disk.
+pub async fn decide(state: Shared, Json(asked): Json<Decide>) -> Answer {
+    let person = checked(&asked.person, "person")?;
+    if asked.decisions.len() > MOST {
+        return Err(Failure::wrong(format!("at most {MOST} decisions at once")));
+    }
+    let (mut decisions, mut rejected) = (Vec::new(), Vec::new());
+    for one in asked.decisions {
+        let item = one.item;
+        match judge(&state, person, one).await {
+            Ok(decision) => decisions.push(decision),
+            Err(Failure(StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY, why)) => {
+                rejected.push(json!({"item": item, "error": why}));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    let saved = state.writer.decide(decisions.clone()).await;
+    let saved = saved.map_err(|why| Failure::store(&why))?;
+    let mut queue = state.queue();
+    for (decision, saved) in decisions.iter().zip(&saved) {
+        // What was saved before is known to the queue.
+        if *saved == Saved::New {
+            queue.apply(decision);
+        }
+    }
+    drop(queue);
+    state.metrics.decided(saved.iter().filter(|saved| **saved == Saved::New).count());
+    state.look_at_audit();
+    state.changed();
+    let status = state.status();
+    Ok(Json(json!({"saved": saved.len(), "rejected": rejected, "status": status})))
+}
+
+/// Whether a person may decide so, and as what it is saved.
+async fn judge(state: &State, person: &str, one: One) -> Result<Decision, Failure> {
+    let conflict = |why: String| Failure(StatusCode::CONFLICT, why);
+    let (standing, broken) = {
+        let queue = state.queue();
+        let entry = queue.get(one.item).ok_or_else(|| Failure::wrong("no such item"))?;
+        (entry.standing(person, Instant::now()).map_err(conflict)?, entry.broken.is_some())
+    };
+    let label = match one.action {
+        What::Skip => None,
+        What::Label if broken => {
+            return Err(Failure::wrong("an item that cannot be shown: it can only be skipped"));
+        }
+        What::Label => {
+            let label = checked(one.label.as_deref().unwrap_or(""), "label")?;
+            let known = state.labels().iter().any(|own| own == label);
+            if !known && !one.new {
+                return Err(Failure::wrong(format!("unknown label `{label}`")));
+            }
+            if !known {
+                let added = state.writer.label(label, person).await;
+                if added.map_err(|why| Failure::store(&why))? {
+                    state.labels().push(label.into());
+                }
+            }
+            Some(label.to_owned())
+        }
+    };
+    let key = one.key.map(|key| checked(&key, "key").map(str::to_owned)).transpose()?;
+    let text = |p: &crate::queue::Proposed| serde_json::to_string(&*p.suggestions).ok();
+    Ok(Decision {
+        item: one.item,
+        person: person.into(),
+        at: now(),
+        seconds: one.seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
+        action: if label.is_some() { Action::Label } else { Action::Skip },
+        label,
+        proposed: standing.shown.as_ref().and_then(text),
+        weights: standing.shown.as_ref().map(|proposed| proposed.weights.to_string()),
+        hidden: standing.hidden,
+        grid: one.grid,
+        key,
+    })
+}
+
+#[derive(Deserialize)]
+pub struct Release {
+    person: String,
+    items: Vec<i64>,
+    #[serde(default)]
+    from_grid: bool,
+}
+
+/// `POST /v1/release`.
+pub async fn release(state: Shared, Json(asked): Json<Release>) -> Answer {
+    let person = checked(&asked.person, "person")?;
+    let released = state.queue().release(person, &asked.items, asked.from_grid);
+    state.changed();
+    Ok(Json(json!({"released": released})))
+}
+
+#[derive(Deserialize)]
+pub struct Person {
+    person: String,
+}
+
+/// `POST /v1/undo`.
+pub async fn undo(state: Shared, Json(asked): Json<Person>) -> Answer {
+    let person = checked(&asked.person, "person")?;
+    let undone = state.writer.undo(person).await.map_err(|why| Failure::store(&why))?;
+    let Some((item, decisions)) = undone else {
+        return Err(Failure(StatusCode::NOT_FOUND, "there is nothing to undo".into()));
+    };
+    let shown = {
+        let mut queue = state.queue();
+        let was = queue.get(item).and_then(|entry| entry.label().map(str::to_owned));
+        queue.replay(item, &decisions);
+        let place = queue.hand(item, person, Instant::now()).ok_or_else(unknown_item)?;
+        let mut shown = queue.shown(place, state.columns(), state.settings.top);
+        shown["decided"] = was.into();
+        shown
+    };
+    state.changed();
+    Ok(Json(json!({"item": shown})))
+}
+
+/// `GET /v1/labels`.
+pub async fn labels(state: Shared) -> Json<Value> {
+    Json(json!({"labels": *state.labels()}))
+}
+
+/// `POST /v1/retrain`.
+pub async fn retrain(
+    axum::extract::State(state): Shared,
+    Json(asked): Json<Person>,
+) -> Answer<Response> {
+    checked(&asked.person, "person")?;
+    match retrain::begin(&state) {
+        Ok(round) => Ok((StatusCode::ACCEPTED, Json(json!({"round": round}))).into_response()),
+        Err(Unready::Busy) => Err(Failure(StatusCode::CONFLICT, "a training is running".into())),
+        Err(Unready::Few(why)) => Err(Failure::wrong(why)),
+    }
+}
+
+/// `POST /v1/retrain/take`.
+pub async fn take(axum::extract::State(state): Shared, Json(asked): Json<Person>) -> Answer {
+    checked(&asked.person, "person")?;
+    let own = state.clone();
+    let taken = blocking(move || retrain::take(&own)).await?;
+    match taken.map_err(|why| Failure(StatusCode::INSUFFICIENT_STORAGE, why))? {
+        true => Ok(Json(state.status())),
+        false => Err(Failure(StatusCode::NOT_FOUND, "no weights were refused".into())),
+    }
+}
+
+/// Work that waits for the disk or the processor, on a thread where that is allowed.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|why| Failure(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()))
+}
+
+/// `GET /v1/report`.
+pub async fn report(axum::extract::State(state): Shared) -> Answer<Json<Report>> {
+    let made = blocking(move || Report::of(&Store::read(&state.settings.store)?)).await?;
+    made.map(Json).map_err(|why| Failure::store(&why))
+}
+
+#[derive(Deserialize)]
+pub struct Export {
+    format: Format,
+}
+
+/// `GET /v1/export`.
+pub async fn export(
+    axum::extract::State(state): Shared,
+    Query(asked): Query<Export>,
+) -> Answer<Response> {
+    let made =
+        blocking(move || export::bytes(&Store::read(&state.settings.store)?, asked.format)).await?;
+    let bytes = made.map_err(Failure::wrong)?;
+    let (kind, ending) = match asked.format {
+        Format::Csv => ("text/csv; charset=utf-8", "csv"),
+        Format::Coco => ("application/json", "json"),
+        Format::Parquet => ("application/vnd.apache.parquet", "parquet"),
+    };
+    let name = format!("attachment; filename=\"labels.{ending}\"");
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes)
+        .into_response())
+}
+
+/// `GET /v1/items/{id}/picture`.
+pub async fn picture(axum::extract::State(state): Shared, Path(id): Path<i64>) -> Answer<Response> {
+    let name = {
+        let queue = state.queue();
+        let entry = queue.get(id).ok_or_else(unknown_item)?;
+        entry.item.row.is_none().then(|| entry.item.name.clone())
+    };
+    let name = name.ok_or_else(unknown_item)?;
+    let read = blocking(move || shown(&state.settings.queue, &name)).await?;
+    let (kind, bytes) =
+        read.ok_or_else(|| Failure(StatusCode::NOT_FOUND, "the picture cannot be read".into()))?;
+    let cached = "private, max-age=3600";
+    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cached)], bytes).into_response())
+}
+
+/// A picture as a browser shows it: as it is where browsers know its format, else as PNG.
+fn shown(queue: &std::path::Path, name: &str) -> Option<(&'static str, Vec<u8>)> {
+    let path = Store::picture(queue, name).ok()?;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(&path).ok()?;
+    file.take(picture::MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    let kind = match &bytes[..] {
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [0xFF, 0xD8, 0xFF, ..] => "image/jpeg",
+        [b'G', b'I', b'F', b'8', ..] => "image/gif",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
+        _ => {
+            let picture = picture::decode(&path, &bytes).ok()?;
+            let mut png = std::io::Cursor::new(Vec::new());
+            picture.write_to(&mut png, image::ImageFormat::Png).ok()?;
+            return Some(("image/png", png.into_inner()));
+        }
+    };
+    Some((kind, bytes))
+}
+
+/// `GET /v1/health`.
+pub async fn health(state: Shared) -> Json<Value> {
+    let active = state.active();
+    Json(json!({"status": "ok", "model": active.model, "weights": &*active.id}))
+}
+
+/// `GET /v1/metrics`.
+pub async fn metrics(state: Shared) -> impl IntoResponse {
+    let counts = state.queue().counts(Instant::now());
+    let gauges = [
+        ("queue_items", counts.items as f64),
+        ("queue_open", counts.open as f64),
+        ("queue_leased", counts.leased as f64),
+        ("queue_decided", counts.decided as f64),
+        ("queue_automatic", counts.automatic as f64),
+        ("queue_broken", counts.broken as f64),
+        ("retrain_running", f64::from(u8::from(state.retrain.running()))),
+    ];
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], state.metrics.text(&gauges))
+}

@@ -1,0 +1,91 @@
+//! The page where a model preselects and a person confirms, and the JSON interface beside it.
+//!
+//! What can be automated is automated, what cannot is semi-automated: [`Verbs`] gives a task's
+//! program `serve`, `report` and `labels`. The crate knows no model: it sees
+//! [`Propose`](tenfold_core::suggest::Propose) and the command line of the task.
+//!
+//! ```text
+//! serve     the command line, the parts put together, the end
+//! state     what all parts share
+//! queue     the items in memory: suggestions, decisions, who has what in hand
+//! model     the thread that owns the model
+//! writer    the thread that owns the store
+//! retrain   training on what was decided
+//! http/     guard, page, routes
+//! report    what it saved
+//! export    decisions as CSV, Parquet, COCO, image folders
+//! ```
+
+mod export;
+mod http;
+mod metrics;
+mod model;
+mod queue;
+mod report;
+mod retrain;
+mod serve;
+mod state;
+mod writer;
+
+pub use queue::Order;
+pub use serve::ServeArgs;
+
+use clap::{Args, Subcommand};
+use std::io::Write;
+use std::path::PathBuf;
+use tenfold_core::cli;
+use tenfold_core::store::Store;
+
+/// The verbs that this crate gives a program.
+#[derive(Subcommand)]
+pub enum Verbs {
+    /// The page and the interface.
+    #[command(about = "Open the page where a person confirms what the model proposes")]
+    Serve(Box<ServeArgs>),
+    /// What the page saved.
+    #[command(about = "Tell what confirming saved: speed, agreement, accuracy over the rounds")]
+    Report(ReportArgs),
+    /// What was decided.
+    #[command(about = "Write what was decided as CSV, Parquet, COCO or a folder of pictures")]
+    Labels(LabelsArgs),
+}
+
+/// `report`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    #[arg(value_name = "STORE", help = "The store that `serve` wrote")]
+    pub store: PathBuf,
+    #[arg(long, help = "Print one JSON document")]
+    pub json: bool,
+}
+
+/// `labels`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct LabelsArgs {
+    #[arg(value_name = "STORE", help = "The store that `serve` wrote")]
+    pub store: PathBuf,
+    #[arg(value_name = "OUT")]
+    #[arg(help = "FILE.csv, FILE.parquet, FILE.json (COCO), or a folder for pictures by label")]
+    pub out: PathBuf,
+}
+
+impl cli::Verbs for Verbs {
+    fn act<Z: cli::Zoo>(self, out: &mut dyn Write) -> anyhow::Result<()> {
+        match self {
+            Self::Serve(args) => serve::run::<Z>(&args, out),
+            Self::Report(args) => {
+                let report = report::Report::of(&Store::read(&args.store)?)?;
+                match args.json {
+                    true => cli::print_json(&report, out),
+                    false => Ok(report.print(out)?),
+                }
+            }
+            Self::Labels(args) => {
+                let written = export::write(&Store::read(&args.store)?, &args.out)?;
+                Ok(writeln!(out, "{written} labels in {}", args.out.display())?)
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The one thread that owns the model. Requests that wait at the same time are answered in one
+//! batch; while there are none, it works through the queue.
+
+use crate::queue::Proposed;
+use crate::state::State;
+use crate::writer::Shared;
+use rayon::prelude::*;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::time::{Duration, Instant};
+use tenfold_core::data::random::SplitMix64;
+use tenfold_core::data::{Input, picture};
+use tenfold_core::store::{Item, Store};
+use tenfold_core::suggest::{Propose, Suggestion};
+use tenfold_core::train::renderer::note;
+use tenfold_core::{Error, Result};
+use tokio::sync::oneshot;
+
+/// The most inputs of one batch.
+pub const BATCH: usize = 64;
+
+/// How long a batch of the queue may keep a request waiting.
+const PATIENCE: Duration = Duration::from_millis(40);
+
+/// The numbers of an embedding that are kept: by the lemma of Johnson and Lindenstrauss a
+/// projection in random directions keeps angles, roughly.
+const KEPT: usize = 64;
+
+/// What the model said of one input.
+pub type Answer = std::result::Result<Vec<Suggestion>, String>;
+
+enum Job {
+    Suggest(Vec<Input>, usize, oneshot::Sender<(Arc<str>, Vec<Answer>)>),
+    Swap(Box<dyn Propose>, Arc<str>),
+    Look,
+}
+
+/// What others ask the model by.
+#[derive(Clone)]
+pub struct Model(Sender<Job>);
+
+/// The other end of [`Model`], for [`run`].
+pub struct Jobs(Receiver<Job>);
+
+impl Model {
+    /// Both ends.
+    pub fn channel() -> (Self, Jobs) {
+        let (sender, receiver) = channel();
+        (Self(sender), Jobs(receiver))
+    }
+
+    /// The best suggestions for each input, and by which weights.
+    ///
+    /// # Errors
+    /// The model's thread has ended.
+    pub async fn suggest(
+        &self,
+        inputs: Vec<Input>,
+        top: usize,
+    ) -> Result<(Arc<str>, Vec<Answer>), &'static str> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Job::Suggest(inputs, top, reply)).map_err(|_| "shutting down")?;
+        answer.await.map_err(|_| "shutting down")
+    }
+
+    /// [`Model::suggest`] from a thread that may wait.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn suggest_and_wait(&self, inputs: Vec<Input>) -> Result<Vec<Answer>, &'static str> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Job::Suggest(inputs, 1, reply)).map_err(|_| "shutting down")?;
+        answer.blocking_recv().map(|(_, answers)| answers).map_err(|_| "shutting down")
+    }
+
+    /// Puts other weights in place.
+    pub fn swap(&self, model: Box<dyn Propose>, weights: Arc<str>) {
+        let _ = self.0.send(Job::Swap(model, weights));
+    }
+
+    /// Says that there may be something to do in the queue.
+    pub fn look(&self) {
+        let _ = self.0.send(Job::Look);
+    }
+}
+
+/// Runs the thread, until the last [`Model`] outside of `state` is gone or the server ends.
+pub fn run(mut model: Box<dyn Propose>, mut weights: Arc<str>, jobs: &Jobs, state: &Arc<State>) {
+    let (mut idle, mut pace) = (false, 8);
+    while !state.ending() {
+        let job = match idle {
+            true => {
+                jobs.0.recv_timeout(Duration::from_millis(200)).map_err(|_| TryRecvError::Empty)
+            }
+            false => jobs.0.try_recv(),
+        };
+        match job {
+            Ok(Job::Suggest(inputs, top, reply)) => {
+                let mut waiting = vec![(inputs, top, reply)];
+                let mut count = waiting[0].0.len();
+                let mut after = None;
+                while count < BATCH && after.is_none() {
+                    match jobs.0.try_recv() {
+                        Ok(Job::Suggest(inputs, top, reply)) => {
+                            count += inputs.len();
+                            waiting.push((inputs, top, reply));
+                        }
+                        Ok(other) => after = Some(other),
+                        Err(_) => break,
+                    }
+                }
+                answer(&*model, &weights, waiting, state);
+                match after {
+                    Some(Job::Swap(new, id)) => (model, weights, idle) = (new, id, false),
+                    Some(_) => idle = false,
+                    None => {}
+                }
+            }
+            Ok(Job::Swap(new, id)) => (model, weights, idle) = (new, id, false),
+            Ok(Job::Look) => idle = false,
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) if idle => {}
+            Err(TryRecvError::Empty) => {
+                let begun = Instant::now();
+                let done = work(&*model, &weights, pace, state);
+                idle = done == 0;
+                // As many at once as keep a request waiting for so long.
+                let each = begun.elapsed().as_secs_f64() / done.max(1) as f64;
+                pace = ((PATIENCE.as_secs_f64() / each.max(1e-6)) as usize).clamp(1, BATCH);
+            }
+        }
+    }
+}
+
+type Waiting = (Vec<Input>, usize, oneshot::Sender<(Arc<str>, Vec<Answer>)>);
+
+fn answer(model: &dyn Propose, weights: &Arc<str>, waiting: Vec<Waiting>, state: &State) {
+    let inputs: Vec<&Input> = waiting.iter().flat_map(|(inputs, _, _)| inputs).collect();
+    let top = waiting.iter().map(|(_, top, _)| *top).max().unwrap_or(1);
+    let mut answers: Vec<Answer> = Vec::with_capacity(inputs.len());
+    for batch in inputs.chunks(BATCH) {
+        state.metrics.batch(batch.len());
+        answers.extend(suggest(model, batch, top));
+    }
+    let mut answers = answers.into_iter();
+    for (inputs, top, reply) in waiting {
+        let own = answers.by_ref().take(inputs.len());
+        let own = own.map(|answer| {
+            answer.map(|mut all| {
+                all.truncate(top);
+                all
+            })
+        });
+        // Who asked may have gone away.
+        let _ = reply.send((weights.clone(), own.collect()));
+    }
+}
+
+/// An input that does not suit the model does not keep the others from their answers.
+pub fn suggest(model: &dyn Propose, inputs: &[&Input], top: usize) -> Vec<Answer> {
+    match model.suggest(inputs, top) {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(why) if inputs.len() == 1 => vec![Err(why.to_string())],
+        Err(_) => inputs.iter().flat_map(|&input| suggest(model, &[input], top)).collect(),
+    }
+}
+
+/// Works through a part of the queue: how many items.
+fn work(model: &dyn Propose, weights: &Arc<str>, most: usize, state: &Arc<State>) -> usize {
+    let items = state.queue().unproposed(weights, most, Instant::now());
+    if items.is_empty() {
+        return embed(model, most, state);
+    }
+    let count = items.len();
+    let (items, inputs) = readable(items, state);
+    let answers = suggest(model, &inputs.iter().collect::<Vec<_>>(), state.settings.top);
+    let mut kept = Vec::with_capacity(items.len());
+    let mut queue = state.queue();
+    for (item, answer) in items.into_iter().zip(answers) {
+        match answer {
+            Ok(suggestions) => {
+                let text = serde_json::to_string(&suggestions).unwrap_or_default();
+                kept.push((item.id, weights.to_string(), text));
+                let proposed =
+                    Proposed { suggestions: suggestions.into(), weights: weights.clone() };
+                queue.propose(item.id, proposed);
+            }
+            Err(why) => {
+                if let Some(entry) = queue.get_mut(item.id) {
+                    entry.broken = Some(why);
+                }
+            }
+        }
+    }
+    drop(queue);
+    // They can be found anew, so that a full disk does not keep people from seeing them.
+    told(state.writer.suggest(kept));
+    state.accept_sure(weights);
+    state.changed();
+    count
+}
+
+fn told(result: Shared<()>) {
+    if let Err(why) = result {
+        note(format_args!("error: {why}"));
+    }
+}
+
+/// The items whose input can be read; the others are marked.
+fn readable(items: Vec<Item>, state: &State) -> (Vec<Item>, Vec<Input>) {
+    let read: Vec<Result<Input>> =
+        items.par_iter().map(|item| input(&state.settings.queue, item)).collect();
+    let (mut good, mut inputs) = (Vec::new(), Vec::new());
+    for (item, read) in items.into_iter().zip(read) {
+        match read {
+            Ok(input) => {
+                good.push(item);
+                inputs.push(input);
+            }
+            Err(why) => {
+                if let Some(entry) = state.queue().get_mut(item.id) {
+                    entry.broken = Some(without_folder(&why, state));
+                }
+            }
+        }
+    }
+    (good, inputs)
+}
+
+/// A message for the page, which need not know where on the disk the queue lies.
+fn without_folder(why: &Error, state: &State) -> String {
+    why.to_string().replace(&format!("{}/", state.settings.queue.display()), "")
+}
+
+/// What the model is shown of an item.
+///
+/// # Errors
+/// The picture cannot be read.
+pub fn input(queue: &std::path::Path, item: &Item) -> Result<Input> {
+    match &item.row {
+        Some(row) => Ok(Input::Row(row.clone())),
+        None => Ok(Input::Picture(picture::read(Store::picture(queue, &item.name)?)?)),
+    }
+}
+
+/// Embeds a part of the queue, where somebody asks for likeness: how many items.
+fn embed(model: &dyn Propose, most: usize, state: &Arc<State>) -> usize {
+    if !state.wants_likeness() {
+        return 0;
+    }
+    let items = state.queue().unembedded(most);
+    let count = items.len();
+    let (items, inputs) = readable(items, state);
+    let found = model.embed(&inputs.iter().collect::<Vec<_>>());
+    let mut queue = state.queue();
+    let Ok(Some(values)) = found else {
+        // Likeness is a convenience: without it the order is the queue's.
+        items.iter().for_each(|item| {
+            if let Some(entry) = queue.get_mut(item.id) {
+                entry.embedding = Some(Box::new([]));
+            }
+        });
+        return count;
+    };
+    let width = values.len() / items.len().max(1);
+    for (item, values) in items.iter().zip(values.chunks(width.max(1))) {
+        if let Some(entry) = queue.get_mut(item.id) {
+            entry.embedding = Some(projected(values));
+        }
+    }
+    count
+}
+
+/// An embedding in few numbers, of length one.
+fn projected(values: &[f32]) -> Box<[f32]> {
+    let mut kept = vec![0.0f32; KEPT];
+    for (place, &value) in values.iter().enumerate() {
+        // Each number goes to every place with a sign of its own.
+        let signs = SplitMix64::keyed(&[place as u64]).bits();
+        for (bit, kept) in kept.iter_mut().enumerate() {
+            *kept += if signs >> bit & 1 == 1 { value } else { -value };
+        }
+    }
+    let length = kept.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+    kept.iter().map(|x| x / length).collect()
+}

@@ -1,0 +1,332 @@
+//! `serve`: puts the parts together, and takes them apart without losing anything.
+
+use crate::http;
+use crate::model::{self, Model};
+use crate::queue::{IMPORTED, Order, Proposed, Queue, Shares};
+use crate::retrain::{self, Retrain};
+use crate::state::{Settings, State};
+use crate::writer::Writer;
+use anyhow::Context;
+use clap::Args;
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tenfold_core::cli::args::Place;
+use tenfold_core::cli::{self, Zoo};
+use tenfold_core::data::csv::Table;
+use tenfold_core::data::{Kind, folder};
+use tenfold_core::run::Run;
+use tenfold_core::store::{Origin, Store};
+use tenfold_core::suggest::Suggestion;
+use tenfold_core::train::{interrupt, renderer::note};
+use tenfold_core::{Error, Result, device, files};
+
+/// Decides which items are of the fixed part.
+const SEED: u64 = 1;
+
+/// How long a training that was asked to stop is waited for.
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// The deepest folder below the queue's that is looked into.
+const DEEPEST: usize = 16;
+
+/// `serve`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    #[arg(value_name = "RUN", help = "Run folder that `train` made")]
+    pub run: PathBuf,
+    #[arg(long, value_name = "DIR|FILE.csv")]
+    #[arg(help = "Pictures, or rows, to be confirmed; without it only the interface is served")]
+    pub queue: Option<PathBuf>,
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(help = "Where to listen; port 0 takes a free one")]
+    pub at: String,
+    #[arg(long, value_name = "FILE")]
+    #[arg(help = "Where decisions are kept [default: RUN/decisions.sqlite]")]
+    pub store: Option<PathBuf>,
+    #[arg(long, value_name = "RISK", value_parser = part)]
+    #[arg(help = "Accept without a person what is wrong at most in this part, such as 0.01")]
+    pub auto_accept: Option<f64>,
+    #[arg(long, value_name = "PART", default_value = "0.05", value_parser = part)]
+    #[arg(help = "Part of what was accepted without a person that a person is asked about")]
+    pub audit: f64,
+    #[arg(long, value_name = "PART", default_value = "0.05", value_parser = part)]
+    #[arg(help = "Part of all items that two people are asked about, to see whether they agree")]
+    pub shared: f64,
+    #[arg(long, value_enum, default_value = "given", help = "Which items come first")]
+    pub order: Order,
+    #[arg(long, help = "Withhold the suggestions, to measure what they save")]
+    pub baseline: bool,
+    #[arg(long, value_name = "K", default_value = "9", help = "How many suggestions an item has")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=9))]
+    pub top_k: u32,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help = "Epochs of a training on what was decided [default: the model's own]")]
+    pub epochs: Option<u32>,
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    #[arg(help = "How long an item stays with a person who does nothing")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub lease: u32,
+    #[arg(long, value_name = "TOKEN")]
+    #[arg(help = "What a request must know, on other addresses than this machine's own \
+                  [default: drawn, and printed]")]
+    pub token: Option<String>,
+    #[arg(long = "host", value_name = "NAME")]
+    #[arg(help = "A name under which the server may be asked, beside its address")]
+    pub hosts: Vec<String>,
+    #[arg(long, value_name = "MIB", default_value = "16", help = "The largest upload")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub upload: u32,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+fn part(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
+        _ => Err("expected a number from 0 to below 1".into()),
+    }
+}
+
+/// Runs the verb: until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// A run, queue or store that cannot be opened, or an address that cannot be had.
+pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let ServeArgs { run, place, .. } = args;
+    let config = Run::open(run)?;
+    let name = config.model(Z::TASK)?;
+    let device = device::open(&place.device)?;
+    let open: retrain::Open = {
+        let device = device.clone();
+        Box::new(move |run| Z::propose(run, &device))
+    };
+    let mut model = open(run)?;
+    let kind = model.kind();
+    // A place for the store where there is no queue; it is gone with the program.
+    let nothing = tempfile::tempdir().context("a temporary folder")?;
+    let queue = match &args.queue {
+        Some(queue) => queue.canonicalize().map_err(|source| Error::io(queue, source))?,
+        None => nothing.path().to_path_buf(),
+    };
+    let path = match (&args.store, &args.queue) {
+        (Some(store), _) => store.clone(),
+        (None, Some(_)) => run.join("decisions.sqlite"),
+        (None, None) => nothing.path().join("decisions.sqlite"),
+    };
+    let _lock = lock(&path)?;
+    let origin = Origin { task: Z::TASK.into(), queue: queue.clone(), kind, seed: SEED };
+    let store = Store::open(&path, &origin, model.labels())?;
+    if args.queue.is_some() {
+        fill(&store, &queue)?;
+    }
+    let rounds = store.rounds()?;
+    let mut settings = Settings {
+        task: Z::TASK.into(),
+        queue,
+        kind: origin.kind,
+        store: path,
+        run: run.clone(),
+        top: args.top_k as usize,
+        risk: args.auto_accept.filter(|&risk| risk > 0.0),
+        order: args.order,
+        baseline: args.baseline,
+        token: args.token.clone(),
+        hosts: args.hosts.clone(),
+        upload: args.upload as usize * 1024 * 1024,
+        pixels: 32 << 20,
+        patience: Duration::from_secs(30),
+    };
+    let threshold = |judged: &[_]| {
+        tenfold_core::calibrate::threshold(judged, settings.risk?, crate::state::ALPHA)
+    };
+    let mut active = retrain::describe(&name, 0, run, threshold)?;
+    if let Some(round) = retrain::last_taken(&rounds) {
+        let folder = Path::new(&round.run);
+        note(format_args!("with the weights of round {}, in {}", round.round, round.run));
+        model = open(folder)?;
+        active = retrain::describe(&name, round.round, folder, threshold)?;
+        active.accuracy = round.accuracy;
+    }
+    let queue = opened(&store, args)?;
+    let labels = store.labels()?.into_iter().map(|label| label.name).collect();
+
+    let listener = listen(&args.at)?;
+    let address = listener.local_addr().context("the address that is listened at")?;
+    if !address.ip().is_loopback() {
+        settings.token.get_or_insert_with(http::guard::drawn_token);
+    }
+    let retrain = Retrain::new(trainer::<Z>(args), open, rounds.last().map_or(0, |r| r.round));
+    let (writer, writing) = Writer::start(store);
+    let (asked, jobs) = Model::channel();
+    let state = State::new(settings, (writer, asked), queue, labels, active.clone(), retrain);
+    let state = Arc::new(state);
+    state.look_at_audit();
+    let modelling = {
+        let state = state.clone();
+        std::thread::spawn(move || model::run(model, active.id, &jobs, &state))
+    };
+
+    greet(&state, address, out)?;
+    let runtime = tokio::runtime::Runtime::new().context("threads to serve with")?;
+    runtime.block_on(http::serve(listener, state.clone()))?;
+    note("stopping: what is under way is finished");
+    state.end();
+    interrupt::request();
+    retrain::wait(&state, FAREWELL);
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    let _ = modelling.join();
+    // The store closes with its last writer.
+    drop(state);
+    let _ = writing.join();
+    Ok(())
+}
+
+fn greet(state: &State, address: SocketAddr, out: &mut dyn Write) -> std::io::Result<()> {
+    let token = state.settings.token.as_ref().map_or(String::new(), |t| format!("?token={t}"));
+    writeln!(out, "http://{address}/{token}")?;
+    out.flush()?;
+    let queue = state.queue().counts(std::time::Instant::now());
+    note(format_args!(
+        "{} items, {} of them decided; decisions are kept in {}; Ctrl-C ends",
+        queue.items,
+        queue.decided,
+        state.settings.store.display()
+    ));
+    if let Some(message) = state.status()["auto_accept"]["message"].as_str() {
+        note(message);
+    }
+    Ok(())
+}
+
+/// Keeps a second server out of the store.
+fn lock(store: &Path) -> Result<std::fs::File> {
+    let mut path = OsString::from(store);
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let open = std::fs::File::options().create(true).append(true).open(&path);
+    let file = open.map_err(|source| Error::io(&path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(Error::file(store, "another server has this store open"))
+        }
+        Err(std::fs::TryLockError::Error(source)) => Err(Error::io(&path, source)),
+    }
+}
+
+/// Adds to the store what is new in the queue.
+fn fill(store: &Store, queue: &Path) -> Result<()> {
+    match &store.origin().kind {
+        Kind::Rows { columns } if queue.is_file() => {
+            let rows = Table::read_rows(queue, columns)?;
+            let names: Vec<String> = (1..=rows.len()).map(|row| format!("row {row}")).collect();
+            store.add_items(names.iter().map(String::as_str).zip(rows.iter().map(|r| Some(&r[..]))))
+        }
+        Kind::Pictures { .. } if queue.is_dir() => {
+            let mut names = Vec::new();
+            pictures(queue, queue, DEEPEST, &mut names)?;
+            store.add_items(names.iter().map(|name| (&name[..], None)))
+        }
+        Kind::Rows { .. } => Err(Error::file(queue, "the run takes rows: expected a .csv file")),
+        Kind::Pictures { .. } => {
+            Err(Error::file(queue, "the run takes pictures: expected a folder of them"))
+        }
+    }
+}
+
+/// The pictures below `at`, by their paths below `queue`; links are not followed.
+fn pictures(queue: &Path, at: &Path, depth: usize, names: &mut Vec<String>) -> Result<()> {
+    let plain = |path: &PathBuf| !path.is_symlink();
+    for path in folder::pictures_in(at)?.into_iter().filter(plain) {
+        // A name that is not UTF-8 could not be told to the page.
+        match path.strip_prefix(queue).ok().and_then(Path::to_str) {
+            Some(name) => names.push(name.replace('\\', "/")),
+            None => note(format_args!("left out {}: its name is not UTF-8", path.display())),
+        }
+    }
+    let inside = std::fs::read_dir(at).map_err(|source| Error::io(at, source))?;
+    let mut folders: Vec<PathBuf> = inside.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    let hidden = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    };
+    for path in folders.into_iter().filter(|path| plain(path) && !hidden(path) && path.is_dir()) {
+        if depth == 0 {
+            return Err(Error::file(path, "folders within folders, too deep"));
+        }
+        pictures(queue, &path, depth - 1, names)?;
+    }
+    Ok(())
+}
+
+/// The queue as the store has it.
+fn opened(store: &Store, args: &ServeArgs) -> Result<Queue> {
+    let shares = Shares { shared: args.shared, audit: args.audit };
+    let lease = Duration::from_secs(args.lease.into());
+    let mut queue = Queue::new(store.items()?, &store.decisions()?, shares, lease);
+    for (item, weights, text) in store.suggestions()? {
+        // What cannot be read is proposed anew.
+        if let Ok(suggestions) = serde_json::from_str::<Vec<Suggestion>>(&text)
+            && (weights.starts_with(IMPORTED) || !suggestions.is_empty())
+        {
+            let proposed = Proposed { suggestions: suggestions.into(), weights: weights.into() };
+            queue.propose(item, proposed);
+        }
+    }
+    Ok(queue)
+}
+
+fn listen(at: &str) -> Result<std::net::TcpListener> {
+    let wrong = |why: std::io::Error| Error::argument("--at", format!("{at}: {why}"));
+    let addresses: Vec<SocketAddr> = at.to_socket_addrs().map_err(wrong)?.collect();
+    let listener = std::net::TcpListener::bind(&addresses[..]).map_err(wrong)?;
+    listener.set_nonblocking(true).map_err(wrong)?;
+    Ok(listener)
+}
+
+/// Trains by the task's own command line, from the weights in place.
+fn trainer<Z: Zoo>(args: &ServeArgs) -> retrain::Train {
+    let (device, epochs) = (args.place.device.clone(), args.epochs);
+    Box::new(move |plan| {
+        let config = files::read_text(&plan.from.join("config.json"));
+        let config: serde_json::Value = config
+            .map_err(|why| why.to_string())
+            .and_then(|text| serde_json::from_str(&text).map_err(|why| why.to_string()))?;
+        let mut words: Vec<OsString> = vec![Z::PROGRAM.into(), "train".into()];
+        words.push(config["model"].as_str().unwrap_or_default().into());
+        words.extend(["--data".into(), plan.store.clone().into_os_string()]);
+        words.extend(["--out".into(), plan.out.clone().into_os_string()]);
+        words.extend(["--overwrite", "--json", "--device", &device].map(OsString::from));
+        words.extend(["--seed".into(), plan.round.to_string().into()]);
+        if let Some(epochs) = epochs {
+            words.extend(["--epochs".into(), epochs.to_string().into()]);
+        }
+        // As the run was configured; what the data decides cannot be set.
+        for (key, value) in config["config"].as_object().into_iter().flatten() {
+            if !["input", "classes", "examples"].contains(&key.as_str()) {
+                words.extend(["--set".into(), format!("{key}={value}").into()]);
+            }
+        }
+        let train = |words: &[OsString]| {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            match cli::run::<Z>(words.iter().cloned(), &mut out, &mut err) {
+                0 => Ok(()),
+                _ => Err(String::from_utf8_lossy(&err).trim().to_owned()),
+            }
+        };
+        let weights = plan.from.join("model.safetensors").into_os_string();
+        let continued: Vec<OsString> =
+            words.iter().cloned().chain(["--weights".into(), weights]).collect();
+        match train(&continued) {
+            // A model that is fitted to all examples at once starts from nothing.
+            Err(why) if why.starts_with("error: --weights: ") => train(&words),
+            ended => ended,
+        }
+        .map_err(|why| why.trim_start_matches("error: ").to_owned())
+    })
+}

@@ -1,0 +1,308 @@
+//! What all parts of the server share.
+
+use crate::metrics::Metrics;
+use crate::model::Model;
+use crate::queue::{Audit, Order, Queue};
+use crate::retrain::Retrain;
+use crate::writer::Writer;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tenfold_core::calibrate::{self, Judged, Threshold};
+use tenfold_core::data::Kind;
+use tenfold_core::store::{Action, Decision, now};
+use tenfold_core::train::renderer::note;
+use tokio::sync::watch;
+
+/// How sure the promise of `--auto-accept` is: with 95 % confidence.
+pub const ALPHA: f64 = 0.05;
+
+/// Who decides where no person does.
+pub const NOBODY: &str = "(model)";
+
+/// What was chosen on the command line.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The task, such as `classification`.
+    pub task: String,
+    /// The folder of the pictures, or the table.
+    pub queue: PathBuf,
+    /// What the model takes.
+    pub kind: Kind,
+    /// The store's file.
+    pub store: PathBuf,
+    /// The run that was named.
+    pub run: PathBuf,
+    /// Suggestions for each item.
+    pub top: usize,
+    /// The error rate that is accepted where no person looks.
+    pub risk: Option<f64>,
+    /// The order where none is asked for.
+    pub order: Order,
+    /// Whether suggestions are withheld from everybody, to measure what they save.
+    pub baseline: bool,
+    /// What a request must know, where the address is not this machine's own.
+    pub token: Option<String>,
+    /// Names under which the server may be asked, beside its address.
+    pub hosts: Vec<String>,
+    /// The most bytes of an upload.
+    pub upload: usize,
+    /// The most pixels of an upload.
+    pub pixels: u64,
+    /// How long one request may take.
+    pub patience: Duration,
+}
+
+/// The weights in place.
+#[derive(Clone, Debug)]
+pub struct Active {
+    /// The model's name.
+    pub model: String,
+    /// The start of their digest.
+    pub id: Arc<str>,
+    /// The round that made them; 0 for the run that was named.
+    pub round: i64,
+    /// Their run folder.
+    pub run: PathBuf,
+    /// Accuracy on the fixed part, once that is known.
+    pub accuracy: Option<f64>,
+    /// How sure suggestions may be left to themselves.
+    pub threshold: Option<Threshold>,
+}
+
+/// Everything.
+pub struct State {
+    /// What was chosen.
+    pub settings: Settings,
+    /// The store's thread.
+    pub writer: Writer,
+    /// The model's thread.
+    pub model: Model,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The training on what was decided.
+    pub retrain: Retrain,
+    queue: Mutex<Queue>,
+    active: Mutex<Active>,
+    labels: Mutex<Vec<String>>,
+    likeness: AtomicBool,
+    ending: AtomicBool,
+    /// Counts the changes, for those who watch.
+    changes: watch::Sender<u64>,
+}
+
+/// A lock's content is valid after every single operation, so a panic elsewhere spoils nothing.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    /// At the start.
+    pub fn new(
+        settings: Settings,
+        (writer, model): (Writer, Model),
+        queue: Queue,
+        labels: Vec<String>,
+        active: Active,
+        retrain: Retrain,
+    ) -> Self {
+        Self {
+            settings,
+            writer,
+            model,
+            metrics: Metrics::default(),
+            retrain,
+            queue: Mutex::new(queue),
+            active: Mutex::new(active),
+            labels: Mutex::new(labels),
+            likeness: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// The items.
+    pub fn queue(&self) -> MutexGuard<'_, Queue> {
+        lock(&self.queue)
+    }
+
+    /// The weights in place.
+    pub fn active(&self) -> Active {
+        lock(&self.active).clone()
+    }
+
+    /// Puts other weights in place, in name; the model's thread has them already.
+    pub fn activate(&self, active: Active) {
+        *lock(&self.active) = active;
+        self.queue().forget_embeddings();
+        self.changed();
+    }
+
+    /// The labels.
+    pub fn labels(&self) -> MutexGuard<'_, Vec<String>> {
+        lock(&self.labels)
+    }
+
+    /// The names of a table's columns.
+    pub fn columns(&self) -> Option<&[String]> {
+        match &self.settings.kind {
+            Kind::Rows { columns } => Some(columns),
+            Kind::Pictures { .. } => None,
+        }
+    }
+
+    /// Whether somebody has asked for what is alike.
+    pub fn wants_likeness(&self) -> bool {
+        self.likeness.load(Ordering::Relaxed)
+    }
+
+    /// Somebody does.
+    pub fn want_likeness(&self) {
+        if !self.likeness.swap(true, Ordering::Relaxed) {
+            self.model.look();
+        }
+    }
+
+    /// Whether the server is on its way out.
+    pub fn ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    /// It is.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+        self.changed();
+    }
+
+    /// Tells those who watch.
+    pub fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Told of every change.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// The threshold for what was judged, where anything is to be accepted without a person.
+    pub fn threshold(&self, judged: &[Judged]) -> Option<Threshold> {
+        calibrate::threshold(judged, self.settings.risk?, ALPHA)
+    }
+
+    /// Accepts what the weights in place are sure enough of.
+    pub fn accept_sure(&self, weights: &str) {
+        let active = self.active();
+        let Some(threshold) = active.threshold.filter(|_| *active.id == *weights) else { return };
+        let mut queue = self.queue();
+        if queue.suspended {
+            return;
+        }
+        let sure = queue.sure(weights, threshold.confidence, Instant::now());
+        if sure.is_empty() {
+            return;
+        }
+        let decision = |(item, proposed): (i64, crate::queue::Proposed)| Decision {
+            item,
+            person: NOBODY.into(),
+            at: now(),
+            seconds: None,
+            action: Action::Auto,
+            label: proposed.suggestions.first().map(|best| best.label.clone()),
+            proposed: serde_json::to_string(&*proposed.suggestions).ok(),
+            weights: Some(weights.into()),
+            hidden: false,
+            grid: false,
+            key: None,
+        };
+        let decisions: Vec<Decision> = sure.into_iter().map(decision).collect();
+        // The queue stays locked, or a person could be handed what is being accepted.
+        match self.writer.decide_and_wait(decisions.clone()) {
+            Ok(_) => decisions.iter().for_each(|decision| queue.apply(decision)),
+            Err(why) => note(format_args!("error: nothing is accepted without a person: {why}")),
+        }
+    }
+
+    /// Ends the automation where the audit shows that its promise is broken.
+    pub fn look_at_audit(&self) {
+        let Some(risk) = self.settings.risk else { return };
+        let mut queue = self.queue();
+        if !queue.suspended && queue.audit().breaks(risk) {
+            queue.suspended = true;
+            note("the audit finds more errors than promised: nothing is accepted without a person");
+        }
+    }
+
+    /// As `GET /v1/status` has it.
+    pub fn status(&self) -> Value {
+        let active = self.active();
+        let queue = self.queue();
+        let counts = queue.counts(Instant::now());
+        let audit = queue.audit();
+        let (suspended, fixed) = (queue.suspended, queue.fixed_decided());
+        drop(queue);
+        let auto_accept = self.settings.risk.map(|risk| {
+            let (code, message) = automation(risk, &active, suspended, &audit);
+            json!({
+                "risk": risk,
+                "threshold": active.threshold.map(|threshold| threshold.confidence),
+                "accepted": audit.accepted,
+                "audited": audit.audited,
+                "audit_errors": audit.audit_errors,
+                "suspended": suspended,
+                "message": message,
+                "code": code,
+            })
+        });
+        json!({
+            "task": self.settings.task,
+            "model": active.model,
+            "weights": {"id": &*active.id, "round": active.round, "accuracy": active.accuracy},
+            "person_needed": counts.open > 0,
+            "queue": counts,
+            "labels": self.labels().len(),
+            "auto_accept": auto_accept,
+            "retrain": self.retrain.status(),
+            "fixed": {"decided": fixed},
+            "baseline": self.settings.baseline,
+            "order": self.settings.order,
+            "version": env!("CARGO_PKG_VERSION"),
+        })
+    }
+}
+
+fn automation(
+    risk: f64,
+    active: &Active,
+    suspended: bool,
+    audit: &Audit,
+) -> (&'static str, String) {
+    let percent = risk * 100.0;
+    match active.threshold {
+        _ if suspended => {
+            let Audit { audited, audit_errors, .. } = audit;
+            let text = format!(
+                "suspended: {audit_errors} of {audited} audited items were wrong, more than the \
+                 promised {percent} %; every item is open to people again"
+            );
+            ("suspended", text)
+        }
+        None => {
+            let text = format!(
+                "nothing is accepted without a person: on held-out data no confidence promises \
+                 at most {percent} % errors"
+            );
+            ("none_possible", text)
+        }
+        Some(Threshold { confidence, accepted, errors, bound }) => {
+            let text = format!(
+                "accepted without a person from a confidence of {:.2} % on: {errors} of {accepted} \
+                 held-out examples were wrong there, at most {:.2} % with 95 % confidence",
+                confidence * 100.0,
+                bound * 100.0,
+            );
+            ("accepting", text)
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The one thread that writes the store. What waits for the disk at the same time is saved in
+//! one transaction, so that many people decide as fast as one.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use tenfold_core::store::{Decision, Proposal, Round, Saved, Store};
+use tenfold_core::train::renderer::note;
+use tenfold_core::{Error, Result};
+use tokio::sync::oneshot;
+
+/// An error that several who wait may be told.
+pub type Shared<T> = std::result::Result<T, Arc<Error>>;
+
+/// The most decisions of one transaction.
+const MOST: usize = 4096;
+
+enum Job {
+    Decide(Vec<Decision>, oneshot::Sender<Shared<Vec<Saved>>>),
+    Undo(String, oneshot::Sender<Shared<Option<(i64, Vec<Decision>)>>>),
+    Label(String, String, oneshot::Sender<Shared<bool>>),
+    Suggest(Vec<Proposal>, oneshot::Sender<Shared<()>>),
+    Round(Round, oneshot::Sender<Shared<()>>),
+}
+
+/// What others write the store by; a clone writes by the same thread.
+#[derive(Clone)]
+pub struct Writer(Sender<Job>);
+
+impl Writer {
+    /// Starts the thread; it ends, and closes the store, when the last clone is gone.
+    pub fn start(store: Store) -> (Self, std::thread::JoinHandle<()>) {
+        let (sender, receiver) = channel();
+        let thread = std::thread::spawn(move || write(&store, &receiver));
+        (Self(sender), thread)
+    }
+
+    /// See [`Store::decide`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn decide(&self, decisions: Vec<Decision>) -> Shared<Vec<Saved>> {
+        self.ask(|reply| Job::Decide(decisions, reply)).await
+    }
+
+    /// [`Writer::decide`] from a thread that may wait.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decide_and_wait(&self, decisions: Vec<Decision>) -> Shared<Vec<Saved>> {
+        self.ask_and_wait(|reply| Job::Decide(decisions, reply))
+    }
+
+    /// See [`Store::undo`]; with the item, what was decided about it before.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn undo(&self, person: &str) -> Shared<Option<(i64, Vec<Decision>)>> {
+        self.ask(|reply| Job::Undo(person.into(), reply)).await
+    }
+
+    /// See [`Store::add_label`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn label(&self, name: &str, person: &str) -> Shared<bool> {
+        self.ask(|reply| Job::Label(name.into(), person.into(), reply)).await
+    }
+
+    /// See [`Store::suggest`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn suggest(&self, proposals: Vec<Proposal>) -> Shared<()> {
+        self.ask_and_wait(|reply| Job::Suggest(proposals, reply))
+    }
+
+    /// See [`Store::add_round`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn round(&self, round: Round) -> Shared<()> {
+        self.ask_and_wait(|reply| Job::Round(round, reply))
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<Shared<T>>) -> Job) -> Shared<T> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(job(reply)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    fn ask_and_wait<T>(&self, job: impl FnOnce(oneshot::Sender<Shared<T>>) -> Job) -> Shared<T> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(job(reply)).map_err(|_| gone())?;
+        answer.blocking_recv().map_err(|_| gone())?
+    }
+}
+
+fn gone() -> Arc<Error> {
+    Arc::new(Error::Training("the server is shutting down".into()))
+}
+
+fn write(store: &Store, jobs: &Receiver<Job>) {
+    let mut next = jobs.recv().ok();
+    while let Some(job) = next.take() {
+        match job {
+            Job::Decide(decisions, reply) => {
+                let mut waiting = vec![(decisions, reply)];
+                let count = |waiting: &[(Vec<Decision>, _)]| -> usize {
+                    waiting.iter().map(|(decisions, _)| decisions.len()).sum()
+                };
+                while count(&waiting) < MOST && next.is_none() {
+                    match jobs.try_recv() {
+                        Ok(Job::Decide(decisions, reply)) => waiting.push((decisions, reply)),
+                        Ok(other) => next = Some(other),
+                        Err(_) => break,
+                    }
+                }
+                decide(store, waiting);
+            }
+            // Who asked may have gone away.
+            Job::Undo(person, reply) => {
+                let _ = reply.send(undo(store, &person).map_err(Arc::new));
+            }
+            Job::Label(name, person, reply) => {
+                drop(reply.send(store.add_label(&name, Some(&person)).map_err(Arc::new)));
+            }
+            Job::Suggest(proposals, reply) => {
+                drop(reply.send(store.suggest(&proposals).map_err(Arc::new)));
+            }
+            Job::Round(round, reply) => drop(reply.send(store.add_round(&round).map_err(Arc::new))),
+        }
+        if next.is_none() {
+            next = jobs.recv().ok();
+        }
+    }
+}
+
+type Waiting = (Vec<Decision>, oneshot::Sender<Shared<Vec<Saved>>>);
+
+fn decide(store: &Store, waiting: Vec<Waiting>) {
+    let all: Vec<Decision> = waiting.iter().flat_map(|(list, _)| list.iter().cloned()).collect();
+    match store.decide(&all) {
+        Ok(mut saved) => {
+            for (decisions, reply) in waiting {
+                let rest = saved.split_off(decisions.len());
+                let _ = reply.send(Ok(std::mem::replace(&mut saved, rest)));
+            }
+        }
+        Err(why) if waiting.len() == 1 => {
+            note(format_args!("error: {why}"));
+            let why = Arc::new(why);
+            waiting.into_iter().for_each(|(_, reply)| drop(reply.send(Err(why.clone()))));
+        }
+        // One that cannot be saved does not keep the others from being.
+        Err(_) => waiting.into_iter().for_each(|one| decide(store, vec![one])),
+    }
+}
+
+fn undo(store: &Store, person: &str) -> Result<Option<(i64, Vec<Decision>)>> {
+    let Some(item) = store.undo(person)? else { return Ok(None) };
+    Ok(Some((item, store.decisions_of(item)?)))
+}
