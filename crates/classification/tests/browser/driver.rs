@@ -21,9 +21,9 @@ pub fn request(method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {
     let agent: ureq::Agent = config.timeout_global(Some(Duration::from_secs(60))).build().into();
     let request = ureq::http::Request::builder().method(method).uri(url);
     let answer = match body {
-        Some(body) => {
-            agent.run(request.header("content-type", "application/json").body(body.to_string()).unwrap())
-        }
+        Some(body) => agent.run(
+            request.header("content-type", "application/json").body(body.to_string()).unwrap(),
+        ),
         None => agent.run(request.body(()).unwrap()),
     };
     let mut answer = answer.unwrap_or_else(|why| panic!("{method} {url}: {why}"));
