@@ -21,13 +21,13 @@ function parts(report) {
   return [
     make('div', { class: 'figures' },
       figure(number(report.decisions), 'decisions'), figure(plain(report.decisions_per_minute), 'per_minute'),
+      automatic.accepted ? figure(plain(report.labels_per_minute), 'labels_per_minute') : null,
       figure(percent(report.confirmed_share), 'confirmed_share'),
       figure(saved.speedup == null ? '–' : `${number(saved.speedup)} ×`, 'speedup'), figure(plain(saved.minutes), 'minutes_saved')),
     saved.speedup == null ? make('p', { class: 'note' }, t('no_baseline')) : null,
     card('seconds', table(['', 'median', 'mean', 'count'], minutes.map(([kind, of]) =>
       [t(kind), number(of.median, 2), number(of.mean, 2), number(of.count)]), minutes.map(([, of]) => of.median / highest))),
-    card('curve', ...(rounds.some(({ accuracy }) => accuracy != null) ? [curve(rounds)] : []), table(['round', 'decisions', 'accuracy'], rounds.map(
-      (round) => [number(round.round), number(round.decisions), percent(round.accuracy) + (round.taken === false ? ` (${t('refused_round')})` : '')]))),
+    card('curve', ...(rounds.length ? learning(rounds) : [make('p', {}, t('no_rounds'))])),
     card('people', table(['name', 'decisions', 'confirmed_short', 'median_seconds'], persons.map((person) =>
       [person.person, number(person.decisions), percent(person.confirmed_share), person.seconds_median == null ? '–' : number(person.seconds_median, 2)]))),
     card('agreement', make('p', {}, agreement.items
@@ -54,6 +54,12 @@ function table(heads, rows, bars) {
   return make('div', { class: 'wide' }, make('table', {},
     make('thead', {}, make('tr', {}, ...heads.map((head) => (head ? make('th', { scope: 'col' }, t(head)) : make('td'))))), make('tbody', {}, ...body)));
 }
+
+const learning = (rounds) => [
+  rounds.some(({ accuracy }) => accuracy != null) ? curve(rounds) : null,
+  table(['round', 'decisions', 'accuracy'], rounds.map(({ round, decisions, accuracy, taken }) =>
+    [number(round), number(decisions), percent(accuracy) + (taken === false ? ` (${t('refused_round')})` : '')])),
+];
 
 /** Accuracy against rounds; the table below it says the same in numbers. */
 function curve(rounds) {

@@ -116,6 +116,7 @@ const WORDS = {
   // Report
   no_decisions: ['No decisions yet.', '还没有判定。'],
   per_minute: ['decisions a minute', '每分钟判定数'],
+  labels_per_minute: ['labels a minute, automatic ones included', '每分钟标签数（含自动）'],
   confirmed_share: ['confirmed as proposed', '按建议确认'],
   speedup: ['as fast as from nothing', '相对从零标注的速度'],
   minutes_saved: ['minutes saved', '节省的分钟数'],
@@ -129,6 +130,7 @@ const WORDS = {
   count: ['Count', '数量'],
   curve: ['Learning curve', '学习曲线'],
   curve_of: ['Accuracy on the fixed part after each round', '每轮之后固定部分的正确率'],
+  no_rounds: ['No training on what was decided yet.', '尚未用判定结果训练过。'],
   round: ['Round', '轮次'],
   accuracy: ['Accuracy', '正确率'],
   refused_round: ['not put in place', '未启用'],
