@@ -87,7 +87,7 @@ impl Model {
 /// Runs the thread, until the last [`Model`] outside of `state` is gone or the server ends.
 pub fn run(mut model: Box<dyn Propose>, mut weights: Arc<str>, jobs: &Jobs, state: &Arc<State>) {
     let (mut idle, mut pace) = (false, 8);
-    while !state.ending() {
+    while !state.stopped() {
         let job = match idle {
             true => {
                 jobs.0.recv_timeout(Duration::from_millis(200)).map_err(|_| TryRecvError::Empty)
@@ -120,6 +120,8 @@ pub fn run(mut model: Box<dyn Propose>, mut weights: Arc<str>, jobs: &Jobs, stat
             Ok(Job::Look) => idle = false,
             Err(TryRecvError::Disconnected) => return,
             Err(TryRecvError::Empty) if idle => {}
+            // What is left of the queue is for the next start.
+            Err(TryRecvError::Empty) if state.ending() => idle = true,
             Err(TryRecvError::Empty) => {
                 let begun = Instant::now();
                 let done = work(&*model, &weights, pace, state);

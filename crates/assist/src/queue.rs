@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tenfold_core::calibrate::lower_bound;
+use tenfold_core::calibrate::evidence_against;
 use tenfold_core::data::random::SplitMix64;
 use tenfold_core::store::{Action, Decision, Item};
 use tenfold_core::suggest::Suggestion;
@@ -15,8 +15,9 @@ use tenfold_core::suggest::Suggestion;
 /// People after whom a shared item needs no further opinion.
 const OPINIONS: usize = 2;
 
-/// How sure an audit is that the promise is broken before it ends the automation.
-const ALPHA: f64 = 0.05;
+/// The evidence at which an audit ends the automation: wrongly in one of 20 cases at most, even
+/// though it looks after every decision.
+const ENOUGH: f64 = 20.0;
 
 /// What `next` goes by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -120,7 +121,7 @@ pub struct Audit {
 impl Audit {
     /// Whether more was wrong than the promised part, beyond chance.
     pub fn breaks(&self, risk: f64) -> bool {
-        self.audited > 0 && lower_bound(self.audit_errors, self.audited, ALPHA) > risk
+        evidence_against(risk, self.audit_errors, self.audited) >= ENOUGH
     }
 }
 

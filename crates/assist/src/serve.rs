@@ -174,8 +174,8 @@ pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     greet(&state, address, out)?;
     let runtime = tokio::runtime::Runtime::new().context("threads to serve with")?;
     runtime.block_on(http::serve(listener, state.clone()))?;
-    note("stopping: what is under way is finished");
-    state.end();
+    note("stopping: what was under way is answered");
+    state.stop();
     interrupt::request();
     retrain::wait(&state, FAREWELL);
     runtime.shutdown_timeout(Duration::from_secs(5));

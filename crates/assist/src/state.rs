@@ -89,6 +89,7 @@ pub struct State {
     labels: Mutex<Vec<String>>,
     likeness: AtomicBool,
     ending: AtomicBool,
+    stopped: AtomicBool,
     /// Counts the changes, for those who watch.
     changes: watch::Sender<u64>,
 }
@@ -119,6 +120,7 @@ impl State {
             labels: Mutex::new(labels),
             likeness: AtomicBool::new(false),
             ending: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
             changes: watch::Sender::new(0),
         }
     }
@@ -165,7 +167,18 @@ impl State {
         }
     }
 
-    /// Whether the server is on its way out.
+    /// Whether every request has been answered, and the model's thread may end.
+    pub fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// It has.
+    pub fn stop(&self) {
+        self.end();
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is on its way out: requests under way are still answered.
     pub fn ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed)
     }

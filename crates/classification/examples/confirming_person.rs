@@ -1,9 +1,10 @@
 //! A simulated person before the page, through its real interface: what confirming saves.
 //!
-//! `cargo run --release --example confirming_person -- ADDRESS TRUTH.csv [ROUNDS [DECISIONS]]`
+//! `cargo run --release --example confirming_person -- ADDRESS TRUTH.csv [ROUNDS [DECISIONS [PICK]]]`
 //!
 //! The person knows the truth (lines `item,label`), needs 0.2 s to confirm the first suggestion
-//! and 2 s to type any other label, and answers so many items a round; before the first, 100
+//! and 2 s to type any other label; where PICK is given, as many seconds to pick another of the
+//! suggestions by its number. They answer so many items a round; before the first, 100
 //! without seeing suggestions. Each round ends with a training. Times are told to the server,
 //! the server's own time for each answer included, not slept through.
 
@@ -37,12 +38,13 @@ impl Server {
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [address, truth, rest @ ..] = &args[..] else {
-        anyhow::bail!("expected ADDRESS TRUTH.csv [ROUNDS [DECISIONS]]");
+        anyhow::bail!("expected ADDRESS TRUTH.csv [ROUNDS [DECISIONS [PICK]]]");
     };
     let number = |place: usize, other: usize| -> anyhow::Result<usize> {
         Ok(rest.get(place).map(|text| text.parse()).transpose()?.unwrap_or(other))
     };
     let (rounds, each) = (number(0, 3)?, number(1, 1000)?);
+    let pick: f64 = rest.get(2).map(|text| text.parse()).transpose()?.unwrap_or(TYPE);
     let text = std::fs::read_to_string(truth)?;
     let truth: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once(',')).collect();
     let server = Server {
@@ -50,9 +52,9 @@ fn main() -> anyhow::Result<()> {
         agent: ureq::Agent::new_with_defaults(),
     };
 
-    answer(&server, &truth, 100, true)?;
+    answer(&server, &truth, 100, true, pick)?;
     for round in 1..=rounds {
-        let (confirmed, count) = answer(&server, &truth, each, false)?;
+        let (confirmed, count) = answer(&server, &truth, each, false, pick)?;
         println!("round {round}: {confirmed} of {count} as proposed");
         server.post("retrain", &json!({"person": PERSON}))?;
         let status = loop {
@@ -75,6 +77,7 @@ fn answer(
     truth: &HashMap<&str, &str>,
     count: usize,
     hide: bool,
+    pick: f64,
 ) -> anyhow::Result<(usize, usize)> {
     let (mut confirmed, mut done) = (0, 0);
     while done < count {
@@ -90,8 +93,14 @@ fn answer(
         }
         let name = item["name"].as_str().unwrap_or_default();
         let label = truth.get(name).ok_or_else(|| anyhow::anyhow!("no truth of `{name}`"))?;
-        let right = item["suggestions"][0]["label"] == **label;
-        let hand = if right { CONFIRM } else { TYPE };
+        let suggestions = item["suggestions"].as_array().map_or(&[][..], |all| &all[..]);
+        let place = suggestions.iter().position(|suggestion| suggestion["label"] == **label);
+        let right = place == Some(0);
+        let hand = match place {
+            Some(0) => CONFIRM,
+            Some(_) => pick,
+            None => TYPE,
+        };
         let decision = json!({
             "item": item["id"], "key": format!("{name} {hide}"), "action": "label", "label": label,
             "seconds": hand + begun.elapsed().as_secs_f64(), "weights": item["weights"],

@@ -158,10 +158,19 @@ pub fn upper_bound(errors: usize, count: usize, alpha: f64) -> f64 {
     high
 }
 
-/// The lower Clopper-Pearson bound: with probability `1 - alpha` the error rate behind
-/// `errors` of `count` is at least this.
-pub fn lower_bound(errors: usize, count: usize, alpha: f64) -> f64 {
-    1.0 - upper_bound(count.saturating_sub(errors), count, alpha)
+/// How much evidence `errors` of `count` are against an error rate of at most `risk`: below 20
+/// for good with a probability of 95 % where that is true, however often one looks.
+///
+/// The mean of the likelihood ratios of some higher rates, which is a supermartingale where the
+/// rate is at most `risk`; by Ville's inequality it rarely ever becomes large.
+pub fn evidence_against(risk: f64, errors: usize, count: usize) -> f64 {
+    const TIMES: [f64; 4] = [1.5, 2.0, 4.0, 8.0];
+    let ratio = |times: &f64| {
+        let rate = (risk * times).min(0.5f64.max(risk));
+        let right = (count - errors) as f64;
+        (errors as f64 * (rate / risk).ln() + right * ((-rate).ln_1p() - (-risk).ln_1p())).exp()
+    };
+    TIMES.iter().map(ratio).sum::<f64>() / TIMES.len() as f64
 }
 
 /// Above what confidence a model's best suggestion may stand without a person.
@@ -258,9 +267,24 @@ mod tests {
             assert!((bound - expected).abs() < 2e-5, "{bound} for {errors} of {count}");
         }
         assert_eq!((upper_bound(0, 0, 0.05), upper_bound(5, 5, 0.05)), (1.0, 1.0));
-        assert_eq!(lower_bound(0, 50, 0.05), 0.0);
-        assert!((lower_bound(3, 100, 0.05) - 0.008_226).abs() < 2e-5);
         assert!(upper_bound(100, 100_000, 0.05) < 0.0013);
+    }
+
+    #[test]
+    fn looking_often_gives_no_false_alarm_and_a_broken_promise_is_found() {
+        let alarm = |rate: f32, seed| {
+            let mut random = SplitMix64::new(seed);
+            let mut errors = 0;
+            (1..=2_000).find(|&count| {
+                errors += usize::from(random.between(0.0, 1.0) < rate);
+                evidence_against(0.01, errors, count) >= 20.0
+            })
+        };
+        let false_alarms = (0..200).filter(|&seed| alarm(0.01, seed).is_some()).count();
+        assert!(false_alarms <= 16, "{false_alarms} of 200, where 10 are expected at most");
+        let found: Vec<usize> = (0..200).filter_map(|seed| alarm(0.05, seed)).collect();
+        assert_eq!(found.len(), 200);
+        assert!(found.iter().sum::<usize>() / 200 < 200, "found after some hundred items");
     }
 
     #[test]

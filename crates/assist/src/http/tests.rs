@@ -114,7 +114,7 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.state.end();
+        self.state.stop();
     }
 }
 
