@@ -1,7 +1,7 @@
 // The Decide view: one item large, its suggestions, one key to decide.
 import { call, newKey, pause } from './api.js';
 import { address, draw, forget, overlay, preload, wording } from './item.js';
-import { $, attempt, belongsElsewhere, explain, fetchLabels, make, problem, release, say, state } from './page.js';
+import { $, afterwards, attempt, belongsElsewhere, explain, fetchLabels, make, problem, release, say, state } from './page.js';
 import { Search } from './search.js';
 import { percent, t } from './words.js';
 
@@ -138,10 +138,12 @@ function suggestion(proposed, index) {
 }
 
 function strip() {
-  $('strip').replaceChildren(...(held.length < 2 ? [] : held.map((one, index) => {
-    const face = one.kind === 'picture' ? make('img', { src: address(one), alt: '' }) : one.kind === 'row' ? '▤' : '⚠';
-    return make('button', { 'aria-label': one.name, 'aria-current': index === at ? 'true' : null, title: one.name, onclick: () => show(index) }, face);
-  })));
+  held.forEach((one, index) => {
+    one.face ??= make('button', { 'aria-label': one.name, title: one.name, onclick: () => show(held.indexOf(one)) },
+      one.kind === 'picture' ? make('img', { src: address(one), alt: '' }) : one.kind === 'row' ? '▤' : '⚠');
+    one.face.ariaCurrent = index === at ? 'true' : null;
+  });
+  $('strip').replaceChildren(...(held.length < 2 ? [] : held.map(({ face }) => face)));
   $('back').disabled = at === 0;
   $('on').disabled = at >= held.length - 1;
 }
@@ -222,11 +224,11 @@ function saved(shown, decision, answer) {
   last = shown.id;
   at = Math.min(at, Math.max(0, held.length - 1));
   if (!held.length) fill();
-  else if (held.length < LOW) setTimeout(fill); // after the next item is on screen
+  else if (held.length < LOW) afterwards(fill);
   if (open) show(at);
   if (decision.new && !rejected) fetchLabels();
   announce(rejected ? t('refused', { why: rejected.error }) : decision.label === null ? t('skipped') : t('saved', { label: decision.label }));
-  document.dispatchEvent(new CustomEvent('status', { detail: answer.status }));
+  afterwards(() => document.dispatchEvent(new CustomEvent('status', { detail: answer.status })));
 }
 
 function announce(what) {

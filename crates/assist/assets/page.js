@@ -63,6 +63,9 @@ export async function attempt(work, retry = null) {
 export const release = (items, fromGrid = false) =>
   items.length && call('/v1/release', { person: state.person, items, from_grid: fromGrid }, { keepalive: true }).catch(() => {});
 
+/** Does it once the next frame has been drawn: what one waits for goes first. */
+export const afterwards = (work) => requestAnimationFrame(() => setTimeout(work));
+
 /** Fetches the labels anew. */
 export const fetchLabels = () => attempt(async () => { state.labels = (await call('/v1/labels')).labels; });
 

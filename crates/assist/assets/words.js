@@ -158,12 +158,20 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === 'number' ? number(values[name]) : values[name]));
 }
 
+const formats = new Map(); // to make one takes longer than to use it a hundred times
+
+function format(value, options) {
+  const key = language + Object.values(options);
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(language, options));
+  return formats.get(key).format(value);
+}
+
 /** A number, with at most `digits` decimals. */
-export const number = (value, digits = 1) => value.toLocaleString(language, { maximumFractionDigits: digits });
+export const number = (value, digits = 1) => format(value, { maximumFractionDigits: digits });
 
 /** A share as per cent with so many decimals; a dash where nothing is known of it. */
 export const percent = (share, least = 1, most = 1) =>
-  share == null ? '–' : share.toLocaleString(language, { style: 'percent', minimumFractionDigits: least, maximumFractionDigits: most });
+  share == null ? '–' : format(share, { style: 'percent', minimumFractionDigits: least, maximumFractionDigits: most });
 
 /** Puts the texts of this language into everything that has `data-t…`. */
 export function translate() {
