@@ -333,9 +333,9 @@ impl Queue {
     }
 
     /// Gives an item that was taken back to the person who had it.
-    pub fn hand(&mut self, item: i64, person: &str, now: Instant) -> Option<usize> {
+    pub fn hand(&mut self, item: i64, person: &str, hidden: bool, now: Instant) -> Option<usize> {
         let place = *self.places.get(&item)?;
-        self.take(place, person, false, now);
+        self.take(place, person, hidden, now);
         Some(place)
     }
 

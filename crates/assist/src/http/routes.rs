@@ -147,6 +147,8 @@ pub struct Decide {
 #[derive(Deserialize)]
 struct One {
     item: i64,
+    /// What the page shows: a page of another queue's server would have other names.
+    name: Option<String>,
     key: Option<String>,
     action: What,
     label: Option<String>,
@@ -204,6 +206,9 @@ async fn judge(state: &State, person: &str, one: One) -> Result<Decision, Failur
     let (standing, broken) = {
         let queue = state.queue();
         let entry = queue.get(one.item).ok_or_else(|| Failure::wrong("no such item"))?;
+        if let Some(name) = one.name.filter(|name| *name != entry.item.name) {
+            return Err(conflict(format!("item {} is not `{name}`: load the page anew", one.item)));
+        }
         (entry.standing(person, Instant::now()).map_err(conflict)?, entry.broken.is_some())
     };
     let label = match one.action {
@@ -275,7 +280,9 @@ pub async fn undo(state: Shared, Json(asked): Json<Person>) -> Answer {
         let mut queue = state.queue();
         let was = queue.get(item).and_then(|entry| entry.label().map(str::to_owned));
         queue.replay(item, &decisions);
-        let place = queue.hand(item, person, Instant::now()).ok_or_else(unknown_item)?;
+        let place = queue
+            .hand(item, person, state.settings.baseline, Instant::now())
+            .ok_or_else(unknown_item)?;
         let mut shown = queue.shown(place, state.columns(), state.settings.top);
         shown["decided"] = was.into();
         shown

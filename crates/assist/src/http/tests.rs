@@ -198,6 +198,10 @@ async fn items_come_with_suggestions_are_decided_and_taken_back() {
     assert_eq!(Store::read(&server.state.settings.store).unwrap().decisions().unwrap().len(), 1);
     let (_, answer) = server.post("/v1/decisions", decided("bob", 2, "k2", "dark")).await;
     assert!(answer["rejected"][0]["error"].as_str().unwrap().contains("`ann`"), "{answer}");
+    let mut other = decided("ann", 2, "k3", "dark");
+    other["decisions"][0]["name"] = "x.png".into();
+    let (_, answer) = server.post("/v1/decisions", other).await;
+    assert!(answer["rejected"][0]["error"].as_str().unwrap().contains("`x.png`"), "{answer}");
     let (_, answer) = server.post("/v1/decisions", decided("ann", 4, "k3", "dark")).await;
     assert!(answer["rejected"][0]["error"].as_str().unwrap().contains("skipped"), "{answer}");
     let (_, answer) = server.post("/v1/undo", json!({"person": "ann"})).await;
