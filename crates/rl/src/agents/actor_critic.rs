@@ -128,7 +128,7 @@ impl ActorCriticConfig {
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Stretch {
     /// `[horizon * rows, cells]`
-    observations: Vec<f32>,
+    observations: Seen,
     actions: Vec<i32>,
     /// Logarithms of the probabilities with which they were chosen.
     logs: Vec<f32>,
@@ -137,6 +137,52 @@ struct Stretch {
     returns: Vec<f32>,
     #[serde(skip)]
     episodes: Vec<Episode>,
+}
+
+/// Observations as the worlds show them: bytes stay bytes, of which a stretch has many.
+#[derive(Clone, Serialize, Deserialize)]
+enum Seen {
+    Floats(Vec<f32>),
+    Bytes(Vec<u8>),
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self::Floats(Vec::new())
+    }
+}
+
+impl Seen {
+    fn view(&self) -> Observations<'_> {
+        match self {
+            Self::Floats(cells) => Observations::Floats(cells),
+            Self::Bytes(cells) => Observations::Bytes(cells),
+        }
+    }
+
+    fn add(&mut self, more: Observations<'_>) {
+        match (&mut *self, more) {
+            (Self::Floats(all), Observations::Floats(cells)) => all.extend_from_slice(cells),
+            (Self::Bytes(all), Observations::Bytes(cells)) => all.extend_from_slice(cells),
+            // The first of them.
+            (_, Observations::Floats(cells)) => *self = Self::Floats(cells.to_vec()),
+            (_, Observations::Bytes(cells)) => *self = Self::Bytes(cells.to_vec()),
+        }
+    }
+
+    /// Those at some places, of `cells` cells each.
+    fn take(&self, places: &[usize], cells: usize) -> Self {
+        fn rows<T: Copy>(all: &[T], places: &[usize], cells: usize) -> Vec<T> {
+            let rows = places.iter().map(|&place| &all[place * cells..][..cells]);
+            let mut taken = Vec::with_capacity(places.len() * cells);
+            rows.for_each(|row| taken.extend_from_slice(row));
+            taken
+        }
+        match self {
+            Self::Floats(all) => Self::Floats(rows(all, places, cells)),
+            Self::Bytes(all) => Self::Bytes(rows(all, places, cells)),
+        }
+    }
 }
 
 /// Actors' games, and the random numbers they choose by.
@@ -193,7 +239,7 @@ impl ActorCriticAgent {
             for places in order.chunks(size.div_ceil(config.minibatches)) {
                 let batch = if places.len() == size { None } else { Some(stretch.take(places)) };
                 let batch = batch.as_ref().unwrap_or(&stretch);
-                let gradients = config.gradients(&self.network, batch, log)?;
+                let gradients = config.gradients(&self.network, batch, self.spec.scale, log)?;
                 self.network = self.optimizer.step(rate, self.network.clone(), gradients);
             }
         }
@@ -214,7 +260,7 @@ impl ActorCriticAgent {
                 let network = locked().0.valid().train();
                 let stretch = config.play(&network.valid(), spec, &mut **worlds, random, device)?;
                 let mut found = Log::default();
-                let gradients = config.gradients(&network, &stretch, &mut found)?;
+                let gradients = config.gradients(&network, &stretch, spec.scale, &mut found)?;
                 let mut shared = locked();
                 let changed = shared.0.clone();
                 shared.0 = shared.1.step(rate, changed, gradients);
@@ -256,7 +302,7 @@ impl ActorCriticConfig {
         let (mut rewards, mut values, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.horizon {
             let cells = floats(worlds.observations(), spec.scale);
-            stretch.observations.extend_from_slice(&cells);
+            stretch.observations.add(worlds.observations());
             let (logits, judged) = network.forward(matrix(cells, rows, device));
             values.extend(elements(judged));
             let mut policy = elements(logits);
@@ -305,6 +351,7 @@ impl ActorCriticConfig {
         &self,
         network: &ActorCritic,
         batch: &Stretch,
+        scale: f32,
         log: &mut Log,
     ) -> Result<GradientsParams> {
         let size = batch.actions.len();
@@ -316,7 +363,7 @@ impl ActorCriticConfig {
             advantages.iter_mut().for_each(|a| *a = (*a - mean) / (square.sqrt() + 1e-8));
         }
         let advantages = vector(advantages, &tape);
-        let (logits, values) = network.forward(matrix(batch.observations.clone(), size, &tape));
+        let (logits, values) = network.forward(matrix(floats(batch.observations.view(), scale), size, &tape));
         let logs = log_softmax(logits, 1); // [B, A]
         let actions = TensorData::new(batch.actions.clone(), [size, 1]);
         let actions = Tensor::<2, Int>::from_data(actions, &tape);
@@ -349,7 +396,7 @@ impl Stretch {
     fn joined(stretches: &[Self]) -> Self {
         let mut all = Self::default();
         for one in stretches {
-            all.observations.extend_from_slice(&one.observations);
+            all.observations.add(one.observations.view());
             all.actions.extend_from_slice(&one.actions);
             all.logs.extend_from_slice(&one.logs);
             all.advantages.extend_from_slice(&one.advantages);
@@ -359,11 +406,14 @@ impl Stretch {
     }
 
     fn take(&self, places: &[usize]) -> Self {
-        let cells = self.observations.len() / self.actions.len().max(1);
+        let all = match &self.observations {
+            Seen::Floats(cells) => cells.len(),
+            Seen::Bytes(cells) => cells.len(),
+        };
+        let cells = all / self.actions.len().max(1);
         let pick = |from: &[f32]| places.iter().map(|&place| from[place]).collect();
-        let rows = places.iter().map(|&place| &self.observations[place * cells..][..cells]);
         Self {
-            observations: rows.flatten().copied().collect(),
+            observations: self.observations.take(places, cells),
             actions: places.iter().map(|&place| self.actions[place]).collect(),
             logs: pick(&self.logs),
             advantages: pick(&self.advantages),

@@ -144,6 +144,14 @@ pub trait Game: Clone + Send + Serialize + DeserializeOwned + 'static {
     /// Writes what the player sees, [`Spec::observation`] row by row, over the whole of `into`.
     fn observe(&self, into: &mut [Self::Cell]);
 
+    /// How well the first player stands. What it gains is paid on top of the rewards and is in
+    /// no score; an episode that is over has none, so that what was paid is taken back (Ng et
+    /// al.: "Policy invariance under reward transformations", 1999, without their discount).
+    #[inline]
+    fn potential(&self) -> f32 {
+        0.0
+    }
+
     /// A small picture of the whole game, for people.
     fn draw(&self) -> RgbImage;
 
@@ -293,15 +301,13 @@ impl World {
 }
 
 /// Settings of the worlds that have some.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
     /// Of the strategy games.
-    #[command(flatten)]
     #[serde(flatten)]
     pub rts: minirts::Options,
     /// Of Atari.
-    #[command(flatten)]
     #[serde(flatten)]
     pub atari: atari::Options,
 }
