@@ -115,7 +115,8 @@ pub fn run(args: &MatchArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.device)?;
     let (mut a, mut b) = (Trained::open(&args.a, &device)?, Trained::open(&args.b, &device)?);
     let games = args.games as usize;
-    let open = |games| env::open(&a.config.env, games, &two_sided(&args.settings.over(&a.config.options)));
+    let open =
+        |games| env::open(&a.config.env, games, &two_sided(&args.settings.over(&a.config.options)));
     let mut worlds = open(games.min(GAMES))?;
     if worlds.spec().players != 2 {
         let why = format!(
@@ -181,7 +182,13 @@ fn duel(
 pub fn speed(args: &SpeedArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let time = Duration::from_secs_f64(args.seconds);
     let (games, threads) = (args.games as usize, args.threads as usize);
-    let found = env::speed::speed(&args.env, games, threads, time, &args.settings.over(&Options::default()))?;
+    let found = env::speed::speed(
+        &args.env,
+        games,
+        threads,
+        time,
+        &args.settings.over(&Options::default()),
+    )?;
     if args.json {
         return print_json(&found, out);
     }

@@ -19,7 +19,7 @@ pub struct Settings {
     #[arg(help = "Strategy games: the same of a built-in opponent [default: 20]")]
     pub opponent_frame_skip: Option<u32>,
     #[arg(long, value_name = "X")]
-    #[arg(help = "MiniRTS: pay the agent for its lead in units and money too, X for each 1000 \
+    #[arg(help = "MiniRTS: pay the agent for its lead in units too, X for what costs 1000 \
                   [default: 0]")]
     pub shaping: Option<f32>,
     #[arg(long, value_name = "NAME")]

@@ -19,7 +19,9 @@
 
 use super::{Agent, Log, Meaning, Parts, Player, draw, require, softmax, step};
 use crate::env::{Episode, Observations, Random, Spec, Worlds};
-use crate::networks::{ActorCritic, BodyConfig, elements, floats, matrix, seeded, vector};
+use crate::networks::{
+    ActorCritic, BodyConfig, Reader, elements, floats, matrix, seeded, small_planes, vector,
+};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
@@ -78,10 +80,11 @@ impl ActorCriticConfig {
             shared: !vectors,
             lr: if vectors { 2e-3 } else { 1e-3 },
             anneal: true,
-            gamma: 0.99,
+            // CartPole's values stay small with 0.98, and every seed learns it.
+            gamma: if vectors { 0.98 } else { 0.99 },
             lambda: 0.95,
             horizon: if vectors { 16 } else { 20 },
-            entropy: if vectors { 0.0 } else { 0.01 },
+            entropy: 0.01,
             value: 0.5,
             normalise: vectors,
             clip_norm: 0.5,
@@ -101,8 +104,13 @@ impl ActorCriticConfig {
     /// PPO for a world.
     pub fn ppo(spec: &Spec) -> Self {
         let a2c = Self::a2c(spec);
-        let horizon = if spec.observation.len() == 1 { 32 } else { 64 };
-        Self { clip: 0.2, epochs: 4, minibatches: 4, horizon, normalise: true, lr: 1e-3, ..a2c }
+        let ppo = Self { clip: 0.2, epochs: 4, minibatches: 4, normalise: true, lr: 1e-3, ..a2c };
+        match small_planes(spec) {
+            // A rate five times as high learns miniature Breakout in a tenth of the steps.
+            true => Self { horizon: 128, minibatches: 8, lr: 5e-3, ..ppo },
+            false if spec.observation.len() == 1 => Self { horizon: 32, ..ppo },
+            false => Self { horizon: 64, ..ppo },
+        }
     }
 
     /// What is wrong with the settings, if anything is.
@@ -295,14 +303,19 @@ impl ActorCriticConfig {
         device: &Device,
     ) -> Result<Stretch> {
         let (rows, count) = (worlds.rows(), spec.actions.len());
+        let reader = self.body.reader(spec);
         let value = |observations: Observations<'_>, rows| {
-            elements(network.values(matrix(floats(observations, spec.scale), rows, device)))
+            elements(network.values(matrix(reader.read(observations), rows, device)))
         };
         let mut stretch = Stretch::default();
         let (mut rewards, mut values, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.horizon {
-            let cells = floats(worlds.observations(), spec.scale);
-            stretch.observations.add(worlds.observations());
+            let cells = reader.read(worlds.observations());
+            // Whichever is smaller.
+            stretch.observations.add(match reader.pools() {
+                true => Observations::Floats(&cells),
+                false => worlds.observations(),
+            });
             let (logits, judged) = network.forward(matrix(cells, rows, device));
             values.extend(elements(judged));
             let mut policy = elements(logits);
@@ -363,7 +376,8 @@ impl ActorCriticConfig {
             advantages.iter_mut().for_each(|a| *a = (*a - mean) / (square.sqrt() + 1e-8));
         }
         let advantages = vector(advantages, &tape);
-        let (logits, values) = network.forward(matrix(floats(batch.observations.view(), scale), size, &tape));
+        let (logits, values) =
+            network.forward(matrix(floats(batch.observations.view(), scale), size, &tape));
         let logs = log_softmax(logits, 1); // [B, A]
         let actions = TensorData::new(batch.actions.clone(), [size, 1]);
         let actions = Tensor::<2, Int>::from_data(actions, &tape);
@@ -473,13 +487,14 @@ impl Agent for ActorCriticAgent {
     }
 
     fn player(&self) -> Box<dyn Player> {
-        let (scale, device) = (self.spec.scale, self.device.clone());
+        let (reader, device) = (self.config.body.reader(&self.spec), self.device.clone());
         let count = self.spec.actions.len();
-        Box::new(PolicyPlayer { network: self.network.valid(), scale, count, device })
+        Box::new(PolicyPlayer { network: self.network.valid(), reader, count, device })
     }
 
     fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
-        let x = matrix(floats(observations, self.spec.scale), rows, &self.device);
+        let reader = self.config.body.reader(&self.spec);
+        let x = matrix(reader.read(observations), rows, &self.device);
         Ok(elements(self.network.valid().values(x)))
     }
 
@@ -511,14 +526,14 @@ impl Agent for ActorCriticAgent {
 /// Plays by a policy.
 pub(super) struct PolicyPlayer {
     pub network: ActorCritic,
-    pub scale: f32,
+    pub reader: Reader,
     pub count: usize,
     pub device: Device,
 }
 
 impl Player for PolicyPlayer {
     fn scores(&mut self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
-        let x = matrix(floats(observations, self.scale), rows, &self.device);
+        let x = matrix(self.reader.read(observations), rows, &self.device);
         let mut policy = elements(self.network.policy(x));
         softmax(&mut policy, self.count);
         Ok(policy)

@@ -144,11 +144,11 @@ pub trait Game: Clone + Send + Serialize + DeserializeOwned + 'static {
     /// Writes what the player sees, [`Spec::observation`] row by row, over the whole of `into`.
     fn observe(&self, into: &mut [Self::Cell]);
 
-    /// How well the first player stands. What it gains is paid on top of the rewards and is in
-    /// no score; an episode that is over has none, so that what was paid is taken back (Ng et
-    /// al.: "Policy invariance under reward transformations", 1999, without their discount).
+    /// How well the first player stands. What a step adds to it is paid on top of the reward,
+    /// and is in no score. Unlike a potential (Ng et al.: "Policy invariance under reward
+    /// transformations", 1999) it is not taken back at the end, so it may change what is best.
     #[inline]
-    fn potential(&self) -> f32 {
+    fn standing(&self) -> f32 {
         0.0
     }
 

@@ -48,9 +48,9 @@ impl<G: Game> Row<'_, G> {
     #[inline]
     fn step(self, actions: &[usize], cells: usize, limit: u32) -> bool {
         let Slot { game, random, steps, score } = self.slot;
-        let before = game.potential();
+        let before = game.standing();
         let Outcome { reward, terminated } = game.step_players(actions, random);
-        let paid = reward - before + if terminated { 0.0 } else { game.potential() };
+        let paid = reward + game.standing() - before;
         *steps += 1;
         *score += reward;
         let truncated = !terminated && *steps >= limit;

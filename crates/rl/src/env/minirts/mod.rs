@@ -51,9 +51,7 @@ impl Opponent {
             Opponent::Idle => Some(Builtin::Idle),
             Opponent::Simple => Some(Builtin::Simple),
             Opponent::HitAndRun => Some(Builtin::HitAndRun),
-            Opponent::Mixed => {
-                Some([Builtin::Simple, Builtin::HitAndRun][random.below(2)])
-            }
+            Opponent::Mixed => Some([Builtin::Simple, Builtin::HitAndRun][random.below(2)]),
             Opponent::Itself => None,
         }
     }
@@ -69,8 +67,8 @@ pub struct Options {
     pub frame_skip: u32,
     /// Ticks from one action of a built-in opponent to the next.
     pub opponent_frame_skip: u32,
-    /// What a lead of a base and a half (1,000 in money) is worth to the agent, as the potential
-    /// that shapes rewards; 0 for rewards at the end alone.
+    /// What the agent is paid for a lead in units that cost 1,000; 0 for rewards at the end
+    /// alone.
     pub shaping: f32,
     /// A built-in player that acts in the agent's place, whose actions then count for nothing.
     pub stand_in: Option<Builtin>,
@@ -78,7 +76,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { opponent: Opponent::Simple, frame_skip: 50, opponent_frame_skip: 20, shaping: 0.0, stand_in: None }
+        Self {
+            opponent: Opponent::Simple,
+            frame_skip: 50,
+            opponent_frame_skip: 20,
+            shaping: 0.0,
+            stand_in: None,
+        }
     }
 }
 
@@ -199,14 +203,14 @@ impl Game for MiniRts {
         see::observe(&self.battle, player as u8, into);
     }
 
-    /// The difference of what both players own: units at their cost, as far as they are hale,
-    /// and half of the money, which is not yet of use.
-    fn potential(&self) -> f32 {
+    /// The difference of what both players own: units at their cost, as far as they are hale.
+    /// Money in hand is of no use yet.
+    fn standing(&self) -> f32 {
         if self.options.shaping == 0.0 {
             return 0.0;
         }
         let battle = &self.battle;
-        let mut lead = 0.5 * (battle.money[0] - battle.money[1]) as f32;
+        let mut lead = 0.0;
         for &id in &battle.alive {
             let unit = battle.unit(id);
             let &Stats { cost, hp, .. } = unit.kind.stats();
