@@ -117,7 +117,8 @@ impl Zoo {
             Self::ValueIteration | Self::Sarsa | Self::QLearning | Self::Dqn | Self::Rainbow => 1,
             Self::Reinforce => 8,
             Self::A2c | Self::A3c | Self::Ppo if small_planes(spec) => 64,
-            Self::A2c | Self::A3c | Self::Ppo => 16,
+            Self::A2c | Self::A3c => 8,
+            Self::Ppo => 16,
         }
     }
 

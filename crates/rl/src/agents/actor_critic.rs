@@ -83,7 +83,7 @@ impl ActorCriticConfig {
             // CartPole's values stay small with 0.98, and every seed learns it.
             gamma: if vectors { 0.98 } else { 0.99 },
             lambda: 0.95,
-            horizon: if vectors { 16 } else { 20 },
+            horizon: if vectors { 32 } else { 20 },
             entropy: 0.01,
             value: 0.5,
             normalise: vectors,
