@@ -33,8 +33,8 @@ fn one() -> usize {
 impl BodyConfig {
     /// What suits a world: a perceptron of these layers for vectors; for pictures of 84 x 84
     /// the network of Mnih et al., "Human-level control through deep reinforcement learning",
-    /// Nature, 2015; for smaller planes a perceptron too, which learns as much from 10 x 10
-    /// cells as the convolution of Young and Tian (arXiv:1903.03176), in a fifth of the time.
+    /// Nature, 2015; for smaller planes a perceptron too, whose step takes a fifth of the time
+    /// of the convolution that Young and Tian use on 10 x 10 cells (arXiv:1903.03176).
     pub fn new(spec: &Spec, hidden: &[usize]) -> Self {
         match spec.observation[..] {
             [_, height, width] if height.min(width) >= 36 => {

@@ -106,7 +106,7 @@ impl ActorCriticConfig {
         let a2c = Self::a2c(spec);
         let ppo = Self { clip: 0.2, epochs: 4, minibatches: 4, normalise: true, lr: 1e-3, ..a2c };
         match small_planes(spec) {
-            // A rate five times as high learns miniature Breakout in a tenth of the steps.
+            // Miniature Breakout stays at 6 after 2 M steps at 1e-3, and has 23 after 1 M at 5e-3.
             true => Self { horizon: 128, minibatches: 8, lr: 5e-3, ..ppo },
             false if spec.observation.len() == 1 => Self { horizon: 32, ..ppo },
             false => Self { horizon: 64, ..ppo },
