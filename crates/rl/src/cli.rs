@@ -1,6 +1,6 @@
 //! The verbs of reinforcement learning and their flags.
 
-use crate::env::Options;
+use crate::settings::Settings;
 use crate::zoo::Zoo;
 use crate::{contest, play, predict, train};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -110,7 +110,7 @@ pub struct TrainArgs {
     #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
     pub device: String,
     #[command(flatten)]
-    pub options: Options,
+    pub settings: Settings,
 }
 
 /// `eval`.
@@ -134,7 +134,7 @@ pub struct EvalArgs {
     #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
     pub device: String,
     #[command(flatten)]
-    pub options: Options,
+    pub settings: Settings,
 }
 
 /// `predict`.
@@ -161,7 +161,7 @@ pub struct PredictArgs {
     #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
     pub device: String,
     #[command(flatten)]
-    pub options: Options,
+    pub settings: Settings,
 }
 
 /// `match`.
@@ -186,7 +186,7 @@ pub struct MatchArgs {
     #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
     pub device: String,
     #[command(flatten)]
-    pub options: Options,
+    pub settings: Settings,
 }
 
 /// `play`.
@@ -202,7 +202,7 @@ pub struct PlayArgs {
     #[arg(long, value_name = "S", default_value = "1", help = "Seed of the game")]
     pub seed: u64,
     #[command(flatten)]
-    pub options: Options,
+    pub settings: Settings,
 }
 
 /// `speed`.
@@ -223,7 +223,7 @@ pub struct SpeedArgs {
     #[arg(long, help = "Print one JSON document")]
     pub json: bool,
     #[command(flatten)]
-    pub options: Options,
+    pub settings: Settings,
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -71,6 +71,7 @@ impl RunConfig {
     /// What [`env::open`] refuses.
     pub fn judges(&self, episodes: usize) -> Result<Box<dyn Worlds>> {
         let mut options = self.options.clone();
+        options.rts.shaping = 0.0;
         if self.spec.players > 1 {
             options.rts.opponent = Opponent::Simple;
         }
@@ -85,10 +86,11 @@ impl RunConfig {
         &self,
         env: Option<&str>,
         games: usize,
-        options: Option<&Options>,
+        options: &Options,
     ) -> Result<Box<dyn Worlds>> {
-        let options = options.unwrap_or(&self.options);
-        let worlds = env::open(env.unwrap_or(&self.env), games, options)?;
+        let mut options = options.clone();
+        options.rts.shaping = 0.0;
+        let worlds = env::open(env.unwrap_or(&self.env), games, &options)?;
         check_fit(&self.spec, worlds.spec())?;
         Ok(worlds)
     }
@@ -98,6 +100,7 @@ impl RunConfig {
 pub fn two_sided(options: &Options) -> Options {
     let mut options = options.clone();
     options.rts.opponent = Opponent::Itself;
+    options.rts.shaping = 0.0;
     options
 }
 

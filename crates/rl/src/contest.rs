@@ -23,12 +23,12 @@ pub fn eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.device)?;
     let Trained { config, mut player } = Trained::open(&args.run, &device)?;
     let count = args.episodes as usize;
-    let options = (args.options != Options::default()).then_some(&args.options);
-    let mut worlds = config.arena(args.env.as_deref(), count.min(GAMES), options)?;
+    let options = args.settings.over(&config.options);
+    let mut worlds = config.arena(args.env.as_deref(), count.min(GAMES), &options)?;
     let choice = if args.sample { Choice::Sampled } else { Choice::Greedy };
     let played = evaluate::episodes(&mut *worlds, &mut *player, count, args.seed, choice)?;
     let figures = played.statistics();
-    let rate = is_contest(&worlds.spec().name, &args.options).then(|| Rate::of(&played.returns));
+    let rate = is_contest(&worlds.spec().name, &options).then(|| Rate::of(&played.returns));
     if args.json {
         let mut json = serde_json::json!({
             "model": config.header.model,
@@ -115,7 +115,8 @@ pub fn run(args: &MatchArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.device)?;
     let (mut a, mut b) = (Trained::open(&args.a, &device)?, Trained::open(&args.b, &device)?);
     let games = args.games as usize;
-    let open = |games| env::open(&a.config.env, games, &two_sided(&args.options));
+    let open =
+        |games| env::open(&a.config.env, games, &two_sided(&args.settings.over(&a.config.options)));
     let mut worlds = open(games.min(GAMES))?;
     if worlds.spec().players != 2 {
         let why = format!(
@@ -181,7 +182,13 @@ fn duel(
 pub fn speed(args: &SpeedArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let time = Duration::from_secs_f64(args.seconds);
     let (games, threads) = (args.games as usize, args.threads as usize);
-    let found = env::speed::speed(&args.env, games, threads, time, &args.options)?;
+    let found = env::speed::speed(
+        &args.env,
+        games,
+        threads,
+        time,
+        &args.settings.over(&Options::default()),
+    )?;
     if args.json {
         return print_json(&found, out);
     }

@@ -27,6 +27,7 @@ pub mod networks;
 pub mod play;
 pub mod predict;
 pub mod replay;
+pub mod settings;
 pub mod train;
 mod trained;
 mod zoo;

@@ -3,7 +3,7 @@
 use crate::agents::{self, Player};
 use crate::cli::PlayArgs;
 use crate::config::{check_fit, two_sided};
-use crate::env::{self, Random};
+use crate::env::{self, Options, Random};
 use crate::evaluate::{Choice, choose};
 use crate::predict::proposals;
 use crate::trained::Trained;
@@ -25,7 +25,9 @@ pub fn run(args: &PlayArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> any
         run.as_deref().map(|run| Trained::open(run, &device)).transpose()
     };
     let (mut against, mut advisor) = (open(&args.against)?, open(&args.advisor)?);
-    let mut options = args.options.clone();
+    // The settings that a run knows, unless a flag says otherwise.
+    let known = against.as_ref().or(advisor.as_ref()).map(|run| &run.config.options);
+    let mut options = args.settings.over(known.unwrap_or(&Options::default()));
     if against.is_some() {
         options = two_sided(&options);
     }

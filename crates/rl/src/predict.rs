@@ -3,7 +3,7 @@
 use crate::agents::{self, Meaning};
 use crate::cli::PredictArgs;
 use crate::config::RunConfig;
-use crate::env::{Options, Random, Worlds};
+use crate::env::{Random, Worlds};
 use crate::evaluate::{Choice, choose, probabilities};
 use crate::trained::Trained;
 use image::codecs::gif::{GifEncoder, Repeat};
@@ -65,8 +65,7 @@ pub fn proposals(scores: &[f32], meaning: Meaning, names: &[String], top: usize)
 pub fn run(args: &PredictArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.device)?;
     let Trained { config, mut player } = Trained::open(&args.run, &device)?;
-    let options = (args.options != Options::default()).then_some(&args.options);
-    let mut worlds = config.arena(None, 1, options)?;
+    let mut worlds = config.arena(None, 1, &args.settings.over(&config.options))?;
     let (names, rows) = (worlds.spec().actions.clone(), worlds.rows());
     let choice = if args.sample { Choice::Sampled } else { Choice::Greedy };
     let (mut random, top) = (Random::keyed(&[args.seed, 3]), args.top_k as usize);

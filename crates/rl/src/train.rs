@@ -110,8 +110,9 @@ pub fn run(zoo: Zoo, args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()
 }
 
 fn new_config(zoo: Zoo, env: String, args: &TrainArgs) -> Result<RunConfig> {
-    let games = args.games.map_or_else(|| zoo.games(), |games| games as usize);
-    let spec: Spec = env::open(&env, 1, &args.options)?.spec().clone();
+    let options = args.settings.over(&Options::default());
+    let spec: Spec = env::open(&env, 1, &options)?.spec().clone();
+    let games = args.games.map_or_else(|| zoo.games(&spec), |games| games as usize);
     let mut changes = args.set.clone();
     changes.extend(args.lr.map(|lr| format!("lr={lr}")));
     let config = zoo.config(&spec, &changes)?;
@@ -124,7 +125,7 @@ fn new_config(zoo: Zoo, env: String, args: &TrainArgs) -> Result<RunConfig> {
         header: Header::new(Zoo::TASK, &zoo.name()),
         config,
         env,
-        options: args.options.clone(),
+        options,
         spec,
         games,
         groups,
@@ -150,10 +151,7 @@ fn refuse_changes(zoo: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()> 
         ("--seed", args.seed.is_some_and(|seed| seed != config.seed)),
         ("--lr", args.lr.is_some() && args.lr != lr),
         ("--set", !args.set.is_empty()),
-        (
-            "the world's settings",
-            args.options != Options::default() && args.options != config.options,
-        ),
+        ("the world's settings", args.settings.over(&config.options) != config.options),
     ];
     match changed.into_iter().find(|(_, changed)| *changed) {
         Some((flag, _)) => Err(Error::argument(

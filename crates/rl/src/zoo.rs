@@ -6,6 +6,7 @@ use crate::agents::reinforce::{Reinforce, ReinforceConfig};
 use crate::agents::tables::{Method, TableAgent, TableConfig};
 use crate::agents::{Agent, check_spec};
 use crate::env::{self, Options, Spec};
+use crate::networks::small_planes;
 use clap::ValueEnum;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -109,12 +110,15 @@ impl Zoo {
         })
     }
 
-    /// Games at once, unless a person says otherwise.
-    pub fn games(self) -> usize {
+    /// Games at once, unless a person says otherwise. Games on planes are quick to play, and a
+    /// policy learns steadily from many.
+    pub fn games(self, spec: &Spec) -> usize {
         match self {
             Self::ValueIteration | Self::Sarsa | Self::QLearning | Self::Dqn | Self::Rainbow => 1,
             Self::Reinforce => 8,
-            Self::A2c | Self::A3c | Self::Ppo => 16,
+            Self::A2c | Self::A3c | Self::Ppo if small_planes(spec) => 64,
+            Self::A2c | Self::A3c => 8,
+            Self::Ppo => 16,
         }
     }
 

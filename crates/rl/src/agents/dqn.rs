@@ -11,7 +11,7 @@
 
 use super::{Agent, Log, Meaning, Parts, Player, best, require, softmax, step};
 use crate::env::{Observations, Random, Spec, Worlds};
-use crate::networks::{BodyConfig, QHeads, QNetwork, elements, floats, matrix, seeded, vector};
+use crate::networks::{BodyConfig, QHeads, QNetwork, Reader, elements, matrix, seeded, vector};
 use crate::replay::{Memory, Priority, Replay, frames};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -75,7 +75,9 @@ impl DqnConfig {
         let vectors = Self {
             body: BodyConfig::new(spec, &[120, 84]),
             lr: 1e-3,
-            gamma: 0.99,
+            // CartPole never ends for who balances: with 0.99 returns of 100 are learnt, and
+            // three of five seeds fail.
+            gamma: 0.98,
             batch_size: 64,
             replay: 50_000,
             learning_starts: 1000,
@@ -96,6 +98,7 @@ impl DqnConfig {
         match spec.observation[..] {
             [_, height, width] if height.min(width) >= 36 => Self {
                 lr: 1e-4,
+                gamma: 0.99,
                 batch_size: 32,
                 replay: 100_000,
                 learning_starts: 20_000,
@@ -108,6 +111,7 @@ impl DqnConfig {
             },
             [_, _, _] => Self {
                 lr: 2.5e-4,
+                gamma: 0.99,
                 batch_size: 32,
                 replay: 100_000,
                 learning_starts: 5000,
@@ -206,7 +210,8 @@ impl Dqn {
         }
         if actions.iter().any(Option::is_none) {
             let noise = self.config.noisy.then_some(&mut self.random);
-            let x = matrix(floats(worlds.observations(), self.spec.scale), rows, &self.device);
+            let reader = self.config.body.reader(&self.spec);
+            let x = matrix(reader.read(worlds.observations()), rows, &self.device);
             let values = self.config.values(self.acting.forward(x, noise));
             for (action, values) in actions.iter_mut().zip(values.chunks_exact(count)) {
                 action.get_or_insert_with(|| best(values));
@@ -224,7 +229,8 @@ impl Dqn {
         let mut noise = config.noisy.then(|| Random::new(self.random.bits()));
 
         // The value of what comes next, by the target network.
-        let next = matrix(batch.next, size, &self.device);
+        let reader = config.body.reader(&self.spec);
+        let next = matrix(reader.pooled(batch.next), size, &self.device);
         let valued = self.target.forward(next.clone(), noise.as_mut());
         let chosen = match config.double {
             true => config.values(self.acting.forward(next, noise.as_mut())),
@@ -235,7 +241,7 @@ impl Dqn {
 
         // The loss of what was done.
         let tape = self.network.devices().into_iter().next().unwrap_or(self.device.clone());
-        let x = matrix(batch.observations, size, &tape);
+        let x = matrix(reader.pooled(batch.observations), size, &tape);
         let [_, _, atoms] = valued.dims();
         let actions = TensorData::new(batch.actions, [size, 1, 1]);
         let actions = Tensor::<3, Int>::from_data(actions, &tape).repeat_dim(2, atoms);
@@ -367,7 +373,7 @@ impl Agent for Dqn {
         Box::new(QPlayer {
             network: self.acting.clone(),
             config: self.config.clone(),
-            scale: self.spec.scale,
+            reader: self.config.body.reader(&self.spec),
             device: self.device.clone(),
         })
     }
@@ -425,13 +431,13 @@ impl DqnConfig {
 struct QPlayer {
     network: QNetwork,
     config: DqnConfig,
-    scale: f32,
+    reader: Reader,
     device: Device,
 }
 
 impl Player for QPlayer {
     fn scores(&mut self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
-        let x = matrix(floats(observations, self.scale), rows, &self.device);
+        let x = matrix(self.reader.read(observations), rows, &self.device);
         Ok(self.config.values(self.network.forward(x, None)))
     }
 

@@ -9,7 +9,7 @@
 use super::actor_critic::PolicyPlayer;
 use super::{Agent, Log, Parts, Player, draw, require, softmax, step};
 use crate::env::{Observations, Random, Spec, Worlds};
-use crate::networks::{ActorCritic, BodyConfig, elements, floats, matrix, seeded, vector};
+use crate::networks::{ActorCritic, BodyConfig, elements, matrix, seeded, vector};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
@@ -124,10 +124,11 @@ impl Reinforce {
 impl Agent for Reinforce {
     fn turn(&mut self, worlds: &mut [Box<dyn Worlds>], log: &mut Log) -> Result<()> {
         let worlds = &mut *worlds[0];
-        let (rows, count, scale) = (worlds.rows(), self.spec.actions.len(), self.spec.scale);
+        let (rows, count) = (worlds.rows(), self.spec.actions.len());
+        let reader = self.config.body.reader(&self.spec);
         self.open.resize_with(rows, Steps::default);
         // Act by the policy.
-        let cells = floats(worlds.observations(), scale);
+        let cells = reader.read(worlds.observations());
         let mut policy = elements(self.acting.policy(matrix(cells.clone(), rows, &self.device)));
         softmax(&mut policy, count);
         let policy = policy.chunks_exact(count);
@@ -135,7 +136,7 @@ impl Agent for Reinforce {
         step(worlds, &actions)?;
         log.step += rows as u64;
         log.ended(worlds.episodes());
-        let per_row = self.spec.cells_per_observation();
+        let per_row = cells.len() / rows;
         for (row, open) in self.open.iter_mut().enumerate() {
             open.observations.extend_from_slice(&cells[row * per_row..][..per_row]);
             open.actions.push(actions[row] as i32);
@@ -147,7 +148,7 @@ impl Agent for Reinforce {
             }
             let mut sum = 0.0;
             if !terminated && self.config.baseline {
-                let last = floats(worlds.last_observation(row), scale);
+                let last = reader.read(worlds.last_observation(row));
                 sum = elements(self.acting.values(matrix(last, 1, &self.device)))[0];
             }
             for reward in open.returns.iter_mut().rev() {
@@ -169,13 +170,14 @@ impl Agent for Reinforce {
     }
 
     fn player(&self) -> Box<dyn Player> {
-        let (scale, device) = (self.spec.scale, self.device.clone());
+        let (reader, device) = (self.config.body.reader(&self.spec), self.device.clone());
         let count = self.spec.actions.len();
-        Box::new(PolicyPlayer { network: self.acting.clone(), scale, count, device })
+        Box::new(PolicyPlayer { network: self.acting.clone(), reader, count, device })
     }
 
     fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
-        let x = matrix(floats(observations, self.spec.scale), rows, &self.device);
+        let reader = self.config.body.reader(&self.spec);
+        let x = matrix(reader.read(observations), rows, &self.device);
         Ok(elements(self.acting.values(x)))
     }
 

@@ -46,8 +46,9 @@ fn train(agent: &mut dyn Agent, worlds: &mut [Box<dyn Worlds>], steps: u64) -> L
 /// Mean greedy return in a world after so many steps.
 fn learnt(zoo: Zoo, name: &str, steps: u64, changes: &[&str]) -> f64 {
     let open = |games| env::open(name, games, &Options::default()).unwrap();
-    let (mut agent, groups) = made(zoo, open(1).spec(), changes);
-    let mut worlds: Vec<_> = (0..groups).map(|_| open(zoo.games() / groups)).collect();
+    let spec = open(1).spec().clone();
+    let (mut agent, groups) = made(zoo, &spec, changes);
+    let mut worlds: Vec<_> = (0..groups).map(|_| open(zoo.games(&spec) / groups)).collect();
     train(&mut *agent, &mut worlds, steps);
     let mut player = agent.player();
     let played = episodes(&mut *open(100), &mut *player, 200, 5, Choice::Greedy).unwrap();

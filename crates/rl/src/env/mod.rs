@@ -144,6 +144,14 @@ pub trait Game: Clone + Send + Serialize + DeserializeOwned + 'static {
     /// Writes what the player sees, [`Spec::observation`] row by row, over the whole of `into`.
     fn observe(&self, into: &mut [Self::Cell]);
 
+    /// How well the first player stands. What a step adds to it is paid on top of the reward,
+    /// and is in no score. Unlike a potential (Ng et al.: "Policy invariance under reward
+    /// transformations", 1999) it is not taken back at the end, so it may change what is best.
+    #[inline]
+    fn standing(&self) -> f32 {
+        0.0
+    }
+
     /// A small picture of the whole game, for people.
     fn draw(&self) -> RgbImage;
 
@@ -293,15 +301,13 @@ impl World {
 }
 
 /// Settings of the worlds that have some.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
     /// Of the strategy games.
-    #[command(flatten)]
     #[serde(flatten)]
     pub rts: minirts::Options,
     /// Of Atari.
-    #[command(flatten)]
     #[serde(flatten)]
     pub atari: atari::Options,
 }

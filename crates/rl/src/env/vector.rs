@@ -48,12 +48,14 @@ impl<G: Game> Row<'_, G> {
     #[inline]
     fn step(self, actions: &[usize], cells: usize, limit: u32) -> bool {
         let Slot { game, random, steps, score } = self.slot;
+        let before = game.standing();
         let Outcome { reward, terminated } = game.step_players(actions, random);
+        let paid = reward + game.standing() - before;
         *steps += 1;
         *score += reward;
         let truncated = !terminated && *steps >= limit;
         for player in 0..actions.len() {
-            self.rewards[player] = if player == 0 { reward } else { -reward };
+            self.rewards[player] = if player == 0 { paid } else { -paid };
             self.terminated[player] = terminated;
             self.truncated[player] = truncated;
         }

@@ -23,29 +23,22 @@ use std::path::PathBuf;
 use tenfold_core::{Error, Result};
 
 /// Settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// Atari: which game, such as pong or space_invaders
-    #[arg(long, value_name = "NAME", default_value = "pong")]
+    /// Which game, such as pong or space_invaders.
     pub rom: String,
-    /// Atari: the Python that has ale-py [default: python3 on the PATH]
-    #[arg(long, value_name = "PATH")]
+    /// The Python that has ale-py; none for `python3` on the PATH.
     pub python: Option<PathBuf>,
-    /// Atari: frames that an action lasts
-    #[arg(long, value_name = "FRAMES", default_value_t = 4)]
+    /// Frames that an action lasts.
     pub atari_skip: u8,
-    /// Atari: the most frames of doing nothing at the start of a game
-    #[arg(long, value_name = "FRAMES", default_value_t = 30)]
+    /// The most frames of doing nothing at the start of a game.
     pub noops: u8,
-    /// Atari: whether a lost life ends an episode
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    /// Whether a lost life ends an episode.
     pub episodic_life: bool,
-    /// Atari: whether rewards are clipped to -1, 0 and 1
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    /// Whether rewards are clipped to -1, 0 and 1.
     pub clip_rewards: bool,
-    /// Atari: with which probability a frame repeats the last action
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    /// With which probability a frame repeats the last action.
     pub sticky: f32,
 }
 

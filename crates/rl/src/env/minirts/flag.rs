@@ -42,6 +42,8 @@ const HUNT: usize = 3;
 pub struct CaptureTheFlag {
     options: Options,
     battle: Battle,
+    /// Who plays against the agent in this game, where it is a built-in player.
+    opponent: Option<Builtin>,
     flag: Place,
     carrier: Option<Id>,
     /// Everybody of both teams, and the tick at which the dead come back.
@@ -62,6 +64,7 @@ impl CaptureTheFlag {
         Ok(Self {
             options: options.clone(),
             battle: Battle::default(),
+            opponent: None,
             flag: [0.0; 2],
             carrier: None,
             team: Vec::new(),
@@ -207,6 +210,7 @@ impl Game for CaptureTheFlag {
     }
 
     fn reset(&mut self, random: &mut Random) {
+        self.opponent = self.options.opponent.builtin(random);
         self.battle.clear();
         self.team.clear();
         let mirror = [random.below(2) == 1, random.below(2) == 1];
@@ -239,7 +243,7 @@ impl Game for CaptureTheFlag {
             }
         }
         for _ in 0..self.options.frame_skip {
-            if let Some(opponent) = self.options.opponent.builtin()
+            if let Some(opponent) = self.opponent
                 && self.battle.tick.is_multiple_of(self.options.opponent_frame_skip)
             {
                 self.builtin(1, opponent);

@@ -19,7 +19,7 @@ pub mod orders;
 pub mod see;
 
 use super::{Cells, Game, Outcome, Random, Spec, draw::Canvas};
-use battle::{Battle, Id, Kind, SIDE, Winner};
+use battle::{Battle, Id, Kind, SIDE, Stats, Winner};
 use builtin::Builtin;
 use image::RgbImage;
 use orders::{MACROS, View};
@@ -37,44 +37,52 @@ pub enum Opponent {
     Simple,
     /// Ranged troops that shoot and run.
     HitAndRun,
+    /// Simple or hit-and-run, by chance in each game.
+    Mixed,
     /// The agent itself: both players are rows of the world.
     #[value(name = "self")]
     Itself,
 }
 
 impl Opponent {
-    /// The built-in player, where it is one.
-    fn builtin(self) -> Option<Builtin> {
+    /// The built-in player of the next game, where it is one.
+    fn builtin(self, random: &mut Random) -> Option<Builtin> {
         match self {
             Opponent::Idle => Some(Builtin::Idle),
             Opponent::Simple => Some(Builtin::Simple),
             Opponent::HitAndRun => Some(Builtin::HitAndRun),
+            Opponent::Mixed => Some([Builtin::Simple, Builtin::HitAndRun][random.below(2)]),
             Opponent::Itself => None,
         }
     }
 }
 
 /// Settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// Strategy games: who plays against the agent
-    #[arg(long, value_enum, default_value_t)]
+    /// Who plays against the agent.
     pub opponent: Opponent,
-    /// Strategy games: ticks from one action of the agent to the next
-    #[arg(long, value_name = "TICKS", default_value_t = 50)]
+    /// Ticks from one action of the agent to the next.
     pub frame_skip: u32,
-    /// Strategy games: ticks from one action of a built-in opponent to the next
-    #[arg(long, value_name = "TICKS", default_value_t = 20)]
+    /// Ticks from one action of a built-in opponent to the next.
     pub opponent_frame_skip: u32,
+    /// What the agent is paid for a lead in units that cost 1,000; 0 for rewards at the end
+    /// alone.
+    pub shaping: f32,
     /// A built-in player that acts in the agent's place, whose actions then count for nothing.
-    #[arg(skip)]
     pub stand_in: Option<Builtin>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { opponent: Opponent::Simple, frame_skip: 50, opponent_frame_skip: 20, stand_in: None }
+        Self {
+            opponent: Opponent::Simple,
+            frame_skip: 50,
+            opponent_frame_skip: 20,
+            shaping: 0.0,
+            stand_in: None,
+        }
     }
 }
 
@@ -88,7 +96,10 @@ impl Options {
                 return Err(Error::argument(flag, format!("{skip}: expected 1 to 1000 ticks")));
             }
         }
-        Ok(())
+        match self.shaping.is_finite() && (0.0..=100.0).contains(&self.shaping) {
+            true => Ok(()),
+            false => Err(Error::argument("--shaping", "expected 0 to 100")),
+        }
     }
 }
 
@@ -98,6 +109,8 @@ impl Options {
 pub struct MiniRts {
     options: Options,
     battle: Battle,
+    /// Who plays against the agent in this game, where it is a built-in player.
+    opponent: Option<Builtin>,
     /// Kept for its memory.
     #[serde(skip)]
     seen: Vec<Id>,
@@ -111,7 +124,8 @@ impl MiniRts {
     /// A frame skip of 0 or far too large.
     pub fn new(options: &Options) -> Result<Self> {
         options.check()?;
-        Ok(Self { options: options.clone(), battle: Battle::default(), seen: Vec::new() })
+        let (options, battle) = (options.clone(), Battle::default());
+        Ok(Self { options, battle, opponent: None, seen: Vec::new() })
     }
 
     /// The battle as it is.
@@ -148,6 +162,7 @@ impl Game for MiniRts {
 
     fn reset(&mut self, random: &mut Random) {
         self.battle.reset(random);
+        self.opponent = self.options.opponent.builtin(random);
     }
 
     fn step(&mut self, action: usize, random: &mut Random) -> Outcome {
@@ -162,7 +177,7 @@ impl Game for MiniRts {
             }
         }
         for _ in 0..self.options.frame_skip {
-            if let Some(opponent) = self.options.opponent.builtin()
+            if let Some(opponent) = self.opponent
                 && self.battle.tick.is_multiple_of(self.options.opponent_frame_skip)
             {
                 self.builtin(1, opponent, random);
@@ -186,6 +201,23 @@ impl Game for MiniRts {
 
     fn observe_player(&self, player: usize, into: &mut [u8]) {
         see::observe(&self.battle, player as u8, into);
+    }
+
+    /// The difference of what both players own: units at their cost, as far as they are hale.
+    /// Money in hand is of no use yet.
+    fn standing(&self) -> f32 {
+        if self.options.shaping == 0.0 {
+            return 0.0;
+        }
+        let battle = &self.battle;
+        let mut lead = 0.0;
+        for &id in &battle.alive {
+            let unit = battle.unit(id);
+            let &Stats { cost, hp, .. } = unit.kind.stats();
+            let worth = cost as f32 * unit.hp as f32 / hp as f32;
+            lead += if unit.player == 0 { worth } else { -worth };
+        }
+        self.options.shaping * lead / 1000.0
     }
 
     fn draw(&self) -> RgbImage {

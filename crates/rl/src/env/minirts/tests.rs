@@ -1,6 +1,7 @@
 use super::battle::{LAST_TICK, Order, Place, START_MONEY, TRIP};
 use super::orders::{Macro, act, sight};
 use super::*;
+use crate::env::{Vector, Worlds};
 
 fn game(first: Builtin, opponent: Opponent) -> MiniRts {
     let options = Options { stand_in: Some(first), opponent, frame_skip: 20, ..Options::default() };
@@ -330,4 +331,43 @@ fn frame_skips_that_cannot_work_are_refused() {
         let error = MiniRts::new(&options).unwrap_err().to_string();
         assert!(error.starts_with("--opponent-frame-skip: "));
     }
+}
+
+#[test]
+fn mixed_opponents_are_both() {
+    let mut game = MiniRts::new(&Options { opponent: Opponent::Mixed, ..Options::default() });
+    let game = game.as_mut().unwrap();
+    let mut simple = 0;
+    for seed in 0..100 {
+        game.reset(&mut Random::keyed(&[seed]));
+        simple += u32::from(game.opponent == Some(Builtin::Simple));
+    }
+    // Four standard deviations of a fair coin.
+    assert!((30..=70).contains(&simple), "{simple} of 100");
+}
+
+#[test]
+fn a_lead_in_units_pays_but_is_no_score() {
+    let options = Options {
+        shaping: 2.0,
+        stand_in: Some(Builtin::Simple),
+        frame_skip: 20,
+        ..Options::default()
+    };
+    let mut game = MiniRts::new(&options).unwrap();
+    game.reset(&mut Random::keyed(&[1]));
+    let before = game.standing();
+    game.battle.add(Kind::Melee, 0, [10.0, 10.0]);
+    assert!((game.standing() - before - 0.2).abs() < 1e-6);
+    game.battle.add(Kind::Worker, 1, [11.0, 10.0]);
+    assert!((game.standing() - before - 0.1).abs() < 1e-6);
+    let mut worlds = Vector::new(MiniRts::new(&options).unwrap(), 1).unwrap();
+    worlds.reset(1).unwrap();
+    let mut paid = 0.0;
+    while worlds.episodes().is_empty() {
+        worlds.step(&[0]).unwrap();
+        paid += worlds.rewards()[0];
+    }
+    let score = worlds.episodes()[0].score;
+    assert!(score.abs() == 1.0 && (paid - score).abs() > 0.01, "{paid} for {score}");
 }
