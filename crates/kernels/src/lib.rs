@@ -7,6 +7,7 @@
 //!   plain loops.
 //! - [`ops`]: the same on Burn's tensors. On the CPU backend in f32 they are ours; on every
 //!   other device, type or option they call Burn's own, with the same results.
+//!   `TENFOLD_OPERATORS=burn` in the environment asks for Burn's own everywhere, to compare.
 //! - [`nn`]: modules with Burn's fields and records, made `from` Burn's.
 //! - [`optim`]: optimisers with Burn's records.
 //!

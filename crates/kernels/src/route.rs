@@ -19,6 +19,7 @@ use burn::backend::{
 use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 use std::fmt::Debug;
+use std::sync::OnceLock;
 
 /// An operator of `N` tensors with a backward of its own.
 pub(crate) trait Operator<const N: usize>: Clone + Debug + Send + 'static {
@@ -72,7 +73,16 @@ impl Operand {
 
 /// Whether operators can reach these tensors.
 pub(crate) fn reaches<const N: usize>(operands: &[Operand; N]) -> bool {
-    operands[0].place.is_some() && operands.iter().all(|operand| operand.place == operands[0].place)
+    !burns_own()
+        && operands[0].place.is_some()
+        && operands.iter().all(|operand| operand.place == operands[0].place)
+}
+
+/// Whether `TENFOLD_OPERATORS=burn` asks for Burn's own operators everywhere: for measuring what
+/// these bring, and that networks learn alike on both. Asked once.
+fn burns_own() -> bool {
+    static ASKED: OnceLock<bool> = OnceLock::new();
+    *ASKED.get_or_init(|| std::env::var("TENFOLD_OPERATORS").is_ok_and(|value| value == "burn"))
 }
 
 /// The operator's result.

@@ -1,8 +1,8 @@
 """Characters a second of the character language model, beside PyTorch's on the same cores.
 
-torch_charlm.py PROGRAM TEXT [THREADS] runs, in turn and three times, a training of one epoch and
-a generation of 2,000 characters by PROGRAM (target/release/tenfold-sequence), and the same by
-PyTorch: the same network, batches, optimiser and clipping. Prints the medians and their ratio.
+torch_charlm.py PROGRAM TEXT [THREADS [LETTERS]] runs, in turn and three times, a training of one
+epoch on the first LETTERS (200,000) of the text and a generation of 2,000 characters by PROGRAM
+(target/release/tenfold-sequence), and the same by PyTorch: the same network, batches, optimiser and clipping. Prints the medians and their ratio.
 Needs: pip install torch.
 """
 
@@ -18,7 +18,7 @@ import time
 import torch
 from torch import nn
 
-LETTERS, EMBEDDING, HIDDEN, LAYERS, STEPS, BATCH = 200_000, 64, 264, 2, 64, 32
+EMBEDDING, HIDDEN, LAYERS, STEPS, BATCH = 64, 264, 2, 64, 32
 
 
 class CharLm(nn.Module):
@@ -75,7 +75,7 @@ def main():
     threads = int(sys.argv[3]) if len(sys.argv) > 3 else 2
     torch.set_num_threads(threads)
     environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
-    text = path.read_text()[:LETTERS]
+    text = path.read_text()[: int(sys.argv[4]) if len(sys.argv) > 4 else 200_000]
     learnt, written = len(text) * 9 // 10, 2000
     times = {"train": ([], []), "generate": ([], [])}
     with tempfile.TemporaryDirectory() as folder:

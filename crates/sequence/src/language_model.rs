@@ -76,8 +76,7 @@ fn configure(args: &TrainArgs, text: &Text) -> Result<(CharLmConfig, Vocabulary,
     let vocabulary = Vocabulary::build(Unit::Character, [text.train.as_str()], usize::MAX, 1);
     let config = set_fields(&CharLmConfig::new(vocabulary.len()), &args.set, &["tokens"])?;
     config.check().map_err(|why| Error::argument("--set", why))?;
-    let recipe =
-        Recipe { epochs: 14, batch_size: 32, lr: 4e-3, weight_decay: 1e-2, clip_norm: 1.0 };
+    let recipe = Recipe { epochs: 8, batch_size: 32, lr: 4e-3, weight_decay: 1e-2, clip_norm: 1.0 };
     let mut settings = recipe.settings(args);
     // A short text is read by fewer readers, so that each has something to read.
     let longest = vocabulary.encode(&text.train).len() / (2 * config.steps.min(32)).max(1);

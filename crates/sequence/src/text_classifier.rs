@@ -14,6 +14,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -362,7 +363,7 @@ pub fn parameters(device: &Device) -> usize {
 struct Answer {
     input: String,
     suggestions: Vec<Suggestion>,
-    /// The words that counted most, and their shares.
+    /// The words that counted most, and their shares, each with all of its occurrences.
     words: Vec<Counted>,
 }
 
@@ -394,7 +395,10 @@ pub fn predict(args: &PredictArgs, own: &PredictFlags, out: &mut dyn Write) -> a
     let answers = inputs.iter().zip(verdicts).map(|((input, _), verdict)| {
         let labels = &classifier.language.labels;
         let suggestions = rank(&verdict.probabilities, labels, args.top_k as usize);
-        let mut words = verdict.words;
+        // In a long text each occurrence counts little: a word counts with all of its own.
+        let mut shares: BTreeMap<String, f32> = BTreeMap::new();
+        verdict.words.into_iter().for_each(|(word, own)| *shares.entry(word).or_default() += own);
+        let mut words: Vec<(String, f32)> = shares.into_iter().collect();
         words.sort_by(|a, b| b.1.total_cmp(&a.1));
         words.truncate(8);
         let words = words.into_iter().map(|(word, share)| Counted { word, share }).collect();
@@ -410,8 +414,8 @@ pub fn predict(args: &PredictArgs, own: &PredictFlags, out: &mut dyn Write) -> a
             write!(out, "  {label} {:.1} %", 100.0 * score)?;
         }
         write!(out, "\n  counted:")?;
-        for Counted { word, share } in words.iter().filter(|word| word.share >= 0.005) {
-            write!(out, "  {word} {:.0} %", 100.0 * share)?;
+        for Counted { word, share } in words {
+            write!(out, "  {word} {:.1} %", 100.0 * share)?;
         }
         writeln!(out)?;
     }
