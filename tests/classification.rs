@@ -45,6 +45,7 @@ fn small_models_train_on_the_embedded_data() {
             names(&out),
             [
                 ".lock",
+                "calibration.json",
                 "checkpoint",
                 "config.json",
                 "curves.svg",
@@ -95,7 +96,7 @@ fn pictures_from_training_to_a_portable_file() {
     let table = classification(args!["eval", &run, "--draw", &looked]);
     assert!(table.out.contains("precision"), "{}", table.out);
     // Nothing was wrong, so there is no sheet of mistakes.
-    assert_eq!(names(&looked), ["confusion.svg"]);
+    assert_eq!(names(&looked), ["confusion.svg", "reliability.svg"]);
 
     let picture = first_picture(&pictures);
     let drawings = folder.path().join("drawn");
@@ -316,6 +317,7 @@ fn models_that_are_fitted_at_once_are_runs_like_the_rest() {
         assert!(summary["loss"].as_f64().unwrap() < 0.3, "{model}: {summary}");
         let expected = [
             ".lock",
+            "calibration.json",
             "config.json",
             "curves.svg",
             "metrics.jsonl",

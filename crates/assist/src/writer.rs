@@ -14,9 +14,12 @@ pub type Shared<T> = std::result::Result<T, Arc<Error>>;
 /// The most decisions of one transaction.
 const MOST: usize = 4096;
 
+/// The item of a decision that was taken back, with what was decided about it before.
+pub type Undone = Option<(i64, Vec<Decision>)>;
+
 enum Job {
     Decide(Vec<Decision>, oneshot::Sender<Shared<Vec<Saved>>>),
-    Undo(String, oneshot::Sender<Shared<Option<(i64, Vec<Decision>)>>>),
+    Undo(String, oneshot::Sender<Shared<Undone>>),
     Label(String, String, oneshot::Sender<Shared<bool>>),
     Suggest(Vec<Proposal>, oneshot::Sender<Shared<()>>),
     Round(Round, oneshot::Sender<Shared<()>>),
@@ -54,7 +57,7 @@ impl Writer {
     ///
     /// # Errors
     /// As there.
-    pub async fn undo(&self, person: &str) -> Shared<Option<(i64, Vec<Decision>)>> {
+    pub async fn undo(&self, person: &str) -> Shared<Undone> {
         self.ask(|reply| Job::Undo(person.into(), reply)).await
     }
 
@@ -156,7 +159,7 @@ fn decide(store: &Store, waiting: Vec<Waiting>) {
     }
 }
 
-fn undo(store: &Store, person: &str) -> Result<Option<(i64, Vec<Decision>)>> {
+fn undo(store: &Store, person: &str) -> Result<Undone> {
     let Some(item) = store.undo(person)? else { return Ok(None) };
     Ok(Some((item, store.decisions_of(item)?)))
 }

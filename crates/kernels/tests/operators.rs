@@ -13,8 +13,16 @@ fn devices() -> [Device; 2] {
     [device.clone(), device.gradient_checkpointing()]
 }
 
+/// Numbers between -1 and 1, no two of them equal: of equal ones, a maximum may choose any.
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device).detach().require_grad()
+    let count: usize = shape.iter().product();
+    if count == 0 {
+        return Tensor::zeros(shape, device).require_grad();
+    }
+    let order = Tensor::<1>::random([count], Distribution::Default, device).argsort(0);
+    // None of them is 0, where derivatives are a matter of taste.
+    let values = (order.float() + 0.25) * (2.0 / count as f64) - 1.0;
+    values.reshape(shape).detach().require_grad()
 }
 
 /// The largest difference, as a part of the largest value.

@@ -58,7 +58,7 @@ fn routes(state: &State) -> Vec<(&'static str, &'static str, MethodRouter<Arc<St
         ("GET", "/v1/health", get(routes::health)),
         ("GET", "/v1/metrics", get(routes::metrics)),
         ("GET", "/v1/openapi.json", get(page::openapi)),
-        ("POST", "/v1/suggest", post(suggest::suggest).layer(upload.clone())),
+        ("POST", "/v1/suggest", post(suggest::suggest).layer(upload)),
         ("POST", "/v1/import", post(suggest::import).layer(upload)),
     ]
 }

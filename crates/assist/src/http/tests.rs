@@ -458,7 +458,8 @@ async fn the_description_names_every_route_and_no_other() {
         .iter()
         .map(|(method, path, _)| (path.to_string(), method.to_string()))
         .collect();
-    (own.sort(), described.sort());
+    own.sort();
+    described.sort();
     assert_eq!(own, described);
     // And the list is the truth: another method is refused, nothing answers with an error of ours.
     for (path, method) in own {
