@@ -145,7 +145,7 @@ impl Server {
         let head = lines.next()?;
         let (item, label) = (place("item", head).unwrap(), place("label", head).unwrap());
         let cells = lines.map(|line| line.split(',').collect::<Vec<_>>());
-        cells.filter(|cells| cells[item] == name).last().map(|cells| cells[label].to_owned())
+        cells.filter(|cells| cells[item] == name).next_back().map(|cells| cells[label].to_owned())
     }
 
     /// Decides so many items as their names say, past the page.
