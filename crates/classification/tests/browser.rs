@@ -144,8 +144,8 @@ impl Server {
         let place = |column: &str, head: &str| head.split(',').position(|own| own == column);
         let head = lines.next()?;
         let (item, label) = (place("item", head).unwrap(), place("label", head).unwrap());
-        let cells = lines.map(|line| line.split(',').collect::<Vec<_>>());
-        cells.filter(|cells| cells[item] == name).next_back().map(|cells| cells[label].to_owned())
+        let mut cells = lines.map(|line| line.split(',').collect::<Vec<_>>());
+        cells.rfind(|cells| cells[item] == name).map(|cells| cells[label].to_owned())
     }
 
     /// Decides so many items as their names say, past the page.
