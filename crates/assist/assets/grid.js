@@ -7,7 +7,6 @@ import { percent, t } from './words.js';
 const PAGE = 24;
 let page = null; // { label, items, left, labels }
 let out = new Set(); // ids taken out of this page
-const aside = new Set(); // ids taken out of earlier pages: they are for the Decide view
 let since = 0;
 let saving = false;
 let confirmed = 0; // how many decisions the last page made: what undo takes back
@@ -15,13 +14,10 @@ let spot = 0; // the tile that has the focus
 
 export async function enter(label = page?.label ?? null) {
   await leave();
-  let answer = await attempt(() => call('/v1/grid', { person: state.person, count: PAGE, label }), enter);
+  const answer = await attempt(() => call('/v1/grid', { person: state.person, count: PAGE, label }), enter);
   if (!answer) return;
-  const wrong = answer.items.filter(({ id }) => aside.has(id)).map(({ id }) => id);
-  release(wrong, true);
-  answer.items = answer.items.filter(({ id }) => !aside.has(id));
   // This label has no more: on with the one that has most.
-  if (!answer.items.length && label !== null && !wrong.length) return enter(null);
+  if (!answer.items.length && label !== null) return enter(null);
   show(answer);
 }
 
@@ -99,7 +95,6 @@ async function confirm() {
   try {
     const answer = decisions.length ? await call('/v1/decisions', { person: state.person, decisions }) : { rejected: [] };
     items.forEach(({ id }) => forget(id));
-    wrong.forEach((id) => aside.add(id));
     await release(wrong, true);
     page.items = [];
     const n = decisions.length - answer.rejected.length;

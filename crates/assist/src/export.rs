@@ -77,12 +77,10 @@ fn labels(store: &Store) -> Result<Vec<(Item, Decision)>> {
 
 /// The best suggestion and its score.
 fn suggested(decision: &Decision) -> (String, Option<f64>) {
-    let best: Option<Value> = decision.proposed.as_ref().and_then(|text| {
-        let all: Value = serde_json::from_str(text).ok()?;
-        all.get(0).cloned()
-    });
-    let best = best.unwrap_or_default();
-    (best["label"].as_str().unwrap_or("").to_owned(), best["score"].as_f64())
+    match decision.best() {
+        Some(best) => (best.label, Some(f64::from(best.score))),
+        None => (String::new(), None),
+    }
 }
 
 fn action(decision: &Decision) -> &'static str {
@@ -152,7 +150,7 @@ fn table(labels: &[(Item, Decision)]) -> Result<Vec<u8>> {
 
 /// Boxes of what was confirmed: the suggestion that the person chose has one.
 fn coco(store: &Store, labels: &[(Item, Decision)]) -> Result<Vec<u8>> {
-    let names: Vec<String> = store.labels()?.into_iter().map(|label| label.name).collect();
+    let names = store.labels()?;
     let (mut images, mut annotations) = (Vec::new(), Vec::new());
     for (item, decision) in labels {
         let all: Value = decision

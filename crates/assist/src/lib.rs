@@ -7,7 +7,8 @@
 //! ```text
 //! serve     the command line, the parts put together, the end
 //! state     what all parts share
-//! queue     the items in memory: suggestions, decisions, who has what in hand
+//! entry     one item in memory: suggestions, decisions, who has it in hand
+//! queue     all of them: who gets what next
 //! model     the thread that owns the model
 //! writer    the thread that owns the store
 //! retrain   training on what was decided
@@ -16,6 +17,7 @@
 //! export    decisions as CSV, Parquet, COCO, image folders
 //! ```
 
+mod entry;
 mod export;
 mod http;
 mod metrics;
@@ -27,7 +29,7 @@ mod serve;
 mod state;
 mod writer;
 
-pub use queue::Order;
+pub use entry::Order;
 pub use serve::ServeArgs;
 
 use clap::{Args, Subcommand};

@@ -1,7 +1,7 @@
 //! The one thread that owns the model. Requests that wait at the same time are answered in one
 //! batch; while there are none, it works through the queue.
 
-use crate::queue::Proposed;
+use crate::entry::Proposed;
 use crate::state::State;
 use crate::writer::Shared;
 use rayon::prelude::*;
@@ -21,6 +21,9 @@ pub const BATCH: usize = 64;
 
 /// How long a batch of the queue may keep a request waiting.
 const PATIENCE: Duration = Duration::from_millis(40);
+
+/// How often an idle thread looks whether the server has ended.
+const IDLE: Duration = Duration::from_millis(200);
 
 /// The numbers of an embedding that are kept: by the lemma of Johnson and Lindenstrauss a
 /// projection in random directions keeps angles, roughly.
@@ -87,41 +90,35 @@ impl Model {
 /// Runs the thread, until the last [`Model`] outside of `state` is gone or the server ends.
 pub fn run(mut model: Box<dyn Propose>, mut weights: Arc<str>, jobs: &Jobs, state: &Arc<State>) {
     let (mut idle, mut pace) = (false, 8);
+    // One that was taken out of the line and is not among those that are answered together.
+    let mut next = None;
     while !state.stopped() {
-        let job = match idle {
-            true => {
-                jobs.0.recv_timeout(Duration::from_millis(200)).map_err(|_| TryRecvError::Empty)
-            }
-            false => jobs.0.try_recv(),
+        let job = match next.take() {
+            Some(job) => Ok(job),
+            None if idle => jobs.0.recv_timeout(IDLE).map_err(|_| TryRecvError::Empty),
+            None => jobs.0.try_recv(),
         };
         match job {
             Ok(Job::Suggest(inputs, top, reply)) => {
+                let mut count = inputs.len();
                 let mut waiting = vec![(inputs, top, reply)];
-                let mut count = waiting[0].0.len();
-                let mut after = None;
-                while count < BATCH && after.is_none() {
+                while count < BATCH && next.is_none() {
                     match jobs.0.try_recv() {
                         Ok(Job::Suggest(inputs, top, reply)) => {
                             count += inputs.len();
                             waiting.push((inputs, top, reply));
                         }
-                        Ok(other) => after = Some(other),
+                        Ok(other) => next = Some(other),
                         Err(_) => break,
                     }
                 }
                 answer(&*model, &weights, waiting, state);
-                match after {
-                    Some(Job::Swap(new, id)) => (model, weights, idle) = (new, id, false),
-                    Some(_) => idle = false,
-                    None => {}
-                }
             }
             Ok(Job::Swap(new, id)) => (model, weights, idle) = (new, id, false),
             Ok(Job::Look) => idle = false,
             Err(TryRecvError::Disconnected) => return,
-            Err(TryRecvError::Empty) if idle => {}
             // What is left of the queue is for the next start.
-            Err(TryRecvError::Empty) if state.ending() => idle = true,
+            Err(TryRecvError::Empty) if idle || state.ending() => idle = true,
             Err(TryRecvError::Empty) => {
                 let begun = Instant::now();
                 let done = work(&*model, &weights, pace, state);
@@ -147,14 +144,10 @@ fn answer(model: &dyn Propose, weights: &Arc<str>, waiting: Vec<Waiting>, state:
     let mut answers = answers.into_iter();
     for (inputs, top, reply) in waiting {
         let own = answers.by_ref().take(inputs.len());
-        let own = own.map(|answer| {
-            answer.map(|mut all| {
-                all.truncate(top);
-                all
-            })
-        });
+        let mut own: Vec<Answer> = own.collect();
+        own.iter_mut().flatten().for_each(|all| all.truncate(top));
         // Who asked may have gone away.
-        let _ = reply.send((weights.clone(), own.collect()));
+        let _ = reply.send((weights.clone(), own));
     }
 }
 

@@ -1,16 +1,13 @@
-//! What is to be decided, in memory: each item's suggestions, what became of it, and who has
-//! it in hand. The store on the disk has all of this but the leases, which end with the
-//! program.
+//! All that is to be decided, in memory: who gets what next, what is alike, what needs nobody.
+//! The store on the disk has all of this but the leases, which end with the program.
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use crate::entry::{Entry, IMPORTED, Order, Proposed};
+use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tenfold_core::calibrate::evidence_against;
 use tenfold_core::data::random::SplitMix64;
-use tenfold_core::store::{Action, Decision, Item};
-use tenfold_core::suggest::Suggestion;
+use tenfold_core::store::{Decision, Item};
 
 /// People after whom a shared item needs no further opinion.
 const OPINIONS: usize = 2;
@@ -18,71 +15,6 @@ const OPINIONS: usize = 2;
 /// The evidence at which an audit ends the automation: wrongly in one of 20 cases at most, even
 /// though it looks after every decision.
 const ENOUGH: f64 = 20.0;
-
-/// What `next` goes by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    /// As the queue's names are sorted.
-    #[default]
-    Given,
-    /// The smallest lead of the best suggestion over the second first.
-    Margin,
-    /// The most spread suggestions first.
-    Entropy,
-    /// The surest suggestions first.
-    Confidence,
-    /// What is most like the item that was last looked at.
-    Similar,
-}
-
-/// The suggestions for one item, and by which weights.
-#[derive(Clone, Debug)]
-pub struct Proposed {
-    /// Best first.
-    pub suggestions: Arc<[Suggestion]>,
-    /// The start of the weights' digest, or what an import says.
-    pub weights: Arc<str>,
-}
-
-impl Proposed {
-    fn best(&self) -> Option<&Suggestion> {
-        self.suggestions.first()
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Lease {
-    person: Arc<str>,
-    until: Instant,
-    /// What the person was shown: weights may change meanwhile.
-    shown: Option<Proposed>,
-    hidden: bool,
-}
-
-/// One item and all that is known of it.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// As it stands in the store.
-    pub item: Item,
-    /// Why it cannot be shown.
-    pub broken: Option<String>,
-    /// What the model, or another system, proposes.
-    pub proposed: Option<Proposed>,
-    /// Numbers whose directions say what is alike.
-    pub embedding: Option<Box<[f32]>>,
-    /// What people said, one line a person, the last thing each said; then the last of all.
-    opinions: Vec<(Arc<str>, String)>,
-    label: Option<String>,
-    skipped: Vec<Arc<str>>,
-    /// What was accepted without a person.
-    auto: Option<String>,
-    /// Whether that was right, where a person was asked.
-    audited: Option<bool>,
-    /// Whether a person took it out of a page of like items: it is to be looked at by itself.
-    odd: bool,
-    lease: Option<Lease>,
-}
 
 /// How much of what is asked twice, by lots that follow from an item's number alone.
 #[derive(Clone, Copy, Debug)]
@@ -139,20 +71,7 @@ pub struct Queue {
 impl Queue {
     /// The items with what was decided about them.
     pub fn new(items: Vec<Item>, decisions: &[Decision], shares: Shares, lease: Duration) -> Self {
-        let entry = |item| Entry {
-            item,
-            broken: None,
-            proposed: None,
-            embedding: None,
-            opinions: Vec::new(),
-            label: None,
-            skipped: Vec::new(),
-            auto: None,
-            audited: None,
-            odd: false,
-            lease: None,
-        };
-        let entries: Vec<Entry> = items.into_iter().map(entry).collect();
+        let entries: Vec<Entry> = items.into_iter().map(Entry::new).collect();
         let places = entries.iter().enumerate().map(|(i, e)| (e.item.id, i)).collect();
         let mut queue = Self { entries, places, shares, lease, suspended: false };
         for decision in decisions {
@@ -178,31 +97,9 @@ impl Queue {
 
     /// Takes in a decision that is saved.
     pub fn apply(&mut self, decision: &Decision) {
-        let Some(entry) = self.get_mut(decision.item) else { return };
-        let person: Arc<str> = decision.person.as_str().into();
-        entry.lease = None;
-        match (decision.action, &decision.label) {
-            (Action::Label, Some(label)) => {
-                entry.opinions.retain(|(other, _)| *other != person);
-                entry.opinions.push((person, label.clone()));
-                entry.label = Some(label.clone());
-                if let Some(auto) = &entry.auto {
-                    entry.audited = Some(auto == label);
-                }
-            }
-            (Action::Auto, Some(label)) => entry.auto = Some(label.clone()),
-            _ => entry.skipped.push(person),
+        if let Some(entry) = self.get_mut(decision.item) {
+            entry.apply(decision);
         }
-    }
-
-    /// Forgets what was decided about an item and takes in what is left after something was
-    /// taken back.
-    pub fn replay(&mut self, item: i64, decisions: &[Decision]) {
-        let Some(entry) = self.get_mut(item) else { return };
-        entry.opinions.clear();
-        entry.skipped.clear();
-        (entry.label, entry.auto, entry.audited) = (None, None, None);
-        decisions.iter().for_each(|decision| self.apply(decision));
     }
 
     /// The state of the whole.
@@ -216,7 +113,7 @@ impl Queue {
                 Some(_) => counts.automatic += 1,
                 None => {
                     counts.broken += usize::from(entry.broken.is_some());
-                    counts.skipped += usize::from(!entry.skipped.is_empty());
+                    counts.skipped += usize::from(entry.skipped(None));
                     counts.open += 1;
                 }
             }
@@ -227,17 +124,17 @@ impl Queue {
     /// How the automation fares.
     pub fn audit(&self) -> Audit {
         let mut audit = Audit::default();
-        for entry in self.entries.iter().filter(|entry| entry.auto.is_some()) {
+        for entry in self.entries.iter().filter(|entry| entry.auto().is_some()) {
             audit.accepted += 1;
-            audit.audited += usize::from(entry.audited.is_some());
-            audit.audit_errors += usize::from(entry.audited == Some(false));
+            audit.audited += usize::from(entry.audited().is_some());
+            audit.audit_errors += usize::from(entry.audited() == Some(false));
         }
         audit
     }
 
     /// Whether an item needs nobody any more, and whether a person said so.
     fn settled(&self, entry: &Entry) -> Option<bool> {
-        match (&entry.label, &entry.auto) {
+        match (entry.label(), entry.auto()) {
             (Some(_), _) => Some(true),
             (None, Some(_)) if !self.suspended => Some(false),
             _ => None,
@@ -246,18 +143,16 @@ impl Queue {
 
     /// Whether this person can be asked about an item.
     fn wants(&self, entry: &Entry, person: &str, now: Instant) -> bool {
-        if entry.held(now).is_some_and(|holder| holder != person)
-            || entry.skipped.iter().any(|other| **other == *person)
-        {
+        if entry.held(now).is_some_and(|holder| holder != person) || entry.skipped(Some(person)) {
             return false;
         }
         match self.settled(entry) {
             None => true,
-            Some(false) => lot(entry.item.id, "audit", self.shares.audit),
+            Some(false) => lot(entry.item.id, *b"to audit", self.shares.audit),
             Some(true) => {
-                lot(entry.item.id, "shared", self.shares.shared)
-                    && entry.opinions.len() < OPINIONS
-                    && entry.opinions.iter().all(|(other, _)| **other != *person)
+                lot(entry.item.id, *b"for both", self.shares.shared)
+                    && entry.opinions().len() < OPINIONS
+                    && entry.opinions().iter().all(|(other, _)| **other != *person)
             }
         }
     }
@@ -265,11 +160,11 @@ impl Queue {
     /// Hands a person items until they hold `count`: those they hold already and do not
     /// name in `have` first. Their leases are renewed.
     pub fn next(&mut self, ask: &Ask<'_>, now: Instant) -> Vec<usize> {
+        let until = now + self.lease;
         let mut held = Vec::new();
-        for place in 0..self.entries.len() {
-            if self.entries[place].held(now) == Some(ask.person) {
-                let hidden = self.entries[place].lease.as_ref().is_some_and(|l| l.hidden);
-                self.take(place, ask.person, hidden, now);
+        for (place, entry) in self.entries.iter_mut().enumerate() {
+            if entry.held(now) == Some(ask.person) {
+                entry.renew(until);
                 held.push(place);
             }
         }
@@ -293,7 +188,7 @@ impl Queue {
         found.truncate(wanted);
         found.sort_by(before);
         for (_, place) in found {
-            self.take(place, ask.person, ask.hide, now);
+            self.entries[place].lend(ask.person, ask.hide, until);
             given.push(place);
         }
         given
@@ -327,28 +222,26 @@ impl Queue {
         group.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let places: Vec<usize> = group.into_iter().take(count).map(|(_, place)| place).collect();
         for &place in &places {
-            self.take(place, person, false, now);
+            self.entries[place].lend(person, false, now + self.lease);
         }
         (label, places, sizes)
     }
 
-    /// Gives an item that was taken back to the person who had it.
-    pub fn hand(&mut self, item: i64, person: &str, hidden: bool, now: Instant) -> Option<usize> {
-        let place = *self.places.get(&item)?;
-        self.take(place, person, hidden, now);
-        Some(place)
-    }
-
-    fn take(&mut self, place: usize, person: &str, hidden: bool, now: Instant) {
+    /// After a decision was taken back: what is left about its item, which goes to the person
+    /// who had it; as the page gets it, with what it had been decided as.
+    pub fn undo(
+        &mut self,
+        (item, decisions): (i64, &[Decision]),
+        (person, hidden): (&str, bool),
+        now: Instant,
+    ) -> Option<(usize, Option<String>)> {
         let until = now + self.lease;
+        let place = *self.places.get(&item)?;
         let entry = &mut self.entries[place];
-        let shown = match entry.lease.take() {
-            // What the person already sees is what they will decide about.
-            Some(lease) if *lease.person == *person => lease.shown,
-            _ => None,
-        };
-        let shown = shown.or_else(|| entry.proposed.clone());
-        entry.lease = Some(Lease { person: person.into(), until, shown, hidden });
+        let was = entry.label().map(str::to_owned);
+        entry.replay(decisions);
+        entry.lend(person, hidden, until);
+        Some((place, was))
     }
 
     /// Gives items back that a person does not want to decide now; `odd` ones were taken out of
@@ -357,9 +250,8 @@ impl Queue {
         let mut released = 0;
         for &item in items {
             if let Some(entry) = self.get_mut(item)
-                && entry.lease.as_ref().is_some_and(|lease| *lease.person == *person)
+                && entry.give_back(person)
             {
-                entry.lease = None;
                 entry.odd |= odd;
                 released += 1;
             }
@@ -404,14 +296,10 @@ impl Queue {
         self.entries.iter_mut().for_each(|entry| entry.embedding = None);
     }
 
-    /// Takes in what was proposed for an item. Who holds it without having seen any
-    /// suggestion will see these.
+    /// Takes in what was proposed for an item.
     pub fn propose(&mut self, item: i64, proposed: Proposed) {
         if let Some(entry) = self.get_mut(item) {
-            if let Some(lease) = entry.lease.as_mut().filter(|lease| lease.shown.is_none()) {
-                lease.shown = Some(proposed.clone());
-            }
-            entry.proposed = Some(proposed);
+            entry.propose(proposed);
         }
     }
 
@@ -420,9 +308,9 @@ impl Queue {
     pub fn sure(&self, weights: &str, threshold: f32, now: Instant) -> Vec<(i64, Proposed)> {
         let sure = |entry: &&Entry| {
             !entry.item.fixed
-                && entry.auto.is_none()
-                && entry.label.is_none()
-                && entry.skipped.is_empty()
+                && entry.auto().is_none()
+                && entry.label().is_none()
+                && !entry.skipped(None)
                 && entry.broken.is_none()
                 && entry.held(now).is_none()
         };
@@ -436,67 +324,22 @@ impl Queue {
     /// Items of the fixed part that a person has decided, with what they are.
     pub fn fixed(&self) -> Vec<(Item, String)> {
         let of = |entry: &Entry| {
-            let label = entry.label.clone().filter(|_| entry.item.fixed)?;
-            Some((entry.item.clone(), label))
+            let label = entry.label().filter(|_| entry.item.fixed)?;
+            Some((entry.item.clone(), label.to_owned()))
         };
         self.entries.iter().filter_map(of).collect()
     }
 
     /// Items outside the fixed part that people have given a label to.
     pub fn to_train_on(&self) -> usize {
-        self.entries.iter().filter(|entry| !entry.item.fixed && entry.label.is_some()).count()
+        self.entries.iter().filter(|entry| !entry.item.fixed && entry.label().is_some()).count()
     }
 
     /// What is known of the fixed part.
     pub fn fixed_decided(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.item.fixed && entry.label.is_some()).count()
-    }
-
-    /// The place of an item.
-    pub fn place(&self, item: i64) -> Option<usize> {
-        self.places.get(&item).copied()
-    }
-
-    /// An item as the page gets it.
-    pub fn shown(&self, place: usize, columns: Option<&[String]>, most: usize) -> Value {
-        let entry = &self.entries[place];
-        let lease = entry.lease.as_ref();
-        let hidden = lease.is_some_and(|lease| lease.hidden);
-        let proposed = lease.and_then(|lease| lease.shown.as_ref()).or(entry.proposed.as_ref());
-        let suggestions: &[Suggestion] = match proposed {
-            Some(proposed) if !hidden => &proposed.suggestions,
-            _ => &[],
-        };
-        let mut shown = json!({
-            "id": entry.item.id,
-            "name": entry.item.name,
-            "suggestions": &suggestions[..suggestions.len().min(most)],
-            "hidden": hidden,
-            "pending": proposed.is_none() && !hidden && entry.broken.is_none(),
-            "weights": proposed.map(|proposed| &*proposed.weights),
-            "decided": entry.label,
-        });
-        match (&entry.broken, &entry.item.row, columns) {
-            (Some(why), _, _) => {
-                shown["kind"] = "broken".into();
-                shown["why"] = why.as_str().into();
-            }
-            (None, Some(row), Some(columns)) => {
-                let cell = |(name, value): (&String, &f32)| json!({"name": name, "value": value.to_string()});
-                shown["kind"] = "row".into();
-                shown["row"] = columns.iter().zip(row).map(cell).collect();
-            }
-            _ => {
-                shown["kind"] = "picture".into();
-                shown["picture"] = format!("/v1/items/{}/picture", entry.item.id).into();
-            }
-        }
-        shown
+        self.entries.iter().filter(|entry| entry.item.fixed && entry.label().is_some()).count()
     }
 }
-
-/// What the weights of imported suggestions are called.
-pub const IMPORTED: &str = "import";
 
 /// What a person asks for.
 #[derive(Clone, Debug)]
@@ -510,78 +353,10 @@ pub struct Ask<'a> {
     pub hide: bool,
 }
 
-/// What a decision about an item may go by: the suggestions as they were shown.
-pub struct Standing {
-    /// What was shown, where something was.
-    pub shown: Option<Proposed>,
-    /// Whether it was withheld.
-    pub hidden: bool,
-}
-
-impl Entry {
-    /// Who has it in hand.
-    pub fn held(&self, now: Instant) -> Option<&str> {
-        self.lease.as_ref().filter(|lease| lease.until > now).map(|lease| &*lease.person)
-    }
-
-    /// What it is, by what people said.
-    pub fn label(&self) -> Option<&str> {
-        self.label.as_deref()
-    }
-
-    /// Whether a person may decide about it now, and by what.
-    ///
-    /// # Errors
-    /// Who has it, or has decided about it meanwhile.
-    pub fn standing(&self, person: &str, now: Instant) -> Result<Standing, String> {
-        if let Some(holder) = self.held(now).filter(|holder| *holder != person) {
-            return Err(format!("`{holder}` has this item in hand"));
-        }
-        match self.lease.as_ref().filter(|lease| *lease.person == *person) {
-            // A lease that ran out while nobody else took the item is as good as before.
-            Some(lease) => Ok(Standing {
-                shown: lease.shown.clone().or_else(|| self.proposed.clone()),
-                hidden: lease.hidden,
-            }),
-            None => match self.opinions.iter().find(|(other, _)| **other != *person) {
-                Some((other, _)) => Err(format!("`{other}` has decided about it meanwhile")),
-                None => Ok(Standing { shown: self.proposed.clone(), hidden: false }),
-            },
-        }
-    }
-
-    /// Smaller comes earlier.
-    fn key(&self, order: Order, near: Option<&[f32]>) -> f64 {
-        let scores = |f: &dyn Fn(&[Suggestion]) -> f64| match &self.proposed {
-            Some(proposed) if self.broken.is_none() => f(&proposed.suggestions),
-            _ => f64::INFINITY,
-        };
-        let score = |all: &[Suggestion], i: usize| all.get(i).map_or(0.0, |s| f64::from(s.score));
-        match order {
-            Order::Given => 0.0,
-            Order::Margin => scores(&|all| score(all, 0) - score(all, 1)),
-            Order::Confidence => scores(&|all| -score(all, 0)),
-            Order::Entropy => scores(&|all| {
-                let part = |s: &Suggestion| f64::from(s.score).max(1e-12);
-                all.iter().map(|s| part(s) * part(s).ln()).sum()
-            }),
-            Order::Similar => match (near, &self.embedding) {
-                (Some(near), Some(own)) => {
-                    // Both have length one.
-                    -near.iter().zip(own.iter()).map(|(a, b)| f64::from(a * b)).sum::<f64>()
-                }
-                _ => f64::INFINITY,
-            },
-        }
-    }
-}
-
 /// Whether an item is among a part of all, by lots for one purpose.
-fn lot(item: i64, purpose: &str, part: f64) -> bool {
-    let mut key = [0; 8];
-    key[..purpose.len().min(8)].copy_from_slice(&purpose.as_bytes()[..purpose.len().min(8)]);
-    let mut random = SplitMix64::keyed(&[item as u64, u64::from_be_bytes(key)]);
-    f64::from(random.between(0.0, 1.0)) < part
+fn lot(item: i64, purpose: [u8; 8], part: f64) -> bool {
+    let mut random = SplitMix64::keyed(&[item as u64, u64::from_be_bytes(purpose)]);
+    f64::from(random.unit()) < part
 }
 
 #[cfg(test)]

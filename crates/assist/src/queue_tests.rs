@@ -1,4 +1,6 @@
 use super::*;
+use tenfold_core::store::Action;
+use tenfold_core::suggest::Suggestion;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -82,7 +84,8 @@ fn what_is_decided_or_skipped_does_not_come_back_to_the_same_person() {
     let counts = queue.counts(now);
     assert_eq!((counts.decided, counts.open, counts.skipped), (1, 2, 1));
     assert!(queue.get(1).unwrap().standing("bob", now).is_err(), "ann has decided");
-    queue.replay(1, &[]);
+    queue.undo((1, &[]), ("ann", false), now).unwrap();
+    queue.release("ann", &[1], false);
     assert_eq!(queue.counts(now).decided, 0);
 }
 
@@ -139,16 +142,16 @@ fn withheld_suggestions_are_not_shown_and_new_ones_do_not_change_what_is_seen() 
     let now = Instant::now();
     queue.propose(1, proposed(&[("a", 0.9)]));
     let places = queue.next(&Ask { hide: true, ..ask("ann", 1) }, now);
-    let shown = queue.shown(places[0], None, 9);
+    let shown = queue.entries()[places[0]].shown(None, 9);
     assert_eq!(
         (&shown["hidden"], shown["suggestions"].as_array().unwrap().len()),
         (&true.into(), 0)
     );
     let places = queue.next(&ask("bob", 1), now);
-    assert_eq!(queue.shown(places[0], None, 9)["pending"], true);
+    assert_eq!(queue.entries()[places[0]].shown(None, 9)["pending"], true);
     queue.propose(2, proposed(&[("a", 0.9)]));
     queue.propose(2, proposed(&[("b", 0.9)]));
-    assert_eq!(queue.shown(places[0], None, 9)["suggestions"][0]["label"], "a");
+    assert_eq!(queue.entries()[places[0]].shown(None, 9)["suggestions"][0]["label"], "a");
     let standing = queue.get(2).unwrap().standing("bob", now).unwrap();
     assert_eq!(standing.shown.unwrap().suggestions[0].label, "a");
 }

@@ -1,6 +1,7 @@
 //! What confirming saved: how fast people were, how often the first suggestion was right, how
 //! far they agree, and how accuracy rose.
 
+use crate::queue::Audit;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -27,7 +28,7 @@ pub struct Report {
     /// Whether people who were asked the same gave the same answer.
     pub agreement: Agreement,
     /// What was accepted without a person.
-    pub automatic: Automatic,
+    pub automatic: Audit,
     /// The learning curve.
     pub rounds: Vec<Accuracy>,
     /// How many items have each label, by the last decision about each.
@@ -87,15 +88,6 @@ pub struct Agreement {
     pub kappa: Option<f64>,
 }
 
-/// See [`Report::automatic`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Automatic {
-    pub accepted: usize,
-    pub audited: usize,
-    pub audit_errors: usize,
-}
-
 /// See [`Report::rounds`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Accuracy {
@@ -150,7 +142,10 @@ impl Report {
             automatic,
             rounds: rounds(store)?,
             labels: counts(&all),
-            formats: vec!["csv", "parquet"],
+            formats: match all.iter().any(has_box) {
+                true => vec!["csv", "parquet", "coco"],
+                false => vec!["csv", "parquet"],
+            },
         })
     }
 
@@ -169,7 +164,7 @@ impl Report {
             percent(self.confirmed_share),
             number(self.decisions_per_minute)
         )?;
-        let Automatic { accepted, audited, audit_errors } = automatic;
+        let Audit { accepted, audited, audit_errors } = automatic;
         writeln!(
             out,
             "{accepted} accepted without a person; {audit_errors} of {audited} audited were wrong"
@@ -208,6 +203,11 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// Whether a place in a picture was proposed, which COCO's format is for.
+fn has_box(decision: &Decision) -> bool {
+    decision.proposed.as_ref().is_some_and(|proposed| proposed.contains("\"box\":"))
 }
 
 fn confirmed_share(decisions: &[&Decision]) -> Option<f64> {
@@ -279,7 +279,7 @@ fn agreement(decisions: &[&Decision]) -> Agreement {
     Agreement { items, share: Some(share), kappa }
 }
 
-fn automatic(all: &[Decision]) -> Automatic {
+fn automatic(all: &[Decision]) -> Audit {
     let mut accepted: HashMap<i64, (&Option<String>, Option<bool>)> = HashMap::new();
     for decision in all {
         match (decision.action, accepted.get_mut(&decision.item)) {
@@ -293,7 +293,7 @@ fn automatic(all: &[Decision]) -> Automatic {
     let count = |wanted: &dyn Fn(Option<bool>) -> bool| {
         accepted.values().filter(|(_, right)| wanted(*right)).count()
     };
-    Automatic {
+    Audit {
         accepted: accepted.len(),
         audited: count(&|right| right.is_some()),
         audit_errors: count(&|right| right == Some(false)),

@@ -65,7 +65,7 @@ fn times_shares_and_savings() {
     assert_eq!(report.seconds.confirmed.unwrap(), Times { median: 0.5, mean: 0.5, count: 2 });
     assert_eq!(report.seconds.corrected.unwrap().median, 1.5);
     assert_eq!(report.seconds.from_nothing.unwrap().mean, 4.0);
-    assert_eq!(report.automatic, Automatic { accepted: 2, audited: 1, audit_errors: 1 });
+    assert_eq!(report.automatic, Audit { accepted: 2, audited: 1, audit_errors: 1 });
     // Four by people and one that needed none in four seconds; from nothing one in four.
     assert_eq!(report.labels_per_minute, Some(75.0));
     assert_eq!(report.saved, Saved { speedup: Some(5.0), minutes: Some(16.0 / 60.0) });

@@ -8,12 +8,11 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tenfold_core::calibrate::{Judged, Threshold};
 use tenfold_core::data::Input;
 use tenfold_core::store::{Item, Round, now};
 use tenfold_core::suggest::Propose;
 use tenfold_core::train::{history, renderer::note};
-use tenfold_core::{Result, files, weights};
+use tenfold_core::{Result, files};
 
 /// Fewer decisions than this are not worth a training.
 pub const LEAST: usize = 20;
@@ -73,7 +72,6 @@ pub struct Retrain {
     open: Open,
     progress: Mutex<Progress>,
     refused: Mutex<Option<Refused>>,
-    rounds: Mutex<i64>,
 }
 
 /// Why a training was not begun.
@@ -87,13 +85,8 @@ pub enum Unready {
 impl Retrain {
     /// After so many rounds.
     pub fn new(train: Train, open: Open, rounds: i64) -> Self {
-        Self {
-            train,
-            open,
-            progress: Mutex::default(),
-            refused: Mutex::default(),
-            rounds: Mutex::new(rounds),
-        }
+        let progress = Mutex::new(Progress { round: rounds, ..Progress::default() });
+        Self { train, open, progress, refused: Mutex::default() }
     }
 
     /// How far it is.
@@ -118,10 +111,9 @@ pub fn begin(state: &Arc<State>) -> std::result::Result<i64, Unready> {
         if progress.state == Stage::Running {
             return Err(Unready::Busy);
         }
-        let mut rounds = lock(&state.retrain.rounds);
-        *rounds += 1;
-        *progress = Progress { state: Stage::Running, round: *rounds, ..Progress::default() };
-        *rounds
+        let round = progress.round + 1;
+        *progress = Progress { state: Stage::Running, round, ..Progress::default() };
+        round
     };
     *lock(&state.retrain.refused) = None;
     state.changed();
@@ -172,7 +164,7 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
     follow(state, &out);
     let open = || -> Result<(Box<dyn Propose>, Active)> {
         let model = (state.retrain.open)(&out)?;
-        Ok((model, active(state, &before.model, round, &out)?))
+        Ok((model, Active::of(&before.model, round, &out, state.settings.risk)?))
     };
     let (model, mut active) = open().map_err(|why| why.to_string())?;
     // Both by the same items: what was decided of the fixed part until now.
@@ -233,36 +225,6 @@ pub fn take(state: &State) -> std::result::Result<bool, String> {
     drop(progress);
     state.activate(active);
     Ok(true)
-}
-
-/// The weights of a run, as those in place.
-///
-/// # Errors
-/// A file of the run cannot be read.
-pub fn active(state: &State, model: &str, round: i64, run: &Path) -> Result<Active> {
-    describe(model, round, run, |judged| state.threshold(judged))
-}
-
-/// [`active`] where there is no state yet.
-///
-/// # Errors
-/// As there.
-pub fn describe(
-    model: &str,
-    round: i64,
-    run: &Path,
-    threshold: impl Fn(&[Judged]) -> Option<Threshold>,
-) -> Result<Active> {
-    let run_folder = tenfold_core::run::Run::open(run)?;
-    let judged = run_folder.calibration()?.map(|calibration| calibration.judged());
-    Ok(Active {
-        model: model.into(),
-        id: weights::digest(&run_folder.weights_path())?[..12].into(),
-        round,
-        run: run.into(),
-        accuracy: None,
-        threshold: threshold(&judged.unwrap_or_default()),
-    })
 }
 
 /// The decided items of the fixed part that can be read, and what they are.

@@ -1,10 +1,11 @@
 //! `serve`: puts the parts together, and takes them apart without losing anything.
 
+use crate::entry::{IMPORTED, Order, Proposed};
 use crate::http;
 use crate::model::{self, Model};
-use crate::queue::{IMPORTED, Order, Proposed, Queue, Shares};
+use crate::queue::{Queue, Shares};
 use crate::retrain::{self, Retrain};
-use crate::state::{Settings, State};
+use crate::state::{Active, Settings, State};
 use crate::writer::Writer;
 use anyhow::Context;
 use clap::Args;
@@ -98,8 +99,9 @@ fn part(text: &str) -> Result<f64, String> {
 /// A run, queue or store that cannot be opened, or an address that cannot be had.
 pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let ServeArgs { run, place, .. } = args;
-    let config = Run::open(run)?;
-    let name = config.model(Z::TASK)?;
+    let name = Run::open(run)?.model(Z::TASK)?;
+    // Rounds are found again from wherever the next start is.
+    let run = &run.canonicalize().map_err(|source| Error::io(run, source))?;
     let device = device::open(&place.device)?;
     let open: retrain::Open = {
         let device = device.clone();
@@ -141,19 +143,16 @@ pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         pixels: 32 << 20,
         patience: Duration::from_secs(30),
     };
-    let threshold = |judged: &[_]| {
-        tenfold_core::calibrate::threshold(judged, settings.risk?, crate::state::ALPHA)
-    };
-    let mut active = retrain::describe(&name, 0, run, threshold)?;
+    let mut active = Active::of(&name, 0, run, settings.risk)?;
     if let Some(round) = retrain::last_taken(&rounds) {
         let folder = Path::new(&round.run);
         note(format_args!("with the weights of round {}, in {}", round.round, round.run));
         model = open(folder)?;
-        active = retrain::describe(&name, round.round, folder, threshold)?;
+        active = Active::of(&name, round.round, folder, settings.risk)?;
         active.accuracy = round.accuracy;
     }
     let queue = opened(&store, args)?;
-    let labels = store.labels()?.into_iter().map(|label| label.name).collect();
+    let labels = store.labels()?;
 
     let listener = listen(&args.at)?;
     let address = listener.local_addr().context("the address that is listened at")?;
@@ -180,9 +179,11 @@ pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     retrain::wait(&state, FAREWELL);
     runtime.shutdown_timeout(Duration::from_secs(5));
     let _ = modelling.join();
-    // The store closes with its last writer.
-    drop(state);
-    let _ = writing.join();
+    // The store closes with its last writer. A training that did not stop keeps one: what was
+    // decided is on the disk all the same.
+    if Arc::into_inner(state).map(drop).is_some() {
+        let _ = writing.join();
+    }
     Ok(())
 }
 

@@ -1,23 +1,26 @@
 //! What all parts of the server share.
 
+use crate::entry::{Order, Proposed};
 use crate::metrics::Metrics;
 use crate::model::Model;
-use crate::queue::{Audit, Order, Queue};
+use crate::queue::{Audit, Queue};
 use crate::retrain::Retrain;
 use crate::writer::Writer;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tenfold_core::calibrate::{self, Judged, Threshold};
+use tenfold_core::calibrate::{self, Threshold};
 use tenfold_core::data::Kind;
+use tenfold_core::run::Run;
 use tenfold_core::store::{Action, Decision, now};
 use tenfold_core::train::renderer::note;
+use tenfold_core::{Result, weights};
 use tokio::sync::watch;
 
 /// How sure the promise of `--auto-accept` is: with 95 % confidence.
-pub const ALPHA: f64 = 0.05;
+const ALPHA: f64 = 0.05;
 
 /// Who decides where no person does.
 pub const NOBODY: &str = "(model)";
@@ -70,6 +73,25 @@ pub struct Active {
     pub accuracy: Option<f64>,
     /// How sure suggestions may be left to themselves.
     pub threshold: Option<Threshold>,
+}
+
+impl Active {
+    /// The weights of a run; with `risk`, how sure suggestions must be to be left to themselves.
+    ///
+    /// # Errors
+    /// A file of the run cannot be read.
+    pub fn of(model: &str, round: i64, folder: &Path, risk: Option<f64>) -> Result<Self> {
+        let run = Run::open(folder)?;
+        let judged = run.calibration()?.map_or_else(Vec::new, |calibration| calibration.judged());
+        Ok(Self {
+            model: model.into(),
+            id: weights::digest(&run.weights_path())?[..12].into(),
+            round,
+            run: folder.into(),
+            accuracy: None,
+            threshold: risk.and_then(|risk| calibrate::threshold(&judged, risk, ALPHA)),
+        })
+    }
 }
 
 /// Everything.
@@ -199,11 +221,6 @@ impl State {
         self.changes.subscribe()
     }
 
-    /// The threshold for what was judged, where anything is to be accepted without a person.
-    pub fn threshold(&self, judged: &[Judged]) -> Option<Threshold> {
-        calibrate::threshold(judged, self.settings.risk?, ALPHA)
-    }
-
     /// Accepts what the weights in place are sure enough of.
     pub fn accept_sure(&self, weights: &str) {
         let active = self.active();
@@ -216,7 +233,7 @@ impl State {
         if sure.is_empty() {
             return;
         }
-        let decision = |(item, proposed): (i64, crate::queue::Proposed)| Decision {
+        let decision = |(item, proposed): (i64, Proposed)| Decision {
             item,
             person: NOBODY.into(),
             at: now(),

@@ -14,12 +14,19 @@ pub type Shared<T> = std::result::Result<T, Arc<Error>>;
 /// The most decisions of one transaction.
 const MOST: usize = 4096;
 
-/// The item of a decision that was taken back, with what was decided about it before.
-pub type Undone = Option<(i64, Vec<Decision>)>;
+/// A decision that was taken back.
+pub struct Undone {
+    /// What it was about.
+    pub item: i64,
+    /// Whether suggestions were withheld.
+    pub hidden: bool,
+    /// What was decided about the item before.
+    pub decisions: Vec<Decision>,
+}
 
 enum Job {
     Decide(Vec<Decision>, oneshot::Sender<Shared<Vec<Saved>>>),
-    Undo(String, oneshot::Sender<Shared<Undone>>),
+    Undo(String, oneshot::Sender<Shared<Option<Undone>>>),
     Label(String, String, oneshot::Sender<Shared<bool>>),
     Suggest(Vec<Proposal>, oneshot::Sender<Shared<()>>),
     Round(Round, oneshot::Sender<Shared<()>>),
@@ -53,11 +60,11 @@ impl Writer {
         self.ask_and_wait(|reply| Job::Decide(decisions, reply))
     }
 
-    /// See [`Store::undo`]; with the item, what was decided about it before.
+    /// See [`Store::undo`].
     ///
     /// # Errors
     /// As there.
-    pub async fn undo(&self, person: &str) -> Shared<Undone> {
+    pub async fn undo(&self, person: &str) -> Shared<Option<Undone>> {
         self.ask(|reply| Job::Undo(person.into(), reply)).await
     }
 
@@ -103,8 +110,9 @@ fn gone() -> Arc<Error> {
 }
 
 fn write(store: &Store, jobs: &Receiver<Job>) {
-    let mut next = jobs.recv().ok();
-    while let Some(job) = next.take() {
+    // One that was taken out of the line and is not among those that are done together.
+    let mut next = None;
+    while let Some(job) = next.take().or_else(|| jobs.recv().ok()) {
         match job {
             Job::Decide(decisions, reply) => {
                 let mut waiting = vec![(decisions, reply)];
@@ -132,9 +140,6 @@ fn write(store: &Store, jobs: &Receiver<Job>) {
             }
             Job::Round(round, reply) => drop(reply.send(store.add_round(&round).map_err(Arc::new))),
         }
-        if next.is_none() {
-            next = jobs.recv().ok();
-        }
     }
 }
 
@@ -159,7 +164,7 @@ fn decide(store: &Store, waiting: Vec<Waiting>) {
     }
 }
 
-fn undo(store: &Store, person: &str) -> Result<Undone> {
-    let Some(item) = store.undo(person)? else { return Ok(None) };
-    Ok(Some((item, store.decisions_of(item)?)))
+fn undo(store: &Store, person: &str) -> Result<Option<Undone>> {
+    let Some((item, hidden)) = store.undo(person)? else { return Ok(None) };
+    Ok(Some(Undone { item, hidden, decisions: store.decisions_of(item)? }))
 }

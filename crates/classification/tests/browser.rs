@@ -467,14 +467,11 @@ fn what_goes_wrong_keeps_the_item() {
     assert_eq!(server.decided(), 2);
 }
 
-/// From the key press to the frame with the next item and its picture. Without a graphics card
-/// and beside other programs a browser's frames alone may take longer than the 50 ms that are
-/// promised: `TENFOLD_LATENCY=50` on a quiet machine holds it to them.
+/// From the key press to the frame with the next item and its picture.
 #[test]
-fn the_next_item_is_there_at_once() {
+fn the_next_item_is_there_within_50_ms() {
     let Some(_alone) = alone() else { return };
     let server = Server::start(640, "--shared 0");
-    let most: f64 = std::env::var("TENFOLD_LATENCY").map_or(1_000.0, |text| text.parse().unwrap());
     // Another try where the machine was busy with something else.
     let mut worst = f64::INFINITY;
     for _ in 0..3 {
@@ -487,11 +484,11 @@ fn the_next_item_is_there_at_once() {
             times.len()
         );
         worst = worst.min(p95);
-        if worst < most {
+        if worst < 50.0 {
             break;
         }
     }
-    assert!(worst < most, "{worst:.1} ms at the 95th percentile, three times");
+    assert!(worst < 50.0, "{worst:.1} ms at the 95th percentile, three times");
 }
 
 /// Confirms so many items; milliseconds of each, by the page's own clock.

@@ -28,12 +28,21 @@ pub async fn check(
     let (token, hosts) = (state.settings.token.as_deref(), &state.settings.hosts[..]);
     let checked = host(request.headers(), hosts)
         .and_then(|()| origin(request.method(), request.headers()))
-        .and_then(|()| token.map_or(Ok(()), |token| known(&request, token)));
-    match checked {
-        Err(Failure(StatusCode::SEE_OTHER, token)) => welcome(request.uri(), &token),
-        Err(failure) => failure.into_response(),
-        Ok(()) => next.run(request).await,
+        .and_then(|()| token.map_or(Ok(Known::Yes), |token| known(&request, token)));
+    match (checked, token) {
+        (Ok(Known::ByAddress), Some(token)) => welcome(request.uri(), token),
+        (Ok(_), _) => next.run(request).await,
+        (Err(failure), _) => failure.into_response(),
     }
+}
+
+/// How a request knows the token.
+enum Known {
+    /// By a header or a cookie; or none is asked for.
+    Yes,
+    /// By the address that was printed: it is answered with the cookie, so that the token does
+    /// not stay in the address.
+    ByAddress,
 }
 
 fn refused(why: &str) -> Failure {
@@ -91,9 +100,8 @@ fn origin(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
-/// The token is in a header, in the cookie that [`welcome`] set, or in the address that was
-/// printed; the last is answered with the cookie, so that it does not stay in the address.
-fn known(request: &Request, token: &str) -> Result<(), Failure> {
+/// The token is in a header, in the cookie that [`welcome`] set, or in the address.
+fn known(request: &Request, token: &str) -> Result<Known, Failure> {
     let headers = request.headers();
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
@@ -102,12 +110,12 @@ fn known(request: &Request, token: &str) -> Result<(), Failure> {
         pair.trim().split_once('=').filter(|(name, _)| *name == COOKIE).map(|(_, value)| value)
     });
     if bearer.is_some_and(|own| same(own, token)) || cookies.any(|own| same(own, token)) {
-        return Ok(());
+        return Ok(Known::Yes);
     }
     let query = request.uri().query().unwrap_or("");
     let mut given = query.split('&').filter_map(|pair| pair.strip_prefix("token="));
     match request.method() == Method::GET && given.any(|own| same(own, token)) {
-        true => Err(Failure(StatusCode::SEE_OTHER, token.into())),
+        true => Ok(Known::ByAddress),
         false => Err(Failure(
             StatusCode::UNAUTHORIZED,
             "expected the token that the server printed at its start".into(),

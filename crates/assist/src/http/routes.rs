@@ -1,11 +1,13 @@
 //! The routes of the page: what is next, what was decided, how it goes.
 
 use super::{Failure, Json};
+use crate::entry::{Entry, Order, Proposed};
 use crate::export::{self, Format};
-use crate::queue::{Ask, Order};
+use crate::queue::Ask;
 use crate::report::Report;
 use crate::retrain::{self, Unready};
 use crate::state::State;
+use crate::writer::Undone;
 use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -96,7 +98,7 @@ pub async fn next(state: Shared, Json(asked): Json<Next>) -> Answer {
     };
     let mut queue = state.queue();
     let places = queue.next(&ask, Instant::now());
-    let show = |&place: &usize| queue.shown(place, state.columns(), state.settings.top);
+    let show = |&place: &usize| as_shown(&state, &queue.entries()[place]);
     let items: Vec<Value> = places.iter().map(show).collect();
     let left = queue.left(person, Instant::now());
     Ok(Json(json!({"items": items, "left": left})))
@@ -105,8 +107,11 @@ pub async fn next(state: Shared, Json(asked): Json<Next>) -> Answer {
 /// `GET /v1/items/{id}`.
 pub async fn item(state: Shared, Path(id): Path<i64>) -> Answer {
     let queue = state.queue();
-    let place = queue.place(id).ok_or_else(unknown_item)?;
-    Ok(Json(queue.shown(place, state.columns(), state.settings.top)))
+    Ok(Json(as_shown(&state, queue.get(id).ok_or_else(unknown_item)?)))
+}
+
+fn as_shown(state: &State, entry: &Entry) -> Value {
+    entry.shown(state.columns(), state.settings.top)
 }
 
 fn unknown_item() -> Failure {
@@ -130,7 +135,7 @@ pub async fn grid(state: Shared, Json(asked): Json<Grid>) -> Answer {
     let now = Instant::now();
     let (label, places, sizes) =
         queue.alike(person, asked.count.min(MOST), asked.label.as_deref(), now);
-    let show = |&place: &usize| queue.shown(place, state.columns(), state.settings.top);
+    let show = |&place: &usize| as_shown(&state, &queue.entries()[place]);
     let items: Vec<Value> = places.iter().map(show).collect();
     let sizes: Vec<Value> =
         sizes.iter().map(|(label, count)| json!({"label": label, "count": count})).collect();
@@ -155,6 +160,10 @@ struct One {
     #[serde(default)]
     new: bool,
     seconds: Option<f64>,
+    /// Which weights the page shows the suggestions of, where it says so.
+    weights: Option<String>,
+    #[serde(default)]
+    hidden: bool,
     #[serde(default)]
     grid: bool,
 }
@@ -232,7 +241,10 @@ async fn judge(state: &State, person: &str, one: One) -> Result<Decision, Failur
         }
     };
     let key = one.key.map(|key| checked(&key, "key").map(str::to_owned)).transpose()?;
-    let text = |p: &crate::queue::Proposed| serde_json::to_string(&*p.suggestions).ok();
+    // A page may have outlived a restart, after which nothing is known of what it shows.
+    let same = |shown: &Proposed| one.weights.as_ref().is_none_or(|own| **own == *shown.weights);
+    let shown = standing.shown.filter(same);
+    let text = |shown: &Proposed| serde_json::to_string(&*shown.suggestions).ok();
     Ok(Decision {
         item: one.item,
         person: person.into(),
@@ -240,9 +252,9 @@ async fn judge(state: &State, person: &str, one: One) -> Result<Decision, Failur
         seconds: one.seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
         action: if label.is_some() { Action::Label } else { Action::Skip },
         label,
-        proposed: standing.shown.as_ref().and_then(text),
-        weights: standing.shown.as_ref().map(|proposed| proposed.weights.to_string()),
-        hidden: standing.hidden,
+        proposed: shown.as_ref().and_then(text),
+        weights: shown.as_ref().map(|shown| shown.weights.to_string()),
+        hidden: standing.hidden || one.hidden,
         grid: one.grid,
         key,
     })
@@ -273,17 +285,14 @@ pub struct Person {
 pub async fn undo(state: Shared, Json(asked): Json<Person>) -> Answer {
     let person = checked(&asked.person, "person")?;
     let undone = state.writer.undo(person).await.map_err(|why| Failure::store(&why))?;
-    let Some((item, decisions)) = undone else {
+    let Some(Undone { item, hidden, decisions }) = undone else {
         return Err(Failure(StatusCode::NOT_FOUND, "there is nothing to undo".into()));
     };
     let shown = {
         let mut queue = state.queue();
-        let was = queue.get(item).and_then(|entry| entry.label().map(str::to_owned));
-        queue.replay(item, &decisions);
-        let place = queue
-            .hand(item, person, state.settings.baseline, Instant::now())
-            .ok_or_else(unknown_item)?;
-        let mut shown = queue.shown(place, state.columns(), state.settings.top);
+        let back = queue.undo((item, &decisions), (person, hidden), Instant::now());
+        let (place, was) = back.ok_or_else(unknown_item)?;
+        let mut shown = as_shown(&state, &queue.entries()[place]);
         shown["decided"] = was.into();
         shown
     };

@@ -2,7 +2,7 @@
 
 use super::routes::blocking;
 use super::{Failure, Json, body, content_type};
-use crate::queue::{IMPORTED, Proposed};
+use crate::entry::{IMPORTED, Proposed};
 use crate::state::State;
 use axum::extract::{Query, Request};
 use axum::http::{StatusCode, header};

@@ -1,6 +1,7 @@
 use super::*;
+use crate::entry::Order;
 use crate::model::{self, Model};
-use crate::queue::{Order, Queue, Shares};
+use crate::queue::{Queue, Shares};
 use crate::retrain::Retrain;
 use crate::state::{Active, Settings};
 use crate::writer::Writer;

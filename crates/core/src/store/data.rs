@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// No store, a damaged one, or too few decisions.
 pub fn open_data(path: &Path, options: &OpenOptions) -> Result<DataSet> {
     let store = Store::read(path)?;
-    let classes: Vec<String> = store.labels()?.into_iter().map(|label| label.name).collect();
+    let classes = store.labels()?;
     let places: HashMap<&str, usize> =
         classes.iter().enumerate().map(|(place, name)| (&name[..], place)).collect();
     let mut said = HashMap::new();

@@ -8,7 +8,7 @@ mod data;
 mod tables;
 
 pub use data::open_data;
-pub use tables::{Action, Decision, Item, Label, Proposal, Round, Saved, now};
+pub use tables::{Action, Decision, Item, Proposal, Round, Saved, now};
 
 use crate::data::Kind;
 use crate::{Error, Result, files};

@@ -2,6 +2,7 @@
 
 use super::{FIXED, MOST_FIXED, Store};
 use crate::data::random::SplitMix64;
+use crate::suggest::Suggestion;
 use crate::{Error, Result};
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
@@ -73,13 +74,13 @@ pub struct Decision {
 impl Decision {
     /// Whether the best suggestion was what the person said.
     pub fn confirmed(&self) -> bool {
-        !self.hidden && self.label.is_some() && self.label == self.best()
+        !self.hidden && self.label.is_some() && self.label == self.best().map(|best| best.label)
     }
 
     /// The best suggestion.
-    pub fn best(&self) -> Option<String> {
-        let proposed: serde_json::Value = serde_json::from_str(self.proposed.as_ref()?).ok()?;
-        Some(proposed.get(0)?.get("label")?.as_str()?.to_owned())
+    pub fn best(&self) -> Option<Suggestion> {
+        let proposed: Vec<Suggestion> = serde_json::from_str(self.proposed.as_ref()?).ok()?;
+        proposed.into_iter().next()
     }
 }
 
@@ -90,15 +91,6 @@ pub enum Saved {
     New,
     /// One with the same key was saved before.
     Already,
-}
-
-/// One label, and since when.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Label {
-    /// What it is called.
-    pub name: String,
-    /// Who added it; none for those that the model came with.
-    pub person: Option<String>,
 }
 
 /// One training on what was decided.
@@ -191,10 +183,8 @@ impl Store {
     ///
     /// # Errors
     /// The store is damaged.
-    pub fn labels(&self) -> Result<Vec<Label>> {
-        self.list("SELECT name, person FROM labels ORDER BY id", |row| {
-            Ok(Label { name: row.get(0)?, person: row.get(1)? })
-        })
+    pub fn labels(&self) -> Result<Vec<String>> {
+        self.list("SELECT name FROM labels ORDER BY id", |row| row.get(0))
     }
 
     /// Keeps what was suggested for some items, in the place of what was before.
@@ -262,22 +252,23 @@ impl Store {
         save().map_err(self.fail())
     }
 
-    /// Takes back the last decision of a person that was not taken back: its item.
+    /// Takes back the last decision of a person that was not taken back: its item, and whether
+    /// suggestions were withheld.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn undo(&self, person: &str) -> Result<Option<i64>> {
+    pub fn undo(&self, person: &str) -> Result<Option<(i64, bool)>> {
         let undo = || {
             let all = self.connection.unchecked_transaction()?;
-            let text = "SELECT id, item FROM decisions WHERE person = ? AND undone = 0 \
+            let text = "SELECT id, item, hidden FROM decisions WHERE person = ? AND undone = 0 \
                         AND action != 'auto' ORDER BY id DESC LIMIT 1";
-            let last: Option<(i64, i64)> =
-                all.query_row(text, [person], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            if let Some((id, _)) = last {
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let last: Option<(i64, i64, bool)> = all.query_row(text, [person], read).optional()?;
+            if let Some((id, ..)) = last {
                 all.execute("UPDATE decisions SET undone = 1 WHERE id = ?", [id])?;
             }
             all.commit()?;
-            Ok(last.map(|(_, item)| item))
+            Ok(last.map(|(_, item, hidden)| (item, hidden)))
         };
         undo().map_err(self.fail())
     }

@@ -58,8 +58,7 @@ fn what_was_decided_is_there_after_reopening() {
     assert_eq!(store.items().unwrap().len(), 12);
     assert_eq!(store.items().unwrap()[0].row, Some(vec![1.0, 2.5]));
     assert_eq!(store.decisions().unwrap(), [said(1, "tall", "a"), said(2, "wide", "b")]);
-    let names: Vec<String> = store.labels().unwrap().into_iter().map(|label| label.name).collect();
-    assert_eq!(names, ["tall", "wide", "square"]);
+    assert_eq!(store.labels().unwrap(), ["tall", "wide", "square"]);
     assert_eq!(store.suggestions().unwrap(), [(3, "3f9a".into(), "[]".into())]);
     let [confirmed, corrected] = &store.decisions().unwrap()[..] else { panic!() };
     assert!(confirmed.confirmed() && !corrected.confirmed());
@@ -75,9 +74,9 @@ fn the_same_key_counts_once_and_a_last_decision_can_be_taken_back() {
         [Saved::Already, Saved::New]
     );
     assert_eq!(store.undo("bob").unwrap(), None);
-    assert_eq!(store.undo("ann").unwrap(), Some(1));
+    assert_eq!(store.undo("ann").unwrap(), Some((1, false)));
     assert_eq!(store.decisions_of(1).unwrap(), [said(1, "tall", "a")]);
-    assert_eq!((store.undo("ann").unwrap(), store.undo("ann").unwrap()), (Some(1), None));
+    assert_eq!((store.undo("ann").unwrap(), store.undo("ann").unwrap()), (Some((1, false)), None));
 }
 
 #[test]

@@ -1,0 +1,261 @@
+//! One item: its suggestions, what became of it, and who has it in hand.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Instant;
+use tenfold_core::store::{Action, Decision, Item};
+use tenfold_core::suggest::Suggestion;
+
+/// What the weights of imported suggestions are called.
+pub const IMPORTED: &str = "import";
+
+/// What `next` goes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// As the queue's names are sorted.
+    #[default]
+    Given,
+    /// The smallest lead of the best suggestion over the second first.
+    Margin,
+    /// The most spread suggestions first.
+    Entropy,
+    /// The surest suggestions first.
+    Confidence,
+    /// What is most like the item that was last looked at.
+    Similar,
+}
+
+/// The suggestions for one item, and by which weights.
+#[derive(Clone, Debug)]
+pub struct Proposed {
+    /// Best first.
+    pub suggestions: Arc<[Suggestion]>,
+    /// The start of the weights' digest, or what an import says.
+    pub weights: Arc<str>,
+}
+
+impl Proposed {
+    /// The first.
+    pub fn best(&self) -> Option<&Suggestion> {
+        self.suggestions.first()
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Lease {
+    person: Arc<str>,
+    until: Instant,
+    /// What the person was shown: weights may change meanwhile.
+    shown: Option<Proposed>,
+    hidden: bool,
+}
+
+/// One item and all that is known of it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// As it stands in the store.
+    pub item: Item,
+    /// Why it cannot be shown.
+    pub broken: Option<String>,
+    /// What the model, or another system, proposes.
+    pub proposed: Option<Proposed>,
+    /// Numbers whose directions say what is alike.
+    pub embedding: Option<Box<[f32]>>,
+    /// The last thing that each person said of it, in the order in which they said it.
+    opinions: Vec<(Arc<str>, String)>,
+    skipped: Vec<Arc<str>>,
+    /// What was accepted without a person.
+    auto: Option<String>,
+    /// Whether a person took it out of a page of like items: it is to be looked at by itself.
+    pub odd: bool,
+    lease: Option<Lease>,
+}
+
+/// What a decision about an item may go by: the suggestions as they were shown.
+pub struct Standing {
+    /// What was shown, where something was.
+    pub shown: Option<Proposed>,
+    /// Whether it was withheld.
+    pub hidden: bool,
+}
+
+impl Entry {
+    /// An item of which nothing is known yet.
+    pub fn new(item: Item) -> Self {
+        Self {
+            item,
+            broken: None,
+            proposed: None,
+            embedding: None,
+            opinions: Vec::new(),
+            skipped: Vec::new(),
+            auto: None,
+            odd: false,
+            lease: None,
+        }
+    }
+
+    /// Takes in a decision that is saved.
+    pub fn apply(&mut self, decision: &Decision) {
+        let person: Arc<str> = decision.person.as_str().into();
+        self.lease = None;
+        match (decision.action, &decision.label) {
+            (Action::Label, Some(label)) => {
+                self.opinions.retain(|(other, _)| *other != person);
+                self.opinions.push((person, label.clone()));
+            }
+            (Action::Auto, Some(label)) => self.auto = Some(label.clone()),
+            _ => self.skipped.push(person),
+        }
+    }
+
+    /// Forgets what was decided, and takes in what is left after something was taken back.
+    pub fn replay(&mut self, decisions: &[Decision]) {
+        self.opinions.clear();
+        self.skipped.clear();
+        self.auto = None;
+        decisions.iter().for_each(|decision| self.apply(decision));
+    }
+
+    /// Gives it to a person for a time. What they already see is what they will decide about.
+    pub fn lend(&mut self, person: &str, hidden: bool, until: Instant) {
+        let own = self.lease.take().filter(|lease| *lease.person == *person);
+        let shown = own.and_then(|lease| lease.shown).or_else(|| self.proposed.clone());
+        self.lease = Some(Lease { person: person.into(), until, shown, hidden });
+    }
+
+    /// Lets a person keep it for longer.
+    pub fn renew(&mut self, until: Instant) {
+        if let Some(lease) = &mut self.lease {
+            lease.until = until;
+        }
+    }
+
+    /// Takes it back from a person. Whether they had it.
+    pub fn give_back(&mut self, person: &str) -> bool {
+        self.lease.take_if(|lease| *lease.person == *person).is_some()
+    }
+
+    /// Takes in what was proposed. Who holds it without having seen any suggestion will see
+    /// these.
+    pub fn propose(&mut self, proposed: Proposed) {
+        if let Some(lease) = self.lease.as_mut().filter(|lease| lease.shown.is_none()) {
+            lease.shown = Some(proposed.clone());
+        }
+        self.proposed = Some(proposed);
+    }
+
+    /// Who has it in hand.
+    pub fn held(&self, now: Instant) -> Option<&str> {
+        self.lease.as_ref().filter(|lease| lease.until > now).map(|lease| &*lease.person)
+    }
+
+    /// What it is, by what people said: the last of them.
+    pub fn label(&self) -> Option<&str> {
+        self.opinions.last().map(|(_, label)| &label[..])
+    }
+
+    /// What was accepted without a person.
+    pub fn auto(&self) -> Option<&str> {
+        self.auto.as_deref()
+    }
+
+    /// Whether what was accepted without a person was right, where one was asked after all.
+    pub fn audited(&self) -> Option<bool> {
+        Some(self.auto()? == self.label()?)
+    }
+
+    /// What each person said of it.
+    pub fn opinions(&self) -> &[(Arc<str>, String)] {
+        &self.opinions
+    }
+
+    /// Whether this person, or where none is named anybody, would not say what it is.
+    pub fn skipped(&self, person: Option<&str>) -> bool {
+        self.skipped.iter().any(|other| person.is_none_or(|person| **other == *person))
+    }
+
+    /// Whether a person may decide about it now, and by what.
+    ///
+    /// # Errors
+    /// Who has it, or has decided about it meanwhile.
+    pub fn standing(&self, person: &str, now: Instant) -> Result<Standing, String> {
+        if let Some(holder) = self.held(now).filter(|holder| *holder != person) {
+            return Err(format!("`{holder}` has this item in hand"));
+        }
+        match self.lease.as_ref().filter(|lease| *lease.person == *person) {
+            // A lease that ran out while nobody else took the item is as good as before.
+            Some(lease) => Ok(Standing {
+                shown: lease.shown.clone().or_else(|| self.proposed.clone()),
+                hidden: lease.hidden,
+            }),
+            None => match self.opinions.iter().find(|(other, _)| **other != *person) {
+                Some((other, _)) => Err(format!("`{other}` has decided about it meanwhile")),
+                None => Ok(Standing { shown: self.proposed.clone(), hidden: false }),
+            },
+        }
+    }
+
+    /// As the page gets it.
+    pub fn shown(&self, columns: Option<&[String]>, most: usize) -> Value {
+        let lease = self.lease.as_ref();
+        let hidden = lease.is_some_and(|lease| lease.hidden);
+        let proposed = lease.and_then(|lease| lease.shown.as_ref()).or(self.proposed.as_ref());
+        let suggestions: &[Suggestion] = match proposed {
+            Some(proposed) if !hidden => &proposed.suggestions,
+            _ => &[],
+        };
+        let mut shown = json!({
+            "id": self.item.id,
+            "name": self.item.name,
+            "suggestions": &suggestions[..suggestions.len().min(most)],
+            "hidden": hidden,
+            "pending": proposed.is_none() && !hidden && self.broken.is_none(),
+            "weights": proposed.map(|proposed| &*proposed.weights),
+            "decided": self.label(),
+        });
+        match (&self.broken, &self.item.row, columns) {
+            (Some(why), _, _) => {
+                shown["kind"] = "broken".into();
+                shown["why"] = why.as_str().into();
+            }
+            (None, Some(row), Some(columns)) => {
+                let cell = |(name, value): (&String, &f32)| json!({"name": name, "value": value.to_string()});
+                shown["kind"] = "row".into();
+                shown["row"] = columns.iter().zip(row).map(cell).collect();
+            }
+            _ => {
+                shown["kind"] = "picture".into();
+                shown["picture"] = format!("/v1/items/{}/picture", self.item.id).into();
+            }
+        }
+        shown
+    }
+
+    /// Smaller comes earlier.
+    pub fn key(&self, order: Order, near: Option<&[f32]>) -> f64 {
+        let scores = |f: &dyn Fn(&[Suggestion]) -> f64| match &self.proposed {
+            Some(proposed) if self.broken.is_none() => f(&proposed.suggestions),
+            _ => f64::INFINITY,
+        };
+        let score = |all: &[Suggestion], i: usize| all.get(i).map_or(0.0, |s| f64::from(s.score));
+        match order {
+            Order::Given => 0.0,
+            Order::Margin => scores(&|all| score(all, 0) - score(all, 1)),
+            Order::Confidence => scores(&|all| -score(all, 0)),
+            Order::Entropy => scores(&|all| {
+                let part = |s: &Suggestion| f64::from(s.score).max(1e-12);
+                all.iter().map(|s| part(s) * part(s).ln()).sum()
+            }),
+            Order::Similar => match (near, &self.embedding) {
+                (Some(near), Some(own)) => {
+                    // Both have length one.
+                    -near.iter().zip(own.iter()).map(|(a, b)| f64::from(a * b)).sum::<f64>()
+                }
+                _ => f64::INFINITY,
+            },
+        }
+    }
+}
