@@ -20,6 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sequence", &["classification", "core", "kernels"]),
     ("gan", &["core", "kernels"]),
     ("rl", &["core", "kernels"]),
+    // Takes in the source of kernels' raw layer, without its crate.
+    ("sanitize", &[]),
 ];
 
 /// The crates of tasks: those that have models, a command line and a page to confirm on.

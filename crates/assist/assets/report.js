@@ -77,7 +77,8 @@ function curve(rounds) {
     make('path', { d: line }),
     ...known.map(({ round, accuracy, taken: put }, index) => make('g', { class: put === false ? 'refused' : '' },
       make('circle', { cx: x(index), cy: y(accuracy), r: 5 }),
-      make('text', { x: x(index), y: y(accuracy) - 10, 'text-anchor': 'middle' }, percent(accuracy)),
+      // What was not taken lies below the line: its figure must not be struck through.
+      make('text', { x: x(index), y: y(accuracy) + (put === false ? 22 : -10), 'text-anchor': 'middle' }, percent(accuracy)),
       make('text', { x: x(index), y: base + 22, 'text-anchor': 'middle' }, String(round)))));
 }
 

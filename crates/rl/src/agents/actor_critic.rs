@@ -80,7 +80,7 @@ impl ActorCriticConfig {
             shared: !vectors,
             lr: if vectors { 2e-3 } else { 1e-3 },
             anneal: true,
-            // CartPole's values stay small with 0.98, and every seed learns it.
+            // CartPole's values stay small with 0.98; all of ten seeds solve it.
             gamma: if vectors { 0.98 } else { 0.99 },
             lambda: 0.95,
             horizon: if vectors { 32 } else { 20 },
