@@ -358,7 +358,8 @@ fn two_people_never_see_the_same_item() {
 #[test]
 fn the_model_learns_from_what_was_decided() {
     let Some(_alone) = alone() else { return };
-    let server = Server::start(150, "--shared 0 --epochs 2");
+    // So many epochs that a fast machine is still at it when the page looks.
+    let server = Server::start(150, "--shared 0 --epochs 30");
     let page = Page::open(&server, "ann", DESKTOP, "en");
     page.browser.click("#retrain");
     page.browser.until("document.querySelector('#trained').innerText.includes('decisions')");
