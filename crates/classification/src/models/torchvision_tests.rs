@@ -316,8 +316,10 @@ fn gradients_agree_with_finite_differences() {
             let moved = network.clone().map(&mut Nudge { id, place, by });
             f64::from(loss(&moved).into_scalar::<f32>())
         };
-        let difference = (at(0.01) - at(-0.01)) / 0.02;
         let gradient = f64::from(gradient[place]);
-        assert!((difference - gradient).abs() < 0.01 * gradient.abs(), "{difference} {gradient}");
+        // A rectifier may switch within one step; it does not within every one.
+        let differences = [0.01, 0.003, 0.001].map(|by| (at(by) - at(-by)) / (2.0 * f64::from(by)));
+        let close = |difference: &f64| (difference - gradient).abs() < 0.01 * gradient.abs();
+        assert!(differences.iter().any(close), "{differences:?} {gradient}");
     }
 }
