@@ -17,7 +17,8 @@ use tenfold_kernels::ops::{self, Activation};
 pub struct BodyConfig {
     /// Planes are first summed over squares of so many cells a side; 1 for as they are. Where
     /// most cells are empty this keeps how much there is, and roughly where, and makes networks
-    /// many times quicker. A sum counts up to this number.
+    /// many times quicker. A sum counts up to this number. What is the other player's
+    /// ([`Spec::whose`]) is summed in planes of its own, for a sum would not tell it apart.
     #[serde(default = "one")]
     pub pool: usize,
     /// Convolutions: channels, side of the kernel, stride.
@@ -78,13 +79,14 @@ impl BodyConfig {
     fn pooled(&self, spec: &Spec) -> Option<[usize; 3]> {
         let &[planes, height, width] = spec.observation.first_chunk::<3>()?;
         let side = self.pool.max(1);
-        Some([planes, height.div_ceil(side), width.div_ceil(side)])
+        let apart = if side > 1 && spec.whose.is_some() { 2 } else { 1 };
+        Some([apart * planes, height.div_ceil(side), width.div_ceil(side)])
     }
 
     /// What turns observations into the numbers that the body takes.
     pub fn reader(&self, spec: &Spec) -> Reader {
         let planes = spec.observation.first_chunk::<3>().copied().unwrap_or_default();
-        Reader { scale: spec.scale, pool: self.pool, planes }
+        Reader { scale: spec.scale, pool: self.pool, planes, whose: spec.whose }
     }
 
     /// The body, and the width of what comes out of it.
@@ -378,6 +380,7 @@ pub struct Reader {
     pool: usize,
     /// `[planes, height, width]`, where there are any.
     planes: [usize; 3],
+    whose: Option<usize>,
 }
 
 impl Reader {
@@ -401,16 +404,26 @@ impl Reader {
     }
 
     fn sums<T: Copy + Into<f32>>(&self, cells: &[T], scale: f32) -> Vec<f32> {
-        let [_, height, width] = self.planes;
+        let [planes, height, width] = self.planes;
         let (side, across, most) = (self.pool, width.div_ceil(self.pool), self.pool as f32);
-        let count = height.div_ceil(side) * across;
-        let mut sums = vec![0.0; cells.len() / (height * width).max(1) * count];
-        let planes = cells.chunks_exact((height * width).max(1));
-        for (plane, sums) in planes.zip(sums.chunks_exact_mut(count.max(1))) {
-            for (y, row) in plane.chunks_exact(width).enumerate() {
-                let into = &mut sums[y / side * across..][..across];
-                for (square, sum) in row.chunks(side).zip(into) {
-                    *sum += square.iter().map(|&cell| cell.into()).sum::<f32>();
+        let (plane, squares) = (height * width, height.div_ceil(side) * across);
+        let apart = if self.whose.is_some() { 2 } else { 1 };
+        let rows = cells.len() / (planes * plane).max(1);
+        let mut sums = vec![0.0; rows * apart * planes * squares];
+        let seen = cells.chunks_exact((planes * plane).max(1));
+        for (seen, sums) in seen.zip(sums.chunks_exact_mut((apart * planes * squares).max(1))) {
+            let whose = self.whose.map(|whose| &seen[whose * plane..][..plane]);
+            let others = |at: usize| {
+                let value = whose.map_or(0.0, |whose| whose[at].into());
+                0.0 < value && value <= scale / 2.0
+            };
+            for (at, &cell) in seen.iter().enumerate() {
+                let cell = cell.into();
+                if cell != 0.0 {
+                    let (number, at) = (at / plane, at % plane);
+                    let number = number + if others(at) { planes } else { 0 };
+                    let (y, x) = (at / width, at % width);
+                    sums[number * squares + y / side * across + x / side] += cell;
                 }
             }
             sums.iter_mut().for_each(|sum| *sum = (*sum / scale).min(most));
@@ -462,6 +475,20 @@ mod tests {
         assert_eq!(body.reader(&spec).pooled(floats), got);
         let plain = BodyConfig { pool: 1, ..body.clone() };
         assert_eq!(plain.reader(&spec).read(Observations::Bytes(&seen)).len(), 18);
+        // By the second plane half of what the first has there is the other player's.
+        let spec = Spec { whose: Some(1), ..spec };
+        let got = body.reader(&spec).read(Observations::Bytes(&[
+            2, 2, 0, //
+            2, 2, 0, //
+            0, 0, 1, //
+            2, 1, 0, //
+            2, 1, 0, //
+            0, 0, 1,
+        ]));
+        let (own, others) = got.split_at(8);
+        assert_eq!(own, [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
+        assert_eq!(others, [2.0, 0.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.5]);
+        assert_eq!(body.init(&spec, None, &tenfold_core::device::open("cpu").unwrap()).1, 4);
         // Numbers have no squares.
         let numbers = Spec::new("y", Cells::Floats, &[4], &["a"]);
         assert!(body.check(&spec).is_ok() && body.check(&numbers).is_err());

@@ -14,6 +14,10 @@
 //! - PPO: A2C's loop, with several passes in minibatches over each stretch, and steps of the
 //!   policy that are cut off beyond `clip`.
 //!
+//! All may begin as pupils of the world's scripted player, whose choices are an aim beside the
+//! reward that fades (`teach`; Schmitt et al.: "Kickstarting deep reinforcement learning", 2018,
+//! arXiv:1803.03835).
+//!
 //! Differs from the papers: Adam throughout (A3C: a shared RMSprop), and time limits are
 //! bootstrapped.
 
@@ -55,6 +59,10 @@ pub struct ActorCriticConfig {
     pub entropy: f32,
     /// Weight of the value's loss.
     pub value: f32,
+    /// Weight at the beginning of the cross-entropy with what the world's scripted player would
+    /// do; it falls to zero in a straight line until half of the training.
+    #[serde(default)]
+    pub teach: f32,
     /// Whether the advantages of a batch are brought to mean 0 and deviation 1.
     pub normalise: bool,
     /// The norm that gradients are cut to.
@@ -86,6 +94,7 @@ impl ActorCriticConfig {
             horizon: if vectors { 32 } else { 20 },
             entropy: 0.01,
             value: 0.5,
+            teach: 0.0,
             normalise: vectors,
             clip_norm: 0.5,
             clip: 0.0,
@@ -120,7 +129,9 @@ impl ActorCriticConfig {
         for (field, part) in parts {
             require((0.0..=1.0).contains(&part), field, "0 to 1")?;
         }
-        for (field, weight) in [("entropy", self.entropy), ("value", self.value)] {
+        for (field, weight) in
+            [("entropy", self.entropy), ("value", self.value), ("teach", self.teach)]
+        {
             require(weight >= 0.0 && weight.is_finite(), field, "0 or above")?;
         }
         require(self.clip >= 0.0 && self.clip < 1.0, "clip", "0 up to 1")?;
@@ -138,6 +149,9 @@ struct Stretch {
     /// `[horizon * rows, cells]`
     observations: Seen,
     actions: Vec<i32>,
+    /// What the scripted player would have done; empty where nobody teaches.
+    #[serde(default)]
+    advice: Vec<i32>,
     /// Logarithms of the probabilities with which they were chosen.
     logs: Vec<f32>,
     advantages: Vec<f32>,
@@ -237,6 +251,7 @@ impl ActorCriticAgent {
     fn learn(&mut self, stretches: &[Stretch], log: &mut Log) -> Result<()> {
         let config = &self.config;
         let rate = if config.anneal { config.lr * (1.0 - log.part()) } else { config.lr };
+        let teach = config.teaches(log);
         let stretch = Stretch::joined(stretches);
         let size = stretch.actions.len();
         let mut order: Vec<usize> = (0..size).collect();
@@ -247,7 +262,8 @@ impl ActorCriticAgent {
             for places in order.chunks(size.div_ceil(config.minibatches)) {
                 let batch = if places.len() == size { None } else { Some(stretch.take(places)) };
                 let batch = batch.as_ref().unwrap_or(&stretch);
-                let gradients = config.gradients(&self.network, batch, self.spec.scale, log)?;
+                let gradients =
+                    config.gradients(&self.network, batch, self.spec.scale, teach, log)?;
                 self.network = self.optimizer.step(rate, self.network.clone(), gradients);
             }
         }
@@ -258,6 +274,7 @@ impl ActorCriticAgent {
     fn asynchronous(&mut self, groups: Vec<Group<'_>>, log: &mut Log) -> Result<()> {
         let (config, spec, device) = (&self.config, &self.spec, &self.device);
         let rate = if config.anneal { config.lr * (1.0 - log.part()) } else { config.lr };
+        let teach = config.teaches(log);
         let shared = Mutex::new((self.network.clone(), self.optimizer.clone(), log));
         let results: Vec<Result<()>> = std::thread::scope(|scope| {
             let shared = &shared;
@@ -268,7 +285,8 @@ impl ActorCriticAgent {
                 let network = locked().0.valid().train();
                 let stretch = config.play(&network.valid(), spec, &mut **worlds, random, device)?;
                 let mut found = Log::default();
-                let gradients = config.gradients(&network, &stretch, spec.scale, &mut found)?;
+                let gradients =
+                    config.gradients(&network, &stretch, spec.scale, teach, &mut found)?;
                 let mut shared = locked();
                 let changed = shared.0.clone();
                 shared.0 = shared.1.step(rate, changed, gradients);
@@ -293,6 +311,11 @@ fn crashed<T>() -> Result<T> {
 }
 
 impl ActorCriticConfig {
+    /// What the scripted player's choices weigh by now.
+    fn teaches(&self, log: &Log) -> f32 {
+        self.teach * (1.0 - 2.0 * log.part() as f32).max(0.0)
+    }
+
     /// Plays one stretch by a network.
     fn play(
         &self,
@@ -324,6 +347,13 @@ impl ActorCriticConfig {
             let actions: Vec<usize> = policy.clone().map(|policy| draw(policy, random)).collect();
             stretch.logs.extend(policy.zip(&actions).map(|(policy, &action)| policy[action].ln()));
             stretch.actions.extend(actions.iter().map(|&action| action as i32));
+            if self.teach > 0.0 {
+                let Some(advice) = worlds.advice() else {
+                    let why = format!("teach: {} has no scripted player to learn from", spec.name);
+                    return Err(Error::argument("--set", why));
+                };
+                stretch.advice.extend(advice.into_iter().map(|action| action as i32));
+            }
             step(worlds, &actions)?;
             stretch.episodes.extend_from_slice(worlds.episodes());
             let mut paid = worlds.rewards().to_vec();
@@ -365,6 +395,7 @@ impl ActorCriticConfig {
         network: &ActorCritic,
         batch: &Stretch,
         scale: f32,
+        teach: f32,
         log: &mut Log,
     ) -> Result<GradientsParams> {
         let size = batch.actions.len();
@@ -393,9 +424,15 @@ impl ActorCriticConfig {
         let errors = values.reshape([size]) - vector(batch.returns.clone(), &tape);
         loss = loss + errors.square().mean() * (0.5 * self.value);
         if self.entropy > 0.0 {
-            let entropy = -(logs.clone().exp() * logs).sum() / size as f32;
+            let entropy = -(logs.clone().exp() * logs.clone()).sum() / size as f32;
             log.add("entropy", elements(entropy.clone())[0]);
             loss = loss - entropy * self.entropy;
+        }
+        if teach > 0.0 {
+            let advice = TensorData::new(batch.advice.clone(), [size, 1]);
+            let followed = logs.gather(1, Tensor::<2, Int>::from_data(advice, &tape)).mean();
+            log.add("advice", -elements(followed.clone())[0]);
+            loss = loss - followed * teach;
         }
         log.loss(elements(loss.clone())[0])?;
         let gradients = GradientsParams::from_grads(loss.backward(), network);
@@ -412,6 +449,7 @@ impl Stretch {
         for one in stretches {
             all.observations.add(one.observations.view());
             all.actions.extend_from_slice(&one.actions);
+            all.advice.extend_from_slice(&one.advice);
             all.logs.extend_from_slice(&one.logs);
             all.advantages.extend_from_slice(&one.advantages);
             all.returns.extend_from_slice(&one.returns);
@@ -426,9 +464,14 @@ impl Stretch {
         };
         let cells = all / self.actions.len().max(1);
         let pick = |from: &[f32]| places.iter().map(|&place| from[place]).collect();
+        let chosen = |from: &[i32]| match from {
+            [] => Vec::new(),
+            _ => places.iter().map(|&place| from[place]).collect(),
+        };
         Self {
             observations: self.observations.take(places, cells),
-            actions: places.iter().map(|&place| self.actions[place]).collect(),
+            actions: chosen(&self.actions),
+            advice: chosen(&self.advice),
             logs: pick(&self.logs),
             advantages: pick(&self.advantages),
             returns: pick(&self.returns),

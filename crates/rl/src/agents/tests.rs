@@ -102,6 +102,30 @@ fn a3c_learns_in_its_classic_form_too() {
 }
 
 #[test]
+fn a_pupil_does_what_the_scripted_player_would() {
+    let options = Options::default();
+    let spec = env::open("minirts", 1, &options).unwrap().spec().clone();
+    let body = r#"body={"pool":5,"convs":[],"hidden":[32]}"#;
+    let (mut agent, _) = made(Zoo::Ppo, &spec, &[body, "teach=1", "lr=0.003", "horizon=16"]);
+    let mut worlds = [env::open("minirts", 64, &options).unwrap()];
+    let mut apart = || {
+        let (sum, count) = train(&mut *agent, &mut worlds, 16_000).sums["advice"];
+        sum / count as f64
+    };
+    let (first, second) = (apart(), apart());
+    // Chance alone would be the logarithm of 9.
+    assert!(second < first && second < 1.0, "{first} {second}");
+
+    // Nobody plays the bandit by a script.
+    let mut worlds = [env::open("bandit", 4, &options).unwrap()];
+    let spec = worlds[0].spec().clone();
+    let (mut agent, _) = made(Zoo::A2c, &spec, &["teach=1"]);
+    let refused = agent.turn(&mut worlds, &mut Log { steps: 100, ..Log::default() });
+    let why = refused.unwrap_err().to_string();
+    assert!(why.contains("teach: bandit has no scripted player"), "{why}");
+}
+
+#[test]
 fn tables_find_the_paths_along_the_cliff() {
     // Sutton and Barto, example 6.6: the optimal path has 13 steps, the safe one 17.
     assert_eq!(learnt(Zoo::ValueIteration, "cliff", 5000, &[]), -13.0);

@@ -65,6 +65,10 @@ pub struct Spec {
     pub players: usize,
     /// How many frames of the game one step is, where none ends in between.
     pub frames_per_step: f64,
+    /// The plane that tells whose something is, where there is one: above half the scale one's
+    /// own, else the other's.
+    #[serde(default)]
+    pub whose: Option<usize>,
 }
 
 impl Spec {
@@ -81,6 +85,7 @@ impl Spec {
             solved_at: None,
             players: 1,
             frames_per_step: 1.0,
+            whose: None,
         }
     }
 
@@ -150,6 +155,12 @@ pub trait Game: Clone + Send + Serialize + DeserializeOwned + 'static {
     #[inline]
     fn standing(&self) -> f32 {
         0.0
+    }
+
+    /// What a scripted player would do in the place of one of the players, where there is one
+    /// to learn from.
+    fn advice(&self, _player: usize) -> Option<usize> {
+        None
     }
 
     /// A small picture of the whole game, for people.
@@ -235,6 +246,11 @@ pub trait Worlds: Send {
 
     /// The episodes that ended in the last step, by row.
     fn episodes(&self) -> &[Episode];
+
+    /// What a scripted player would do now in each row, where there is one to learn from.
+    fn advice(&self) -> Option<Vec<usize>> {
+        None
+    }
 
     /// All games and their random numbers, for [`Worlds::restore`].
     ///

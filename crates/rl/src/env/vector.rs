@@ -240,6 +240,12 @@ impl<G: Game> Worlds for Vector<G> {
         &self.episodes
     }
 
+    fn advice(&self) -> Option<Vec<usize>> {
+        let players = self.spec.players;
+        let game = |slot: &Slot<G>, player| slot.game.advice(player);
+        (0..self.rows()).map(|row| game(&self.slots[row / players], row % players)).collect()
+    }
+
     fn save(&mut self) -> Result<Vec<u8>> {
         rmp_serde::to_vec(&(&self.spec, &self.slots))
             .map_err(|why| Error::Training(format!("the games' state: {why}")))

@@ -205,6 +205,7 @@ impl Game for CaptureTheFlag {
             scale: 255.0,
             players: if self.options.opponent == Opponent::Itself { 2 } else { 1 },
             frames_per_step: f64::from(self.options.frame_skip),
+            whose: Some(see::WHOSE),
             ..Spec::new("capture-the-flag", Cells::Bytes, &[see::PLANES, SIDE, SIDE], &ORDERS)
         }
     }

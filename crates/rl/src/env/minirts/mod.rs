@@ -14,6 +14,7 @@
 
 pub mod battle;
 pub mod builtin;
+pub mod coach;
 pub mod flag;
 pub mod orders;
 pub mod see;
@@ -156,6 +157,7 @@ impl Game for MiniRts {
             scale: 255.0,
             players: if self.options.opponent == Opponent::Itself { 2 } else { 1 },
             frames_per_step: f64::from(self.options.frame_skip),
+            whose: Some(see::WHOSE),
             ..Spec::new("minirts", Cells::Bytes, &[see::PLANES, SIDE, SIDE], &names)
         }
     }
@@ -218,6 +220,13 @@ impl Game for MiniRts {
             lead += if unit.player == 0 { worth } else { -worth };
         }
         self.options.shaping * lead / 1000.0
+    }
+
+    fn advice(&self, player: usize) -> Option<usize> {
+        let player = player as u8;
+        let view = View::new(&self.battle, player, Vec::new());
+        let advice = coach::advise(&self.battle, &view, player, self.opponent);
+        MACROS.iter().position(|(action, _)| *action == advice)
     }
 
     fn draw(&self) -> RgbImage {

@@ -7,7 +7,8 @@ use super::orders::{sees, sight};
 /// something that is being built has come, how old a unit is (in seven bins), and the money (in
 /// five, over the whole map).
 pub const PLANES: usize = 22;
-const WHOSE: usize = 6;
+/// The plane that tells whose a unit is.
+pub const WHOSE: usize = 6;
 const STRENGTH: usize = 7;
 const BASE_STRENGTH: usize = 8;
 const BUILDING: usize = 9;

@@ -371,3 +371,26 @@ fn a_lead_in_units_pays_but_is_no_score() {
     let score = worlds.episodes()[0].score;
     assert!(score.abs() == 1.0 && (paid - score).abs() > 0.01, "{paid} for {score}");
 }
+
+#[test]
+fn the_coach_wins_with_one_action_at_a_time() {
+    let options = Options { frame_skip: 20, ..Options::default() };
+    let mut game = MiniRts::new(&options).unwrap();
+    let mut won = 0;
+    for seed in 0..200 {
+        let mut random = Random::keyed(&[seed]);
+        game.reset(&mut random);
+        loop {
+            let action = game.advice(0).unwrap();
+            let outcome = game.step(action, &mut random);
+            if outcome.terminated {
+                won += u32::from(outcome.reward > 0.0);
+                break;
+            }
+        }
+    }
+    assert!(won > 150, "{won} of 200 against SIMPLE");
+    let mut worlds = Vector::new(game, 3).unwrap();
+    worlds.reset(1).unwrap();
+    assert_eq!(worlds.advice().unwrap().len(), 3);
+}
