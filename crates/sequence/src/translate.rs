@@ -30,8 +30,11 @@ use tenfold_kernels::ops;
 
 type Config = RunConfig<Seq2SeqConfig, Vocabulary>;
 
-/// Pieces of words that both languages share, unless `--set tokens=N` says otherwise.
-const TOKENS: usize = 8000;
+/// Fewer pairs than this are few: half as many pieces of words, which both languages share, as
+/// where there are more, less dropout and fewer passes.
+const FEW: usize = 20_000;
+/// Pieces of words, unless `--set tokens=N` says otherwise.
+const TOKENS: usize = 4000;
 /// Sentences per step where nothing is learnt.
 const BATCH: usize = 64;
 /// Beginnings that are kept of each, where nothing is said.
@@ -52,15 +55,19 @@ pub fn train(
     let dir = job::data_dir(&args.place);
     let open = |choice: &DataChoice| pairs::open(choice, &dir);
     let (job, data) = job::begin(model, (args, own), pairs::NUMBERS, open, |data| {
-        let small = data.train.len() < 20_000;
-        let sizes = Seq2SeqConfig::new(if small { TOKENS / 4 } else { TOKENS });
+        let few = data.train.len() < FEW;
+        let sizes = match few {
+            true => Seq2SeqConfig::new(TOKENS / 2),
+            false => Seq2SeqConfig { dropout: 0.4, ..Seq2SeqConfig::new(TOKENS) },
+        };
         let wanted = set_fields(&sizes, &args.set, &[])?;
         wanted.check().map_err(|why| Error::argument("--set", why))?;
         let sides = data.train.iter().flat_map(|(source, target)| [&source[..], &target[..]]);
         let vocabulary = Vocabulary::build(Unit::Bpe, sides, wanted.tokens, 1);
         let config = Seq2SeqConfig { tokens: vocabulary.len(), ..wanted };
+        let epochs = if few { 10 } else { 14 };
         let recipe =
-            Recipe { epochs: 10, batch_size: 64, lr: 1e-3, weight_decay: 1e-2, clip_norm: 1.0 };
+            Recipe { epochs, batch_size: 64, lr: 1e-3, weight_decay: 1e-2, clip_norm: 1.0 };
         Ok((config, vocabulary, recipe.settings(args)))
     })?;
     let Config { config, language, .. } = &job.config;
