@@ -6,7 +6,7 @@ use crate::bleu::{self, Bleu};
 use crate::job::{self, DataChoice, Judged, Recipe, RunConfig, Trained};
 use crate::models::seq2seq::{Encoded, Seq2Seq, Seq2SeqConfig};
 use crate::pairs::{self, Pair, Pairs};
-use crate::vocab::{BEGIN, END, PAD, UNKNOWN, Unit, Vocabulary};
+use crate::vocab::{BEGIN, END, PAD, UNKNOWN, Vocabulary};
 use crate::zoo::{EvalFlags, PredictFlags, TrainFlags, Zoo};
 use crate::{alignment, text};
 use burn::module::Module;
@@ -63,7 +63,7 @@ pub fn train(
         let wanted = set_fields(&sizes, &args.set, &[])?;
         wanted.check().map_err(|why| Error::argument("--set", why))?;
         let sides = data.train.iter().flat_map(|(source, target)| [&source[..], &target[..]]);
-        let vocabulary = Vocabulary::build(Unit::Bpe, sides, wanted.tokens, 1);
+        let vocabulary = Vocabulary::of_pieces(sides, wanted.tokens)?;
         let config = Seq2SeqConfig { tokens: vocabulary.len(), ..wanted };
         let epochs = if few { 10 } else { 14 };
         let recipe =

@@ -2,8 +2,8 @@
 
 use crate::bpe::{Bpe, Splitter, WORD};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
-use std::sync::OnceLock;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use tenfold_core::{Error, Result};
 
 /// Fills sequences that are shorter than others of their batch.
 pub const PAD: usize = 0;
@@ -30,16 +30,39 @@ pub enum Unit {
 
 /// The tokens that a model knows, each with its number.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
 pub struct Vocabulary {
     /// What a token is.
     pub unit: Unit,
     /// How words are split, where they are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     bpe: Option<Bpe>,
     /// By number, the special ones first.
     tokens: Vec<String>,
     #[serde(skip)]
-    index: OnceLock<(HashMap<String, usize>, Splitter)>,
+    numbers: HashMap<String, usize>,
+    #[serde(skip)]
+    splitter: Option<Splitter>,
+}
+
+/// What a file has of a [`Vocabulary`].
+#[derive(Deserialize)]
+struct Saved {
+    unit: Unit,
+    #[serde(default)]
+    bpe: Option<Bpe>,
+    tokens: Vec<String>,
+}
+
+impl TryFrom<Saved> for Vocabulary {
+    type Error = tokenizers::Error;
+
+    fn try_from(saved: Saved) -> Result<Self, Self::Error> {
+        let Saved { unit, bpe, tokens } = saved;
+        let splitter = bpe.as_ref().map(|bpe| bpe.splitter(&tokens)).transpose()?;
+        let numbers = tokens.iter().cloned().zip(0..).collect();
+        Ok(Self { unit, bpe, tokens, numbers, splitter })
+    }
 }
 
 impl PartialEq for Vocabulary {
@@ -49,43 +72,48 @@ impl PartialEq for Vocabulary {
 }
 
 impl Vocabulary {
-    /// From the texts that a model learns from: the `size` most frequent tokens that occur at
-    /// least `min_count` times; equally frequent ones in the order of the alphabet.
+    /// From the texts that a model learns from: the `size` most frequent characters or words
+    /// that occur at least `min_count` times; equally frequent ones in the order of the alphabet.
     pub fn build<'a>(
         unit: Unit,
         texts: impl IntoIterator<Item = &'a str>,
         size: usize,
         min_count: usize,
     ) -> Self {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for text in texts {
-            // Pieces of words are learnt from the words.
-            for token in raw_tokens(unit, text) {
-                *counts.entry(token).or_default() += 1;
-            }
-        }
+        let mut ranked: Vec<_> =
+            counted(unit, texts).into_iter().filter(|(_, count)| *count >= min_count).collect();
+        ranked.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let room = size.saturating_sub(SPECIAL.len());
-        let (bpe, own) = if unit == Unit::Bpe {
-            let characters =
-                counts.keys().flat_map(|w| w.chars()).collect::<std::collections::BTreeSet<_>>();
-            let bpe = Bpe::learn(&counts, room.saturating_sub(characters.len()));
-            let pieces = bpe.pieces(&counts);
-            (Some(bpe), pieces)
-        } else {
-            let mut ranked: Vec<_> = counts.into_iter().filter(|(_, n)| *n >= min_count).collect();
-            ranked.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-            (None, ranked.into_iter().take(room).map(|(token, _)| token).collect())
+        Self::of(unit, ranked.into_iter().take(room).map(|(token, _)| token))
+    }
+
+    /// At most `size` pieces of words, learnt from texts.
+    ///
+    /// # Errors
+    /// Texts that no pieces can be learnt from.
+    pub fn of_pieces<'a>(texts: impl IntoIterator<Item = &'a str>, size: usize) -> Result<Self> {
+        let counts = counted(Unit::Bpe, texts);
+        let characters: HashSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
+        let merges = size.saturating_sub(SPECIAL.len() + characters.len());
+        let learnt = || {
+            let bpe = Bpe::learn(&counts, merges)?;
+            let Self { tokens, .. } = Self::of(Unit::Bpe, bpe.pieces(&counts));
+            Self::try_from(Saved { unit: Unit::Bpe, bpe: Some(bpe), tokens })
         };
-        let mut tokens: Vec<String> = SPECIAL.map(String::from).into();
-        let mut seen: std::collections::HashSet<String> = tokens.iter().cloned().collect();
-        tokens.extend(own.into_iter().filter(|token| seen.insert(token.clone())));
-        Self { unit, bpe, tokens, index: OnceLock::new() }
+        learnt().map_err(|why| Error::Training(format!("pieces of words: {why}")))
     }
 
     /// Of words in this order, after the special ones.
     pub fn of_words(words: impl IntoIterator<Item = String>) -> Self {
-        let tokens = SPECIAL.map(String::from).into_iter().chain(words).collect();
-        Self { unit: Unit::Word, bpe: None, tokens, index: OnceLock::new() }
+        Self::of(Unit::Word, words)
+    }
+
+    fn of(unit: Unit, own: impl IntoIterator<Item = String>) -> Self {
+        let mut tokens: Vec<String> = SPECIAL.map(String::from).into();
+        let mut seen: HashSet<String> = tokens.iter().cloned().collect();
+        tokens.extend(own.into_iter().filter(|token| seen.insert(token.clone())));
+        let numbers = tokens.iter().cloned().zip(0..).collect();
+        Self { unit, bpe: None, tokens, numbers, splitter: None }
     }
 
     /// How many tokens there are, the special ones among them.
@@ -103,24 +131,17 @@ impl Vocabulary {
         &self.tokens
     }
 
-    fn index(&self) -> &(HashMap<String, usize>, Splitter) {
-        self.index.get_or_init(|| {
-            let numbers = self.tokens.iter().enumerate().map(|(number, t)| (t.clone(), number));
-            (numbers.collect(), self.bpe.as_ref().map(Bpe::splitter).unwrap_or_default())
-        })
-    }
-
     /// The number of a token; [`UNKNOWN`] where it is not known.
     pub fn number(&self, token: &str) -> usize {
-        self.index().0.get(token).copied().unwrap_or(UNKNOWN)
+        self.numbers.get(token).copied().unwrap_or(UNKNOWN)
     }
 
     /// The tokens of a text as they are called, known or not.
     pub fn split(&self, text: &str) -> Vec<String> {
         let words = raw_tokens(self.unit, text);
-        match self.unit {
-            Unit::Bpe => words.flat_map(|word| self.index().1.split(&word)).collect(),
-            Unit::Character | Unit::Word => words.collect(),
+        match &self.splitter {
+            Some(splitter) => words.flat_map(|word| splitter.split(&word)).collect(),
+            None => words.collect(),
         }
     }
 
@@ -152,6 +173,15 @@ impl Vocabulary {
             }
         }
     }
+}
+
+/// How often each token occurs, before any vocabulary.
+fn counted<'a>(unit: Unit, texts: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for token in texts.into_iter().flat_map(|text| raw_tokens(unit, text)) {
+        *counts.entry(token).or_default() += 1;
+    }
+    counts
 }
 
 /// The tokens of a text before any vocabulary: characters, words in lower case and marks, or
@@ -210,13 +240,21 @@ mod tests {
     #[test]
     fn it_comes_back_from_json() {
         let text = ["low lower newest widest, low low newest"];
-        for unit in [Unit::Character, Unit::Word, Unit::Bpe] {
-            let vocabulary = Vocabulary::build(unit, text, 30, 1);
+        let built = |unit| Vocabulary::build(unit, text, 30, 1);
+        let pieces = Vocabulary::of_pieces(text, 30).unwrap();
+        for vocabulary in [built(Unit::Character), built(Unit::Word), pieces] {
             let json = serde_json::to_string(&vocabulary).unwrap();
             let back: Vocabulary = serde_json::from_str(&json).unwrap();
             assert_eq!(back, vocabulary);
             assert_eq!(back.encode("lowest, new"), vocabulary.encode("lowest, new"));
         }
+    }
+
+    #[test]
+    fn merges_of_what_is_no_piece_are_refused() {
+        let json = r#"{"unit":"bpe","bpe":{"merges":[["a","b"]]},"tokens":["<pad>","<unk>"]}"#;
+        let why = serde_json::from_str::<Vocabulary>(json).unwrap_err().to_string();
+        assert!(why.contains("a"), "{why}");
     }
 
     proptest! {
@@ -225,7 +263,7 @@ mod tests {
             let whole = "ab .,\u{e9} ab ab, .";
             let character = Vocabulary::build(Unit::Character, [whole], 50, 1);
             prop_assert_eq!(character.decode(&character.encode(&text)), text.clone());
-            let bpe = Vocabulary::build(Unit::Bpe, [whole, &text], 50, 1);
+            let bpe = Vocabulary::of_pieces([whole, &text], 50).unwrap();
             let spaced = text.split_whitespace().collect::<Vec<_>>().join(" ");
             prop_assert_eq!(bpe.decode(&bpe.encode(&text)), spaced);
         }
