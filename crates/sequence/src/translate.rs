@@ -31,7 +31,7 @@ use tenfold_kernels::ops;
 type Config = RunConfig<Seq2SeqConfig, Vocabulary>;
 
 /// Fewer pairs than this are few: half as many pieces of words, which both languages share, as
-/// where there are more, less dropout and fewer passes.
+/// where there are more, and less dropout.
 const FEW: usize = 20_000;
 /// Pieces of words, unless `--set tokens=N` says otherwise.
 const TOKENS: usize = 4000;
@@ -65,9 +65,8 @@ pub fn train(
         let sides = data.train.iter().flat_map(|(source, target)| [&source[..], &target[..]]);
         let vocabulary = Vocabulary::of_pieces(sides, wanted.tokens)?;
         let config = Seq2SeqConfig { tokens: vocabulary.len(), ..wanted };
-        let epochs = if few { 10 } else { 14 };
         let recipe =
-            Recipe { epochs, batch_size: 64, lr: 1e-3, weight_decay: 1e-2, clip_norm: 1.0 };
+            Recipe { epochs: 10, batch_size: 64, lr: 1e-3, weight_decay: 1e-2, clip_norm: 1.0 };
         Ok((config, vocabulary, recipe.settings(args)))
     })?;
     let Config { config, language, .. } = &job.config;

@@ -30,7 +30,7 @@ pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin
     let troops = count(Kind::Melee) + count(Kind::Ranged);
     let waiting = idle[Kind::Melee as usize] + idle[Kind::Ranged as usize];
     let (enough, guards, meets) = match opponent {
-        Some(Builtin::HitAndRun) => (1, 2, true),
+        Some(Builtin::HitAndRun) => (3, 2, true),
         _ => (5, 0, false),
     };
     let can_pay = |kind: Kind| battle.money[usize::from(player)] >= kind.stats().cost;
