@@ -18,15 +18,14 @@ pub struct Bpe {
 }
 
 impl Bpe {
-    /// Learns so many merges from a text's words and how often each one occurs; fewer where no
-    /// pair occurs twice.
+    /// Learns from a text's words and how often each one occurs so many pieces, the text's
+    /// characters among them; fewer where no pair occurs twice.
     ///
     /// # Errors
     /// What the library says.
-    pub fn learn(words: &BTreeMap<String, usize>, merges: usize) -> tokenizers::Result<Self> {
-        let size = characters(words).len() + merges;
+    pub fn learn(words: &BTreeMap<String, usize>, pieces: usize) -> tokenizers::Result<Self> {
         let mut trainer =
-            BpeTrainer::builder().vocab_size(size).min_frequency(2).show_progress(false).build();
+            BpeTrainer::builder().vocab_size(pieces).min_frequency(2).show_progress(false).build();
         trainer.feed(words.keys(), |word| Ok(vec![word.to_owned(); words[word]]))?;
         let mut model = BPE::default();
         trainer.train(&mut model)?;
@@ -37,7 +36,8 @@ impl Bpe {
     /// The pieces that all merges and all of a text's characters make.
     pub fn pieces(&self, words: &BTreeMap<String, usize>) -> Vec<String> {
         let merged = self.merges.iter().map(|(a, b)| format!("{a}{b}"));
-        characters(words).into_iter().map(String::from).chain(merged).collect()
+        let characters: BTreeSet<char> = words.keys().flat_map(|word| word.chars()).collect();
+        characters.into_iter().map(String::from).chain(merged).collect()
     }
 
     /// What splits words, for which it must know all pieces.
@@ -55,10 +55,6 @@ impl Bpe {
             .build()?;
         Ok(Splitter(model))
     }
-}
-
-fn characters(words: &BTreeMap<String, usize>) -> BTreeSet<char> {
-    words.keys().flat_map(|word| word.chars()).collect()
 }
 
 /// Splits words.
@@ -79,9 +75,9 @@ impl Splitter {
 mod tests {
     use super::*;
 
-    fn learnt(counts: &[(&str, usize)], merges: usize) -> (Bpe, Splitter) {
+    fn learnt(counts: &[(&str, usize)], pieces: usize) -> (Bpe, Splitter) {
         let counts = counts.iter().map(|&(word, count)| (word.to_owned(), count)).collect();
-        let bpe = Bpe::learn(&counts, merges).unwrap();
+        let bpe = Bpe::learn(&counts, pieces).unwrap();
         let pieces = [SPECIAL.map(String::from).into(), bpe.pieces(&counts)].concat();
         let splitter = bpe.splitter(&pieces).unwrap();
         (bpe, splitter)
@@ -92,7 +88,7 @@ mod tests {
         // Section 3.2: low 5, lower 2, newest 6, widest 3; there with an end-of-word mark, and
         // in another order where pairs occur equally often.
         let counts = [("low.", 5), ("lower.", 2), ("newest.", 6), ("widest.", 3)];
-        let (bpe, splitter) = learnt(&counts, 4);
+        let (bpe, splitter) = learnt(&counts, 11 + 4);
         let merges: Vec<String> = bpe.merges.iter().map(|(a, b)| format!("{a} {b}")).collect();
         assert_eq!(merges, ["e s", "t .", "es t.", "l o"]);
         assert_eq!(splitter.split("lowest."), ["lo", "w", "est."]);

@@ -93,10 +93,8 @@ impl Vocabulary {
     /// Texts that no pieces can be learnt from.
     pub fn of_pieces<'a>(texts: impl IntoIterator<Item = &'a str>, size: usize) -> Result<Self> {
         let counts = counted(Unit::Bpe, texts);
-        let characters: HashSet<char> = counts.keys().flat_map(|word| word.chars()).collect();
-        let merges = size.saturating_sub(SPECIAL.len() + characters.len());
         let learnt = || {
-            let bpe = Bpe::learn(&counts, merges)?;
+            let bpe = Bpe::learn(&counts, size.saturating_sub(SPECIAL.len()))?;
             let Self { tokens, .. } = Self::of(Unit::Bpe, bpe.pieces(&counts));
             Self::try_from(Saved { unit: Unit::Bpe, bpe: Some(bpe), tokens })
         };
@@ -254,7 +252,7 @@ mod tests {
     fn merges_of_what_is_no_piece_are_refused() {
         let json = r#"{"unit":"bpe","bpe":{"merges":[["a","b"]]},"tokens":["<pad>","<unk>"]}"#;
         let why = serde_json::from_str::<Vocabulary>(json).unwrap_err().to_string();
-        assert!(why.contains("a"), "{why}");
+        assert!(why.contains("`a`"), "{why}");
     }
 
     proptest! {

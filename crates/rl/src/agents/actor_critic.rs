@@ -463,18 +463,17 @@ impl Stretch {
             Seen::Bytes(cells) => cells.len(),
         };
         let cells = all / self.actions.len().max(1);
-        let pick = |from: &[f32]| places.iter().map(|&place| from[place]).collect();
-        let chosen = |from: &[i32]| match from {
-            [] => Vec::new(),
-            _ => places.iter().map(|&place| from[place]).collect(),
-        };
+        /// None of what is empty: where nobody teaches there is no advice.
+        fn pick<T: Copy>(from: &[T], places: &[usize]) -> Vec<T> {
+            places.iter().filter_map(|&place| from.get(place).copied()).collect()
+        }
         Self {
             observations: self.observations.take(places, cells),
-            actions: chosen(&self.actions),
-            advice: chosen(&self.advice),
-            logs: pick(&self.logs),
-            advantages: pick(&self.advantages),
-            returns: pick(&self.returns),
+            actions: pick(&self.actions, places),
+            advice: pick(&self.advice, places),
+            logs: pick(&self.logs, places),
+            advantages: pick(&self.advantages, places),
+            returns: pick(&self.returns, places),
             episodes: Vec::new(),
         }
     }
