@@ -126,6 +126,8 @@ pub struct Lengths {
     mirror: Tensor<1, Int>,
     /// `[batch]`: the last place of each sequence in the batch laid flat.
     last: Tensor<1, Int>,
+    /// `[batch, steps, 1]`: 1 within each sequence, 0 in its padding.
+    within: Tensor<3>,
 }
 
 impl Lengths {
@@ -139,12 +141,17 @@ impl Lengths {
                 (0..steps).map(move |t| place(row, mirrored(t)))
             })
             .collect();
+        let within: Vec<f32> = rows()
+            .flat_map(|(_, &length)| (0..steps).map(move |t| if t < length { 1.0 } else { 0.0 }))
+            .collect();
+        let within = TensorData::new(within, [lengths.len(), steps, 1]);
         let last: Vec<i64> = rows().map(|(row, &length)| place(row, length - 1)).collect();
         let tensor = |values: Vec<i64>| {
             let count = values.len();
             Tensor::from_data(TensorData::new(values, [count]), device)
         };
-        Self { mirror: tensor(mirror), last: tensor(last) }
+        let within = Tensor::from_data(within, device);
+        Self { mirror: tensor(mirror), last: tensor(last), within }
     }
 
     /// `x`, `[batch, steps, features]`, with each sequence the other way round.
@@ -152,6 +159,11 @@ impl Lengths {
         let [batch, steps, features] = x.dims();
         let rows = x.reshape([batch * steps, features]).select(0, self.mirror.clone());
         rows.reshape([batch, steps, features])
+    }
+
+    /// `x`, `[batch, steps, features]`, with zeros in the padding.
+    pub fn masked(&self, x: Tensor<3>) -> Tensor<3> {
+        x * self.within.clone()
     }
 
     /// Of `x`, `[batch, steps, features]`, what stands at the end of each sequence.

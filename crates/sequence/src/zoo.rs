@@ -38,8 +38,8 @@ pub enum Zoo {
     Vqa,
     /// Visual questions, by two looks.
     StackedAttention,
-    /// Visual questions, by features that the question turns up and down.
-    Film,
+    /// Visual questions, by phrases that look.
+    Phrases,
 }
 
 /// Flags of `train` beside those of every task.
@@ -174,12 +174,12 @@ impl cli::Zoo for Zoo {
                 scenes::NAME,
                 cpu.map_or(0, |cpu| answering::parameters(Fusion::Attention, &cpu)),
             ),
-            Self::Film => (
-                "FiLM",
-                "Perez et al., FiLM: Visual Reasoning with a General Conditioning Layer",
-                2018,
+            Self::Phrases => (
+                "Phrases that look",
+                "Lu et al., Hierarchical Question-Image Co-Attention for Visual Question Answering",
+                2016,
                 scenes::NAME,
-                cpu.map_or(0, |cpu| answering::parameters(Fusion::Film, &cpu)),
+                cpu.map_or(0, |cpu| answering::parameters(Fusion::Phrases, &cpu)),
             ),
         };
         Card { name: cli::Zoo::name(self), title, paper, year, parameters, data }
@@ -196,7 +196,7 @@ impl cli::Zoo for Zoo {
             Self::ShowAttendTell => captioning::train(self, true, args, own, out),
             Self::Vqa => answering::train(self, Fusion::Product, args, own, out),
             Self::StackedAttention => answering::train(self, Fusion::Attention, args, own, out),
-            Self::Film => answering::train(self, Fusion::Film, args, own, out),
+            Self::Phrases => answering::train(self, Fusion::Phrases, args, own, out),
         }
     }
 
@@ -207,7 +207,7 @@ impl cli::Zoo for Zoo {
             Self::BiLstm => text_classifier::eval(args, out),
             Self::Translate => translate::eval(args, own, out),
             Self::ShowTell | Self::ShowAttendTell => captioning::eval(args, own, out),
-            Self::Vqa | Self::StackedAttention | Self::Film => answering::eval(args, out),
+            Self::Vqa | Self::StackedAttention | Self::Phrases => answering::eval(args, out),
         }
     }
 
@@ -232,7 +232,9 @@ impl cli::Zoo for Zoo {
             Self::BiLstm => text_classifier::predict(args, own, out),
             Self::Translate => translate::predict(args, own, out),
             Self::ShowTell | Self::ShowAttendTell => captioning::predict(args, own, out),
-            Self::Vqa | Self::StackedAttention | Self::Film => answering::predict(args, own, out),
+            Self::Vqa | Self::StackedAttention | Self::Phrases => {
+                answering::predict(args, own, out)
+            }
         }
     }
 
@@ -244,7 +246,7 @@ impl cli::Zoo for Zoo {
             Self::BiLstm => text_classifier::export(&trained, &args.file)?,
             Self::Translate => translate::export(&trained, &args.file)?,
             Self::ShowTell | Self::ShowAttendTell => captioning::export(&trained, &args.file)?,
-            Self::Vqa | Self::StackedAttention | Self::Film => {
+            Self::Vqa | Self::StackedAttention | Self::Phrases => {
                 answering::export(&trained, &args.file)?
             }
         }

@@ -125,7 +125,7 @@ fn pictures_are_described() {
 #[test]
 fn questions_are_answered() {
     let data = asked();
-    for model in ["vqa", "stacked-attention", "film"] {
+    for model in ["vqa", "stacked-attention", "phrases"] {
         let run = tempfile::tempdir().unwrap();
         let summary = learnt(model, data.path(), run.path());
         assert!(summary["accuracy"].as_f64().unwrap() > 0.99, "{model}: {summary}");

@@ -4,7 +4,7 @@ pub mod bilstm;
 pub mod caption;
 pub mod charlm;
 pub mod eyes;
-pub mod film;
+pub mod phrases;
 pub mod seq2seq;
 pub mod vqa;
 pub mod word2vec;

@@ -5,7 +5,7 @@
 //!   to one space and are multiplied element by element.
 //! - Stacked attention: Z. Yang et al., "Stacked Attention Networks for Image Question
 //!   Answering", CVPR (2016), section 3: the question looks at the picture twice.
-//! - FiLM: see [`super::film`].
+//! - Phrases: see [`super::phrases`].
 //!
 //! Differs from the papers: the encoder learns with the rest, and a learnt vector tells each
 //! place where it is. The product normalises the picture's features over the batch instead of
@@ -15,7 +15,7 @@
 //! words.
 
 use super::eyes::{Encoder, Eyes, EyesConfig, Glance};
-use super::film::Film;
+use super::phrases::Phrases;
 use crate::recurrent::{Cell, Lengths, Stack, StackConfig};
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig};
@@ -34,8 +34,8 @@ pub enum Fusion {
     Product,
     /// Looks, one after the other.
     Attention,
-    /// The question scales and shifts the features of each place.
-    Film,
+    /// Each word looks with its neighbours.
+    Phrases,
 }
 
 /// The network's choices.
@@ -47,7 +47,7 @@ pub struct VqaConfig {
     pub answers: usize,
     /// How question and picture meet.
     pub fusion: Fusion,
-    /// Looks of attention, blocks of FiLM.
+    /// Looks of attention one after the other, looks of a phrase at once.
     pub depth: usize,
     /// What looks at the picture.
     pub encoder: Encoder,
@@ -81,7 +81,7 @@ impl VqaConfig {
             words,
             answers,
             fusion,
-            depth: 2,
+            depth: if fusion == Fusion::Phrases { 4 } else { 2 },
             encoder,
             side,
             start: None,
@@ -125,9 +125,12 @@ impl VqaConfig {
     pub fn init(&self, device: &Device) -> Vqa {
         let eyes = self.eyes();
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device).into();
-        let (layers, common) = (2, self.common);
-        let question =
-            StackConfig::new(Cell::Lstm, self.embedding, self.hidden).with_layers(layers, 0.0);
+        let common = self.common;
+        let (layers, read) = match self.fusion {
+            Fusion::Phrases => (1, self.embedding + Phrases::found(self.depth)),
+            Fusion::Product | Fusion::Attention => (2, self.embedding),
+        };
+        let question = StackConfig::new(Cell::Lstm, read, self.hidden).with_layers(layers, 0.0);
         let embedding = EmbeddingConfig::new(self.words, self.embedding)
             .with_initializer(Initializer::Normal { mean: 0.0, std: 1.0 });
         let meeting = match self.fusion {
@@ -145,8 +148,8 @@ impl VqaConfig {
                     })
                     .collect(),
             }),
-            Fusion::Film => {
-                Meeting::Film(Film::new(eyes.features(), common, common / 2, self.depth, device))
+            Fusion::Phrases => {
+                Meeting::Phrases(Phrases::new(eyes.features(), self.embedding, self.depth, device))
             }
         };
         Vqa {
@@ -169,7 +172,7 @@ pub struct Vqa {
     pub eyes: Eyes,
     /// `[words, embedding]`
     pub embedding: Embedding,
-    /// The LSTM that reads the question.
+    /// The LSTM that reads the question, with what its phrases found.
     pub recurrent: Stack,
     /// From its last states to the common space.
     pub question: Linear,
@@ -189,7 +192,7 @@ pub struct Vqa {
 pub enum Meeting {
     Product(Product),
     Attention(Attention),
-    Film(Film),
+    Phrases(Phrases),
 }
 
 /// The product of the question with the whole picture as one vector.
@@ -242,12 +245,16 @@ impl Vqa {
         questions: Questions,
     ) -> (Tensor<2>, Vec<Tensor<2>>) {
         let Questions { words, lengths, about } = questions;
-        let words = self.embedding.forward(words); // [questions, steps, embedding]
+        let grid = self.eyes.forward(pictures); // [pictures, places, features]
+        let mut words = self.embedding.forward(words); // [questions, steps, embedding]
+        if let Meeting::Phrases(phrases) = &self.meeting {
+            let found = phrases.forward(words.clone(), &lengths, grid.clone(), about.clone());
+            words = Tensor::cat(vec![words, found], 2);
+        }
         let (_, last) = self.recurrent.forward(words, None, Some(&lengths));
         let last = last.into_iter().map(|state| state.hidden).collect();
         let asked = Tensor::cat(last, 1); // [questions, layers * hidden]
         let asked = self.question.forward(asked).tanh(); // [questions, common]
-        let grid = self.eyes.forward(pictures); // [pictures, places, features]
         let mut seen = Vec::new();
         let joined = match &self.meeting {
             Meeting::Product(Product { glance, picture }) => {
@@ -264,7 +271,7 @@ impl Vqa {
                 }
                 asked
             }
-            Meeting::Film(film) => film.forward(grid, about, asked),
+            Meeting::Phrases(_) => asked,
         };
         let hidden = self.hidden.forward_with(self.dropout.forward(joined), Activation::Relu);
         (self.output.forward(self.dropout.forward(hidden)), seen)
@@ -296,7 +303,8 @@ mod tests {
     #[test]
     fn a_question_is_answered_alike_alone_and_in_company() {
         let device = tenfold_core::device::open("cpu").unwrap();
-        for (fusion, looks) in [(Fusion::Product, 0), (Fusion::Attention, 2), (Fusion::Film, 0)] {
+        for (fusion, looks) in [(Fusion::Product, 0), (Fusion::Attention, 2), (Fusion::Phrases, 0)]
+        {
             let config = VqaConfig::new(9, 5, fusion, Encoder::Small, 16);
             config.check().unwrap();
             let network = config.init(&device);
