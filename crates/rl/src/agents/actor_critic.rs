@@ -115,8 +115,10 @@ impl ActorCriticConfig {
         let a2c = Self::a2c(spec);
         let ppo = Self { clip: 0.2, epochs: 4, minibatches: 4, normalise: true, lr: 1e-3, ..a2c };
         match small_planes(spec) {
-            // Miniature Breakout stays at 6 after 2 M steps at 1e-3, and has 23 after 1 M at 5e-3.
-            true => Self { horizon: 128, minibatches: 8, lr: 5e-3, ..ppo },
+            true if ppo.body.convs.is_empty() => {
+                Self { horizon: 128, minibatches: 8, lr: 5e-3, ..ppo }
+            }
+            true => Self { horizon: 128, minibatches: 16, ..ppo },
             false if spec.observation.len() == 1 => Self { horizon: 32, ..ppo },
             false => Self { horizon: 64, ..ppo },
         }
@@ -134,6 +136,8 @@ impl ActorCriticConfig {
         {
             require(weight >= 0.0 && weight.is_finite(), field, "0 or above")?;
         }
+        let alone = format!("0, as {} has no scripted player to learn from", spec.name);
+        require(self.teach == 0.0 || spec.coached, "teach", &alone)?;
         require(self.clip >= 0.0 && self.clip < 1.0, "clip", "0 up to 1")?;
         require((1..=100_000).contains(&self.horizon), "horizon", "1 to 100000")?;
         require((1..=1000).contains(&self.epochs), "epochs", "1 to 1000")?;
@@ -251,7 +255,7 @@ impl ActorCriticAgent {
     fn learn(&mut self, stretches: &[Stretch], log: &mut Log) -> Result<()> {
         let config = &self.config;
         let rate = if config.anneal { config.lr * (1.0 - log.part()) } else { config.lr };
-        let teach = config.teaches(log);
+        let teach = config.teaches(log.part());
         let stretch = Stretch::joined(stretches);
         let size = stretch.actions.len();
         let mut order: Vec<usize> = (0..size).collect();
@@ -274,7 +278,7 @@ impl ActorCriticAgent {
     fn asynchronous(&mut self, groups: Vec<Group<'_>>, log: &mut Log) -> Result<()> {
         let (config, spec, device) = (&self.config, &self.spec, &self.device);
         let rate = if config.anneal { config.lr * (1.0 - log.part()) } else { config.lr };
-        let teach = config.teaches(log);
+        let teach = config.teaches(log.part());
         let shared = Mutex::new((self.network.clone(), self.optimizer.clone(), log));
         let results: Vec<Result<()>> = std::thread::scope(|scope| {
             let shared = &shared;
@@ -283,7 +287,8 @@ impl ActorCriticAgent {
                 // Leaves of its own: two threads that go back through one graph of Burn 0.22.1
                 // can wait for each other for ever.
                 let network = locked().0.valid().train();
-                let stretch = config.play(&network.valid(), spec, &mut **worlds, random, device)?;
+                let stretch =
+                    config.play(&network.valid(), spec, teach, &mut **worlds, random, device)?;
                 let mut found = Log::default();
                 let gradients =
                     config.gradients(&network, &stretch, spec.scale, teach, &mut found)?;
@@ -312,15 +317,16 @@ fn crashed<T>() -> Result<T> {
 
 impl ActorCriticConfig {
     /// What the scripted player's choices weigh by now.
-    fn teaches(&self, log: &Log) -> f32 {
-        self.teach * (1.0 - 2.0 * log.part() as f32).max(0.0)
+    fn teaches(&self, part: f64) -> f32 {
+        self.teach * (1.0 - 2.0 * part as f32).max(0.0)
     }
 
-    /// Plays one stretch by a network.
+    /// Plays one stretch by a network; the scripted player is asked while it has a weight.
     fn play(
         &self,
         network: &ActorCritic,
         spec: &Spec,
+        teach: f32,
         worlds: &mut dyn Worlds,
         random: &mut Random,
         device: &Device,
@@ -347,10 +353,10 @@ impl ActorCriticConfig {
             let actions: Vec<usize> = policy.clone().map(|policy| draw(policy, random)).collect();
             stretch.logs.extend(policy.zip(&actions).map(|(policy, &action)| policy[action].ln()));
             stretch.actions.extend(actions.iter().map(|&action| action as i32));
-            if self.teach > 0.0 {
+            if teach > 0.0 {
                 let Some(advice) = worlds.advice() else {
-                    let why = format!("teach: {} has no scripted player to learn from", spec.name);
-                    return Err(Error::argument("--set", why));
+                    let why = format!("{} has no scripted player to learn from", spec.name);
+                    return Err(Error::Training(why));
                 };
                 stretch.advice.extend(advice.into_iter().map(|action| action as i32));
             }
@@ -488,9 +494,9 @@ impl Agent for ActorCriticAgent {
         } else {
             let network = self.network.valid();
             let (config, spec, device) = (self.config.clone(), self.spec.clone(), &self.device);
-            let device = device.clone();
+            let (device, teach) = (device.clone(), config.teaches(log.part()));
             let play = &|(worlds, random): Group<'_>| {
-                config.play(&network, &spec, &mut **worlds, random, &device)
+                config.play(&network, &spec, teach, &mut **worlds, random, &device)
             };
             let played: Result<Vec<Stretch>> = if config.actors == 0 {
                 groups.into_iter().map(play).collect()

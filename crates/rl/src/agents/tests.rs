@@ -1,5 +1,6 @@
 //! Every agent must learn trivial worlds in seconds, and know a time limit from an end.
 
+use super::actor_critic::ActorCriticConfig;
 use super::*;
 use crate::env::{self, Cells, Options};
 use crate::evaluate::{Choice, episodes};
@@ -117,12 +118,10 @@ fn a_pupil_does_what_the_scripted_player_would() {
     assert!(second < first && second < 1.0, "{first} {second}");
 
     // Nobody plays the bandit by a script.
-    let mut worlds = [env::open("bandit", 4, &options).unwrap()];
-    let spec = worlds[0].spec().clone();
-    let (mut agent, _) = made(Zoo::A2c, &spec, &["teach=1"]);
-    let refused = agent.turn(&mut worlds, &mut Log { steps: 100, ..Log::default() });
-    let why = refused.unwrap_err().to_string();
-    assert!(why.contains("teach: bandit has no scripted player"), "{why}");
+    let spec = env::open("bandit", 4, &options).unwrap().spec().clone();
+    let config = ActorCriticConfig { teach: 1.0, ..ActorCriticConfig::a2c(&spec) };
+    let why = config.check(&spec).unwrap_err();
+    assert_eq!(why, "teach: expected 0, as bandit has no scripted player to learn from");
 }
 
 #[test]

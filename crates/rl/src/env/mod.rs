@@ -69,6 +69,9 @@ pub struct Spec {
     /// own, else the other's.
     #[serde(default)]
     pub whose: Option<usize>,
+    /// Whether there is a scripted player to learn from: [`Game::advice`] answers.
+    #[serde(default)]
+    pub coached: bool,
 }
 
 impl Spec {
@@ -86,6 +89,7 @@ impl Spec {
             players: 1,
             frames_per_step: 1.0,
             whose: None,
+            coached: false,
         }
     }
 

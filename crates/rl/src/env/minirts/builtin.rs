@@ -1,7 +1,7 @@
 //! The players that are built in.
 
-use super::battle::{Battle, Kind, Order};
-use super::orders::{Macro, View, act};
+use super::battle::{Battle, Kind};
+use super::orders::{Census, Macro, View, act};
 use crate::env::Random;
 use serde::{Deserialize, Serialize};
 
@@ -28,21 +28,12 @@ impl Builtin {
         if self == Builtin::Idle {
             return;
         }
-        let mut counts = [0; 6];
-        let mut building_barracks = false;
-        for &id in &battle.alive {
-            let unit = battle.unit(id);
-            if unit.player == player {
-                counts[unit.kind as usize] += 1;
-                building_barracks |=
-                    matches!(unit.order, Order::Build { kind: Kind::Barracks, .. });
-            }
-        }
-        let count = |kind: Kind| counts[kind as usize];
+        let own = Census::new(battle, player);
+        let count = |kind| own.count(kind);
         let troop = if self == Builtin::Simple { Macro::BuildMelee } else { Macro::BuildRanged };
         if count(Kind::Worker) < WORKERS {
             act(battle, view, Macro::BuildWorker, random);
-        } else if count(Kind::Barracks) == 0 && !building_barracks {
+        } else if count(Kind::Barracks) == 0 && !own.building_barracks {
             act(battle, view, Macro::BuildBarracks, random);
         }
         if count(Kind::Barracks) > 0 {

@@ -1,9 +1,9 @@
 //! A scripted player with the agent's nine actions, of which it takes one at a time, for agents
 //! to learn from. It sees no more than they do, save for who the opponent is.
 
-use super::battle::{Battle, Kind, Order};
+use super::battle::{Battle, Kind};
 use super::builtin::Builtin;
-use super::orders::{Macro, View};
+use super::orders::{Census, Macro, View};
 
 /// Workers that it wants.
 const WORKERS: usize = 4;
@@ -14,21 +14,11 @@ const WORKERS: usize = 4;
 /// follows. Against players that run it takes on whoever comes in sight, and calls workers to
 /// the defence only where troops are with them.
 pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin>) -> Macro {
-    let mut counts = [0; 6];
-    let mut idle = [0; 6];
-    let mut building_barracks = false;
-    for &id in &battle.alive {
-        let unit = battle.unit(id);
-        if unit.player == player {
-            counts[unit.kind as usize] += 1;
-            idle[unit.kind as usize] += usize::from(unit.order == Order::Idle);
-            building_barracks |= matches!(unit.order, Order::Build { kind: Kind::Barracks, .. });
-        }
-    }
-    let count = |kind: Kind| counts[kind as usize];
-    let is_idle = |kind: Kind| idle[kind as usize] > 0;
-    let troops = count(Kind::Melee) + count(Kind::Ranged);
-    let waiting = idle[Kind::Melee as usize] + idle[Kind::Ranged as usize];
+    let own = Census::new(battle, player);
+    let count = |kind| own.count(kind);
+    let is_idle = |kind| own.idle(kind) > 0;
+    let troops = own.count(Kind::Melee) + own.count(Kind::Ranged);
+    let waiting = own.idle(Kind::Melee) + own.idle(Kind::Ranged);
     let (enough, guards, meets) = match opponent {
         Some(Builtin::HitAndRun) => (3, 2, true),
         _ => (5, 0, false),
@@ -43,7 +33,7 @@ pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin
     if count(Kind::Worker) < WORKERS && is_idle(Kind::Base) && can_pay(Kind::Worker) {
         return Macro::BuildWorker;
     }
-    if count(Kind::Barracks) == 0 && !building_barracks {
+    if count(Kind::Barracks) == 0 && !own.building_barracks {
         if count(Kind::Worker) > 0 && can_pay(Kind::Barracks) {
             return Macro::BuildBarracks;
         }

@@ -158,6 +158,7 @@ impl Game for MiniRts {
             players: if self.options.opponent == Opponent::Itself { 2 } else { 1 },
             frames_per_step: f64::from(self.options.frame_skip),
             whose: Some(see::WHOSE),
+            coached: true,
             ..Spec::new("minirts", Cells::Bytes, &[see::PLANES, SIDE, SIDE], &names)
         }
     }

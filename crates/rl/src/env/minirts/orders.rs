@@ -101,6 +101,40 @@ impl View {
     }
 }
 
+/// A player's units by kind.
+pub struct Census {
+    counts: [usize; 6],
+    idle: [usize; 6],
+    /// Whether a worker is about to build barracks.
+    pub building_barracks: bool,
+}
+
+impl Census {
+    /// Counts them.
+    pub fn new(battle: &Battle, player: u8) -> Self {
+        let mut all = Self { counts: [0; 6], idle: [0; 6], building_barracks: false };
+        for unit in battle.alive.iter().map(|&id| battle.unit(id)) {
+            if unit.player == player {
+                all.counts[unit.kind as usize] += 1;
+                all.idle[unit.kind as usize] += usize::from(unit.order == Order::Idle);
+                all.building_barracks |=
+                    matches!(unit.order, Order::Build { kind: Kind::Barracks, .. });
+            }
+        }
+        all
+    }
+
+    /// How many there are.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.counts[kind as usize]
+    }
+
+    /// How many of them have no orders.
+    pub fn idle(&self, kind: Kind) -> usize {
+        self.idle[kind as usize]
+    }
+}
+
 /// The enemy in sight that is nearest to the base among those that threaten.
 fn threat(battle: &Battle, player: u8, enemies: &[Id]) -> Option<Id> {
     let (base, resource) = homes(battle, player);
