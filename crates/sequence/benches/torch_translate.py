@@ -48,7 +48,7 @@ class Pieces:
 
     def encode(self, text):
         found = []
-        for space, word in re.findall(r"(^|\s*)([\w']+|[^\w\s])", text):
+        for space, word in re.findall(r"(\s*)([\w'\u2019]+|[^\w\s])", text):
             word = ("\u2581" if space or not found else "") + word
             if word not in self.known:
                 self.known[word] = self.word(word)

@@ -115,6 +115,8 @@ impl ActorCriticConfig {
         let a2c = Self::a2c(spec);
         let ppo = Self { clip: 0.2, epochs: 4, minibatches: 4, normalise: true, lr: 1e-3, ..a2c };
         match small_planes(spec) {
+            // MiniRTS; in miniature Breakout a perceptron stays at 6 after 2 M steps at 1e-3, and has
+            // 23 after 1 M at 5e-3.
             true if ppo.body.convs.is_empty() => {
                 Self { horizon: 128, minibatches: 8, lr: 5e-3, ..ppo }
             }

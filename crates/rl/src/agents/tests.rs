@@ -122,6 +122,13 @@ fn a_pupil_does_what_the_scripted_player_would() {
     let config = ActorCriticConfig { teach: 1.0, ..ActorCriticConfig::a2c(&spec) };
     let why = config.check(&spec).unwrap_err();
     assert_eq!(why, "teach: expected 0, as bandit has no scripted player to learn from");
+
+    // A pupil's run from before worlds told whether they have one can still be opened.
+    let spec = env::open("minirts", 1, &options).unwrap().spec().clone();
+    let mut before = serde_json::to_value(&spec).unwrap();
+    before.as_object_mut().unwrap().remove("coached").unwrap();
+    let config = ActorCriticConfig { teach: 1.0, ..ActorCriticConfig::ppo(&spec) };
+    config.check(&serde_json::from_value(before).unwrap()).unwrap();
 }
 
 #[test]

@@ -69,9 +69,14 @@ pub struct Spec {
     /// own, else the other's.
     #[serde(default)]
     pub whose: Option<usize>,
-    /// Whether there is a scripted player to learn from: [`Game::advice`] answers.
-    #[serde(default)]
+    /// Whether there is a scripted player to learn from: [`Game::advice`] answers. Runs from
+    /// before it was told had one if they asked for it, or had ended at their first step.
+    #[serde(default = "yes")]
     pub coached: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Spec {

@@ -23,8 +23,11 @@ use tenfold_kernels::ops::Activation;
 
 /// Features that a look compares, and that it brings back.
 const COMPARED: usize = 16;
-/// Scores above half of this count as places that suit.
+/// Scores above half of this count as places that suit: of those near 0, as all are at first,
+/// few do.
 const SUITS: f32 = 2.0;
+/// Places that an object covers in a small drawing, so that their sum is about how many there are.
+const COVERED: f32 = 4.0;
 /// Coordinates are as large as this, so that they weigh as much as the features beside them.
 const REACH: f32 = 4.0;
 
@@ -100,7 +103,7 @@ impl Phrases {
         let at = look.clone().reshape([questions * looks * steps, places]).matmul(coordinates);
         let at = at.reshape([questions, looks, steps, 2]);
         let well = scores.clone().max_dim(3);
-        let many = sigmoid(scores * 2.0 - SUITS).sum_dim(3) / 4.0;
+        let many = sigmoid(scores * 2.0 - SUITS).sum_dim(3) / COVERED;
         let found = Tensor::cat(vec![look.matmul(value), at, well, many], 3);
         found.swap_dims(1, 2).flatten(2, 3)
     }
