@@ -208,24 +208,23 @@ impl Dense {
         let (Some(deviation), Some(random)) = (&self.deviation, noise) else {
             return self.linear.forward_with(x, activation);
         };
+        let [inputs, outputs] = deviation.weight.dims();
         let device = x.device();
         let mut noise = |len: usize| {
             let draw = |_| {
                 let normal = gaussian(random);
                 normal.signum() * normal.abs().sqrt()
             };
-            Tensor::<1>::from_data(
-                TensorData::new((0..len).map(draw).collect::<Vec<f32>>(), [len]),
-                &device,
-            )
+            let noise: Vec<f32> = (0..len).map(draw).collect();
+            Tensor::<2>::from_data(TensorData::new(noise, [1, len]), &device)
         };
-        let [inputs, outputs] = deviation.weight.dims();
-        let (inputs, outputs) = (noise(inputs), noise(outputs));
-        let both = inputs.unsqueeze_dim::<2>(1) * outputs.clone().unsqueeze_dim(0);
-        let weight = self.linear.weight.val() + deviation.weight.val() * both;
-        let bias =
-            self.linear.bias.as_ref().map(|bias| bias.val() + deviation.bias.val() * outputs);
-        ops::linear(x, weight, bias, activation)
+        // Noise that is a product of one for each input and one for each output needs no noisy
+        // weights: what comes in is scaled, and what goes out.
+        let shaken = x.clone() * noise(inputs);
+        let (weight, bias) = (deviation.weight.val(), Some(deviation.bias.val()));
+        let shift = ops::linear(shaken, weight, bias, Activation::Identity) * noise(outputs);
+        let y = self.linear.forward(x) + shift;
+        if activation == Activation::Relu { ops::relu(y) } else { y }
     }
 }
 
@@ -455,6 +454,44 @@ pub fn elements<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::env::Cells;
+
+    /// By weights made noisy one by one (arXiv:1706.10295, equations 9 to 11).
+    #[test]
+    fn noise_is_that_of_each_weight() {
+        let device = tenfold_core::device::open("cpu").unwrap();
+        let dense = seeded(3, &device, |tape| Dense::new(5, 4, 1.0, Some(0.5), tape)).valid();
+        let x: Vec<f32> = (0..10).map(|i| (i as f32 * 0.7).sin()).collect();
+        let x = matrix(x, 2, &device);
+        let said = |noise: Option<&mut Random>| {
+            elements(dense.forward(x.clone(), Activation::Relu, noise))
+        };
+        let mut random = Random::new(9);
+        let got = said(Some(&mut Random::new(9)));
+        let mut factors = |len: usize| -> Vec<f32> {
+            let normal = (0..len).map(|_| gaussian(&mut random));
+            normal.map(|normal| normal.signum() * normal.abs().sqrt()).collect()
+        };
+        let (inputs, outputs) = (factors(5), factors(4));
+        let deviation = dense.deviation.as_ref().unwrap();
+        let (weight, bias) = (elements(dense.linear.weight.val()), [0.0; 4]);
+        let (sigma, sigma_bias) =
+            (elements(deviation.weight.val()), elements(deviation.bias.val()));
+        let bias = dense.linear.bias.as_ref().map_or(bias.to_vec(), |bias| elements(bias.val()));
+        for (row, x) in elements(x.clone()).chunks_exact(5).enumerate() {
+            for out in 0..4 {
+                let mut y = bias[out] + sigma_bias[out] * outputs[out];
+                for (i, x) in x.iter().enumerate() {
+                    let at = i * 4 + out;
+                    y += x * (weight[at] + sigma[at] * inputs[i] * outputs[out]);
+                }
+                let got = got[row * 4 + out];
+                assert!((got - y.max(0.0)).abs() < 1e-5, "{got} for {y}");
+            }
+        }
+        // Other noise, and none.
+        assert_ne!(said(Some(&mut Random::new(8))), got);
+        assert_ne!(said(None), got);
+    }
 
     #[test]
     fn squares_are_summed_up_to_their_side() {

@@ -70,8 +70,12 @@ impl Language {
     }
 
     /// The numbers of a question's words, at least one.
+    ///
+    /// Words that are not known are left out: every word of the questions learnt from is known,
+    /// so that nothing was ever learnt about [`UNKNOWN`], and what it would add is chance.
     fn encode(&self, question: &str) -> Vec<usize> {
-        let words = self.words.encode(question);
+        let mut words = self.words.encode(question);
+        words.retain(|&word| word != UNKNOWN);
         if words.is_empty() { vec![UNKNOWN] } else { words }
     }
 
@@ -96,7 +100,7 @@ impl Language {
             };
             return Err(Error::argument("--ask", why));
         }
-        Ok((self.words.encode(question), strange))
+        Ok((self.encode(question), strange))
     }
 }
 

@@ -131,7 +131,9 @@ impl Search {
                     going.push((row, grown));
                 }
             }
-            state = decoder.select(&next, &kept);
+            // Most steps end no sequence of a greedy search, and copying the states is dear.
+            let all_go_on = kept.iter().copied().eq(0..last.len());
+            state = if all_go_on { next } else { decoder.select(&next, &kept) };
             live = going;
         }
         for (row, beginnings) in live {
