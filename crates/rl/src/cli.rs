@@ -100,6 +100,8 @@ pub struct TrainArgs {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     #[arg(help = "Episodes of each of these")]
     pub episodes: u32,
+    #[arg(long, help = "Draw actions by the policy's probabilities in these too")]
+    pub sample: bool,
     #[arg(long, conflicts_with = "overwrite", help = "Continue the run in the run folder")]
     pub resume: bool,
     #[arg(long, help = "Replace the run in the run folder")]

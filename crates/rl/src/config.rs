@@ -34,6 +34,9 @@ pub struct RunConfig {
     pub evaluations: u32,
     /// Episodes of each of these.
     pub episodes: usize,
+    /// Whether actions are drawn by the policy's probabilities in these.
+    #[serde(default)]
+    pub sample: bool,
 }
 
 impl RunConfig {

@@ -133,6 +133,7 @@ fn new_config(zoo: Zoo, env: String, args: &TrainArgs) -> Result<RunConfig> {
         steps: args.steps.unwrap_or(zoo.default_env().1),
         evaluations: args.evaluations,
         episodes: args.episodes as usize,
+        sample: args.sample,
     })
 }
 
@@ -151,6 +152,7 @@ fn refuse_changes(zoo: Zoo, args: &TrainArgs, config: &RunConfig) -> Result<()> 
         ("--seed", args.seed.is_some_and(|seed| seed != config.seed)),
         ("--lr", args.lr.is_some() && args.lr != lr),
         ("--set", !args.set.is_empty()),
+        ("--sample", args.sample && !config.sample),
         ("the world's settings", args.settings.over(&config.options) != config.options),
     ];
     match changed.into_iter().find(|(_, changed)| *changed) {
@@ -304,13 +306,13 @@ impl Training {
         )
     }
 
-    /// Plays some episodes by what the agent thinks best.
+    /// Plays some episodes by what the agent thinks best, or as it is told to.
     fn measure(&self, episodes: usize, mut random: Random) -> Result<Statistics> {
         let config = &self.config;
         let mut worlds = config.judges(episodes)?;
         let mut player = self.agent.player();
         let seed = random.bits();
-        let choice = Choice::Greedy;
+        let choice = if config.sample { Choice::Sampled } else { Choice::Greedy };
         let played = evaluate::episodes(&mut *worlds, &mut *player, episodes, seed, choice)?;
         Ok(played.statistics())
     }

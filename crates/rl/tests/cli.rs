@@ -95,6 +95,25 @@ fn a_run_is_trained_measured_shown_and_exported() {
     assert!(why.contains("the run trains `a2c`, not `dqn`"), "{why}");
     let why = refused(&["train", "a2c", "--resume", "--steps", "9", "--out", text(&run)]);
     assert!(why.contains("--steps: --resume continues a run exactly"), "{why}");
+    let why = refused(&["train", "a2c", "--resume", "--sample", "--out", text(&run)]);
+    assert!(why.contains("--sample: --resume continues a run exactly"), "{why}");
+}
+
+/// In the bandit's world the best arm pays 0.8, and a policy that knows little pulls others too.
+#[test]
+fn a_training_is_judged_by_the_best_actions_or_by_drawn_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let trained = |name: &str, more: &[&str]| {
+        let run = folder.path().join(name);
+        let train = ["train", "a2c", "--env", "bandit", "--steps", "2000", "--set", "entropy=1"];
+        let more = [&["--evaluations", "1", "--json", "--out", text(&run)], more].concat();
+        let summary = json(&done(&[&train[..], &more].concat()));
+        (summary["mean_return"].as_f64().unwrap(), std::fs::read(run.join("model.safetensors")))
+    };
+    let (best, weights) = trained("best", &[]);
+    let (drawn, same) = trained("drawn", &["--sample"]);
+    assert!(weights.unwrap() == same.unwrap(), "the flag changes what is learnt");
+    assert!(best > drawn + 0.1, "{best} by the best actions, {drawn} by drawn ones");
 }
 
 #[test]

@@ -5,32 +5,49 @@ use super::battle::{Battle, Kind};
 use super::builtin::Builtin;
 use super::orders::{Census, Macro, View};
 
-/// Workers that it wants.
-const WORKERS: usize = 4;
+/// How it plays against one kind of opponent.
+struct Tactics {
+    /// Workers that it wants before anything else.
+    workers: usize,
+    /// Idle troops with which it sets out.
+    enough: usize,
+    /// Whether it takes on whoever comes in sight with whatever it has.
+    meets: bool,
+}
+
+/// Against players that run: found by trying some hundreds of tactics in 400 games each. At a
+/// frame skip of 5 these win 64 %.
+const AGAINST_RUNNERS: Tactics = Tactics { workers: 3, enough: 1, meets: true };
+const AGAINST_OTHERS: Tactics = Tactics { workers: 4, enough: 5, meets: false };
 
 /// What to do now.
 ///
-/// Ranged troops from one barracks; it sets out when some are idle, and whoever stays behind
-/// follows. Against players that run it takes on whoever comes in sight, and calls workers to
-/// the defence only where troops are with them.
+/// Ranged troops from one barracks; it sets out when enough are idle, and whoever stays behind
+/// follows.
 pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin>) -> Macro {
     let own = Census::new(battle, player);
     let count = |kind| own.count(kind);
     let is_idle = |kind| own.idle(kind) > 0;
     let troops = own.count(Kind::Melee) + own.count(Kind::Ranged);
     let waiting = own.idle(Kind::Melee) + own.idle(Kind::Ranged);
-    let (enough, guards, meets) = match opponent {
-        Some(Builtin::HitAndRun) => (3, 2, true),
-        _ => (5, 0, false),
+    let Tactics { workers, enough, meets } = match opponent {
+        Some(Builtin::HitAndRun) => AGAINST_RUNNERS,
+        _ => AGAINST_OTHERS,
     };
     let can_pay = |kind: Kind| battle.money[usize::from(player)] >= kind.stats().cost;
-    if view.threat.is_some() && troops >= guards {
+    if view.threat.is_some() {
         return Macro::Defend;
     }
-    if meets && waiting > 0 && !view.enemies.is_empty() {
-        return if count(Kind::Ranged) > 0 { Macro::HitAndRun } else { Macro::AttackInRange };
+    let mobile = view.enemies.iter().any(|&id| !battle.unit(id).kind.is_building());
+    if meets && mobile && troops > 0 {
+        if count(Kind::Ranged) > 0 {
+            return Macro::HitAndRun;
+        }
+        if waiting > 0 {
+            return Macro::AttackInRange;
+        }
     }
-    if count(Kind::Worker) < WORKERS && is_idle(Kind::Base) && can_pay(Kind::Worker) {
+    if count(Kind::Worker) < workers && is_idle(Kind::Base) && can_pay(Kind::Worker) {
         return Macro::BuildWorker;
     }
     if count(Kind::Barracks) == 0 && !own.building_barracks {
