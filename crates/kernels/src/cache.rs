@@ -23,25 +23,24 @@ struct Kept {
     prepared: Arc<dyn Any + Send + Sync>,
 }
 
-/// The storage of a tensor, and where it begins there. The storage is not kept alive; it cannot
+/// The storage of a tensor, and how it lies there. The storage is not kept alive; it cannot
 /// be changed in place either, since Burn moves data to which there is another reference before
 /// it changes them.
 #[cfg(feature = "flex")]
 #[derive(Debug)]
 struct Source {
     storage: Weak<burn::tensor::Bytes>,
-    start: usize,
+    layout: burn_flex::Layout,
 }
 
 #[cfg(feature = "flex")]
 impl Source {
     fn of(tensor: &burn_flex::FlexTensor) -> Self {
-        let (storage, start) = (tensor.data_arc(), tensor.layout().start_offset());
-        Self { storage: Arc::downgrade(&storage), start }
+        Self { storage: Arc::downgrade(&tensor.data_arc()), layout: tensor.layout().clone() }
     }
 
     fn is(&self, tensor: &burn_flex::FlexTensor) -> bool {
-        self.start == tensor.layout().start_offset()
+        self.layout == *tensor.layout()
             && self.storage.upgrade().is_some_and(|old| Arc::ptr_eq(&old, &tensor.data_arc()))
     }
 }

@@ -4,6 +4,7 @@ use burn::nn::conv::ConvTranspose2dConfig;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
 use burn::tensor::{Device, Distribution, Tensor, activation, module};
 use proptest::prelude::*;
+use tenfold_kernels::Cache;
 use tenfold_kernels::nn::ConvTranspose2d;
 use tenfold_kernels::ops::{self, Activation, Follow};
 
@@ -186,6 +187,24 @@ proptest! {
             (ours.weight, ours.bias) = (theirs.weight.clone(), theirs.bias.clone());
             for _ in 0..2 {
                 prop_assert!(difference(ours.forward(x.clone()), theirs.forward(x.clone())) < 1e-5);
+            }
+        }
+    }
+
+    /// A table is read as it lies and turned, by one cache: neither may be taken for the other.
+    #[test]
+    fn linear_with_kept_weights_that_lie_turned(rows in 1usize..20, side in 1usize..70) {
+        let device = Device::flex();
+        let cache = Cache::default();
+        let x = Tensor::<2>::random([rows, side], Distribution::Default, &device);
+        for _ in 0..2 {
+            let table = Tensor::<2>::random([side, side], Distribution::Default, &device);
+            for turned in [true, true, false, true] {
+                let weight = if turned { table.clone().transpose() } else { table.clone() };
+                let ours = ops::linear_cached(
+                    x.clone(), weight.clone(), None, Activation::Identity, &cache,
+                );
+                prop_assert!(difference(ours, x.clone().matmul(weight)) < 1e-5);
             }
         }
     }

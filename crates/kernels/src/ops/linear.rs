@@ -97,14 +97,24 @@ mod fast {
         fn forward(&self, inputs: [FlexTensor; N]) -> (FlexTensor, Self::Saved) {
             let mut inputs = inputs.into_iter();
             let x = route::contiguous(inputs.next().expect("an input"));
-            let weight = route::contiguous(inputs.next().expect("weights"));
+            let mut weight = inputs.next().expect("weights");
             let bias = inputs.next().map(route::contiguous);
             let finish = if self.relu { Finish::Relu } else { Finish::Write };
-            let pack =
-                || Prepared::of(linear::pack(self.inputs, route::slice(&weight), self.outputs));
+            let pack = |weight: &FlexTensor| {
+                Prepared::of(linear::pack(self.inputs, route::slice(weight), self.outputs))
+            };
             let prepared = match &self.cache {
-                Some(cache) => cache.get(std::slice::from_ref(&weight), |_| true, pack),
-                None => pack().into(),
+                // Kept by the weights as they are given: a transposed table stays the same
+                // table, and its copy in order would be another each time.
+                Some(cache) => cache.get(
+                    std::slice::from_ref(&weight),
+                    |_| true,
+                    || pack(&route::contiguous(weight.clone())),
+                ),
+                None => {
+                    weight = route::contiguous(weight);
+                    pack(&weight).into()
+                }
             };
             let y = linear::product(
                 route::slice(&x),

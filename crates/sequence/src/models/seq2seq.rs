@@ -13,6 +13,7 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig}
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
+use tenfold_kernels::Cache;
 use tenfold_kernels::nn::Linear;
 use tenfold_kernels::ops::{self, Activation};
 
@@ -118,6 +119,7 @@ impl Seq2SeqConfig {
             readout: linear(seen, embedding),
             dropout: DropoutConfig::new(self.dropout).init(),
             bahdanau: self.attention == Attention::Bahdanau,
+            cache: Cache::default(),
         }
     }
 }
@@ -147,6 +149,8 @@ pub struct Seq2Seq {
     pub dropout: Dropout,
     /// Which attention.
     pub bahdanau: bool,
+    #[module(skip)]
+    cache: Cache,
 }
 
 /// A batch of sources, read.
@@ -247,7 +251,8 @@ impl Seq2Seq {
     /// The logits of the next tokens, `[rows, tokens]`, from features, `[rows, embedding]`.
     pub fn logits(&self, features: Tensor<2>) -> Tensor<2> {
         let weight = self.target.weight.val().transpose();
-        ops::linear(self.dropout.forward(features), weight, None, Activation::Identity)
+        let features = self.dropout.forward(features);
+        ops::linear_cached(features, weight, None, Activation::Identity, &self.cache)
     }
 }
 
