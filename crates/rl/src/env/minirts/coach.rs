@@ -15,8 +15,8 @@ struct Tactics {
     meets: bool,
 }
 
-/// Against players that run: found by trying some hundreds of tactics in 400 games each. At a
-/// frame skip of 5 these win 64 %.
+/// Against players that run: found by trying some hundreds of tactics in up to 400 games each.
+/// At a frame skip of 5 these win 63 % of 400 games, at 10 they win 59 %.
 const AGAINST_RUNNERS: Tactics = Tactics { workers: 3, enough: 1, meets: true };
 const AGAINST_OTHERS: Tactics = Tactics { workers: 4, enough: 5, meets: false };
 
