@@ -473,10 +473,10 @@ mod tests {
         };
         let (inputs, outputs) = (factors(5), factors(4));
         let deviation = dense.deviation.as_ref().unwrap();
-        let (weight, bias) = (elements(dense.linear.weight.val()), [0.0; 4]);
+        let bias = elements(dense.linear.bias.as_ref().unwrap().val());
+        let weight = elements(dense.linear.weight.val());
         let (sigma, sigma_bias) =
             (elements(deviation.weight.val()), elements(deviation.bias.val()));
-        let bias = dense.linear.bias.as_ref().map_or(bias.to_vec(), |bias| elements(bias.val()));
         for (row, x) in elements(x.clone()).chunks_exact(5).enumerate() {
             for out in 0..4 {
                 let mut y = bias[out] + sigma_bias[out] * outputs[out];

@@ -1,6 +1,7 @@
 //! Every agent must learn trivial worlds in seconds, and know a time limit from an end.
 
 use super::actor_critic::ActorCriticConfig;
+use super::dqn::DqnConfig;
 use super::*;
 use crate::env::{self, Cells, Options};
 use crate::evaluate::{Choice, episodes};
@@ -306,6 +307,7 @@ fn settings_that_cannot_work_are_refused() {
         (Zoo::Dqn, "gamma=2", "gamma: expected 0 to 1"),
         (Zoo::Dqn, "speed=2", "no choice `speed`"),
         (Zoo::Dqn, "support=[1,1]", "support: expected"),
+        (Zoo::Rainbow, "sigma=-1", "sigma: expected 0 or above"),
         (Zoo::Dqn, r#"body={"convs":[[8,3,1]],"hidden":[8]}"#, "shows numbers, not pictures"),
         (Zoo::Ppo, "horizon=0", "horizon: expected"),
         (Zoo::A2c, "asynchronous=true", "asynchronous: expected actors above 0"),
@@ -316,4 +318,9 @@ fn settings_that_cannot_work_are_refused() {
     }
     let why = refused(Zoo::QLearning, "gamma=0.9");
     assert!(why.contains("cartpole"), "{why}");
+
+    // A run from before the setting goes on with the deviation that it had.
+    let mut before = serde_json::to_value(DqnConfig::rainbow(&spec)).unwrap();
+    before.as_object_mut().unwrap().remove("sigma").unwrap();
+    assert_eq!(serde_json::from_value::<DqnConfig>(before).unwrap().sigma, 0.5);
 }

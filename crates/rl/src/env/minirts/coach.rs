@@ -1,7 +1,7 @@
 //! A scripted player with the agent's nine actions, of which it takes one at a time, for agents
 //! to learn from. It sees no more than they do, save for who the opponent is.
 
-use super::battle::{Battle, Kind};
+use super::battle::{Battle, Id, Kind};
 use super::builtin::Builtin;
 use super::orders::{Census, Macro, View};
 
@@ -16,7 +16,7 @@ struct Tactics {
 }
 
 /// Against players that run: found by trying some hundreds of tactics in up to 400 games each.
-/// At a frame skip of 5 these win 63 % of 400 games, at 10 they win 59 %.
+/// At a frame skip of 5 these win 121 of the 200 games of `the_coach_wins_with_one_action_at_a_time`.
 const AGAINST_RUNNERS: Tactics = Tactics { workers: 3, enough: 1, meets: true };
 const AGAINST_OTHERS: Tactics = Tactics { workers: 4, enough: 5, meets: false };
 
@@ -38,8 +38,8 @@ pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin
     if view.threat.is_some() {
         return Macro::Defend;
     }
-    let mobile = view.enemies.iter().any(|&id| !battle.unit(id).kind.is_building());
-    if meets && mobile && troops > 0 {
+    let mobile = |&id: &Id| !battle.unit(id).kind.is_building();
+    if meets && troops > 0 && view.enemies.iter().any(mobile) {
         if count(Kind::Ranged) > 0 {
             return Macro::HitAndRun;
         }

@@ -374,22 +374,28 @@ fn a_lead_in_units_pays_but_is_no_score() {
 
 #[test]
 fn the_coach_wins_with_one_action_at_a_time() {
-    let options = Options { frame_skip: 20, ..Options::default() };
-    let mut game = MiniRts::new(&options).unwrap();
-    let mut won = 0;
-    for seed in 0..200 {
-        let mut random = Random::keyed(&[seed]);
-        game.reset(&mut random);
-        loop {
-            let action = game.advice(0).unwrap();
-            let outcome = game.step(action, &mut random);
-            if outcome.terminated {
-                won += u32::from(outcome.reward > 0.0);
-                break;
+    let wins = |opponent, frame_skip| {
+        let options = Options { opponent, frame_skip, ..Options::default() };
+        let mut game = MiniRts::new(&options).unwrap();
+        let mut won = 0;
+        for seed in 0..200 {
+            let mut random = Random::keyed(&[seed]);
+            game.reset(&mut random);
+            loop {
+                let action = game.advice(0).unwrap();
+                let outcome = game.step(action, &mut random);
+                if outcome.terminated {
+                    won += u32::from(outcome.reward > 0.0);
+                    break;
+                }
             }
         }
-    }
-    assert!(won > 150, "{won} of 200 against SIMPLE");
+        println!("{won} of 200 against {opponent:?} at a frame skip of {frame_skip}");
+        won
+    };
+    assert!(wins(Opponent::Simple, 20) > 150);
+    assert!(wins(Opponent::HitAndRun, 5) > 110);
+    let game = MiniRts::new(&Options::default()).unwrap();
     let mut worlds = Vector::new(game, 3).unwrap();
     worlds.reset(1).unwrap();
     assert_eq!(worlds.advice().unwrap().len(), 3);
