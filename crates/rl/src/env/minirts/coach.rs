@@ -16,7 +16,7 @@ struct Tactics {
 }
 
 /// Against players that run: found by trying some hundreds of tactics in up to 400 games each.
-/// At a frame skip of 5 these win 121 of the 200 games of `the_coach_wins_with_one_action_at_a_time`.
+/// At a frame skip of 5 these win 121 of 200, see `the_coach_wins_with_one_action_at_a_time`.
 const AGAINST_RUNNERS: Tactics = Tactics { workers: 3, enough: 1, meets: true };
 const AGAINST_OTHERS: Tactics = Tactics { workers: 4, enough: 5, meets: false };
 
