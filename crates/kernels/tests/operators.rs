@@ -276,6 +276,23 @@ proptest! {
             |x, [w]| relu_if(relu, module::linear(x, w, None)),
         );
     }
+
+    /// Long rows that are mostly zeros go another way; a few of these are too full for it.
+    #[test]
+    fn linear_of_rows_mostly_zero(rows in 1usize..70, inputs in 256usize..700, outputs in 1usize..140, rare in 7f64..60.0, relu: bool) {
+        let device = Device::flex();
+        let weight = Tensor::<2>::random([inputs, outputs], Distribution::Default, &device);
+        let activation = if relu { Activation::Relu } else { Activation::Identity };
+        let drawn = Tensor::<4>::random([1, 2, rows, inputs], Distribution::Default, &device);
+        let kept = drawn.lower_elem(1.0 / rare).float();
+        let sift = |x: Tensor<4>| x.clone() * Tensor::from_data(kept.to_data(), &x.device());
+        agree(
+            [1, 2, rows, inputs],
+            [weight],
+            |x, [w]| ops::linear(sift(x), w, None, activation),
+            |x, [w]| relu_if(relu, module::linear(sift(x), w, None)),
+        );
+    }
 }
 
 /// All of these tests once more with the instructions of lesser processors.

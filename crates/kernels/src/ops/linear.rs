@@ -45,6 +45,7 @@ mod fast {
     use super::*;
     use crate::raw::conv::Prepared;
     use crate::raw::gemm::Finish;
+    use crate::raw::sparse::Sparse;
     use crate::raw::{linear, pool};
     use crate::route::{self, Operand, Operator};
     use burn_flex::FlexTensor;
@@ -91,8 +92,9 @@ mod fast {
     }
 
     impl<const N: usize> Operator<N> for Linear {
-        /// Input, weights, and the output where a ReLU made some of it zero.
-        type Saved = (FlexTensor, FlexTensor, Option<FlexTensor>);
+        /// Input, what of it is not zero where most is, weights, and the output where a ReLU
+        /// made some of it zero.
+        type Saved = (FlexTensor, Option<Sparse>, FlexTensor, Option<FlexTensor>);
 
         fn forward(&self, inputs: [FlexTensor; N]) -> (FlexTensor, Self::Saved) {
             let mut inputs = inputs.into_iter();
@@ -100,41 +102,42 @@ mod fast {
             let mut weight = inputs.next().expect("weights");
             let bias = inputs.next().map(route::contiguous);
             let finish = if self.relu { Finish::Relu } else { Finish::Write };
-            let pack = |weight: &FlexTensor| {
-                Prepared::of(linear::pack(self.inputs, route::slice(weight), self.outputs))
+            let bias = bias.as_ref().map(route::slice);
+            let sparse = Sparse::of(route::slice(&x), self.inputs);
+            let y = if let Some(sparse) = &sparse {
+                weight = route::contiguous(weight);
+                sparse.product(route::slice(&weight), self.outputs, bias, finish)
+            } else {
+                let pack = |weight: &FlexTensor| {
+                    Prepared::of(linear::pack(self.inputs, route::slice(weight), self.outputs))
+                };
+                let prepared = match &self.cache {
+                    // Kept by the weights as they are given: a transposed table stays the same
+                    // table, and its copy in order would be another each time.
+                    Some(cache) => cache.get(
+                        std::slice::from_ref(&weight),
+                        |_| true,
+                        || pack(&route::contiguous(weight.clone())),
+                    ),
+                    None => {
+                        weight = route::contiguous(weight);
+                        pack(&weight).into()
+                    }
+                };
+                linear::product(route::slice(&x), self.inputs, prepared.packed(), bias, finish)
             };
-            let prepared = match &self.cache {
-                // Kept by the weights as they are given: a transposed table stays the same
-                // table, and its copy in order would be another each time.
-                Some(cache) => cache.get(
-                    std::slice::from_ref(&weight),
-                    |_| true,
-                    || pack(&route::contiguous(weight.clone())),
-                ),
-                None => {
-                    weight = route::contiguous(weight);
-                    pack(&weight).into()
-                }
-            };
-            let y = linear::product(
-                route::slice(&x),
-                self.inputs,
-                prepared.packed(),
-                bias.as_ref().map(route::slice),
-                finish,
-            );
             let mut shape = x.layout().shape().to_vec();
             if let Some(last) = shape.last_mut() {
                 *last = self.outputs;
             }
             let y = route::primitive(y, shape);
             let kept = self.relu.then(|| y.clone());
-            (y, (x, weight, kept))
+            (y, (x, sparse, weight, kept))
         }
 
         fn backward(
             &self,
-            (x, weight, y): Self::Saved,
+            (x, sparse, weight, y): Self::Saved,
             gradient: FlexTensor,
             wanted: [bool; N],
         ) -> [Option<FlexTensor>; N] {
@@ -155,7 +158,10 @@ mod fast {
                         route::primitive(dx, x.layout().shape().clone())
                     }
                     1 => {
-                        let dw = linear::weight_gradient(route::slice(&x), inputs, dy, outputs);
+                        let dw = match &sparse {
+                            Some(sparse) => sparse.weight_gradient(dy, outputs),
+                            None => linear::weight_gradient(route::slice(&x), inputs, dy, outputs),
+                        };
                         route::primitive(dw, [inputs, outputs])
                     }
                     _ => route::primitive(linear::bias_gradient(dy, outputs), [outputs]),

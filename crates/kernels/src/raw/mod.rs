@@ -20,6 +20,7 @@ pub mod optim;
 pub mod pool;
 pub mod recurrent;
 pub mod simd;
+pub mod sparse;
 mod steps;
 mod view;
 mod winograd;
