@@ -26,6 +26,7 @@ pub mod evaluate;
 pub mod networks;
 pub mod play;
 pub mod predict;
+pub mod reader;
 pub mod replay;
 pub mod settings;
 pub mod train;

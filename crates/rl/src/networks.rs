@@ -2,7 +2,8 @@
 //!
 //! Letters: B rows of a batch, A actions, N atoms of a distribution.
 
-use crate::env::{Observations, Random, Spec};
+use crate::env::{Random, Spec};
+use crate::reader::Reader;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::LinearConfig;
 use burn::nn::conv::Conv2dConfig;
@@ -21,6 +22,10 @@ pub struct BodyConfig {
     /// ([`Spec::whose`]) is summed in planes of its own, for a sum would not tell it apart.
     #[serde(default = "one")]
     pub pool: usize,
+    /// Whether maps are mirrored so that the own base ([`Spec::home`]) lies in the upper left
+    /// quarter: what is learnt in one corner holds in all four.
+    #[serde(default)]
+    pub turn: bool,
     /// Convolutions: channels, side of the kernel, stride.
     pub convs: Vec<[usize; 3]>,
     /// Widths of the fully connected layers.
@@ -40,13 +45,15 @@ impl BodyConfig {
     pub fn new(spec: &Spec, hidden: &[usize]) -> Self {
         match spec.observation[..] {
             [_, height, width] if height.min(width) >= 36 => {
-                Self { pool: 1, convs: vec![[32, 8, 4], [64, 4, 2], [64, 3, 1]], hidden: vec![512] }
+                let convs = vec![[32, 8, 4], [64, 4, 2], [64, 3, 1]];
+                Self { pool: 1, turn: false, convs, hidden: vec![512] }
             }
             [_, height, width] if height.min(width) > 12 => {
-                Self { pool: 4, convs: Vec::new(), hidden: vec![128, 64] }
+                let turn = spec.home.is_some();
+                Self { pool: 4, turn, convs: Vec::new(), hidden: vec![128, 64] }
             }
-            [_, _, _] => Self { pool: 1, convs: vec![[16, 3, 1]], hidden: vec![128] },
-            _ => Self { pool: 1, convs: Vec::new(), hidden: hidden.to_vec() },
+            [_, _, _] => Self { pool: 1, turn: false, convs: vec![[16, 3, 1]], hidden: vec![128] },
+            _ => Self { pool: 1, turn: false, convs: Vec::new(), hidden: hidden.to_vec() },
         }
     }
 
@@ -55,6 +62,9 @@ impl BodyConfig {
         let pooled = self.pooled(spec);
         if self.pool == 0 || self.pool > 1 && pooled.is_none() {
             return Err(format!("pool: expected 1 or more, and planes; {} is given", self.pool));
+        }
+        if self.turn && spec.home.is_none() {
+            return Err(format!("turn: {} has no map with a base of one's own", spec.name));
         }
         if let Some([_, mut height, mut width]) = pooled {
             for &[channels, kernel, stride] in &self.convs {
@@ -86,8 +96,7 @@ impl BodyConfig {
 
     /// What turns observations into the numbers that the body takes.
     pub fn reader(&self, spec: &Spec) -> Reader {
-        let planes = spec.observation.first_chunk::<3>().copied().unwrap_or_default();
-        Reader { scale: spec.scale, pool: self.pool, planes, whose: spec.whose }
+        Reader::new(spec, self.pool, self.turn)
     }
 
     /// The body, and the width of what comes out of it.
@@ -331,11 +340,12 @@ impl ActorCritic {
         Self { actor, critic, policy, value }
     }
 
-    /// `[B, cells]` to logits `[B, A]` and values `[B, 1]`.
-    pub fn forward(&self, x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    /// `[B, cells]` to logits `[B, A]` and values `[B, 1]`. A critic with a body of its own may
+    /// be shown something else, `[B, cells]` too.
+    pub fn forward(&self, x: Tensor<2>, shown: Option<Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
         let seen = self.actor.forward(x.clone(), None);
         let judged = match &self.critic {
-            Some(critic) => critic.forward(x, None),
+            Some(critic) => critic.forward(shown.unwrap_or(x), None),
             None => seen.clone(),
         };
         let policy = self.policy.forward(seen, Activation::Identity, None);
@@ -347,7 +357,7 @@ impl ActorCritic {
         self.policy.forward(self.actor.forward(x, None), Activation::Identity, None)
     }
 
-    /// Values alone, `[B, 1]`.
+    /// Values alone, `[B, 1]`, by what the critic is shown.
     pub fn values(&self, x: Tensor<2>) -> Tensor<2> {
         let body = self.critic.as_ref().unwrap_or(&self.actor);
         self.value.forward(body.forward(x, None), Activation::Identity, None)
@@ -363,73 +373,6 @@ pub fn seeded<M: Module>(seed: u64, device: &Device, make: impl FnOnce(&Device) 
     tape.seed(seed);
     // Burn draws initial weights when they are first looked at.
     make(&tape).materialize()
-}
-
-/// Observations as the networks take them: floats, divided by the spec's scale.
-pub fn floats(observations: Observations<'_>, scale: f32) -> Vec<f32> {
-    match observations {
-        Observations::Floats(cells) => cells.to_vec(),
-        Observations::Bytes(cells) => cells.iter().map(|&cell| f32::from(cell) / scale).collect(),
-    }
-}
-
-/// Turns observations into the numbers that a body takes.
-#[derive(Clone, Copy, Debug)]
-pub struct Reader {
-    scale: f32,
-    pool: usize,
-    /// `[planes, height, width]`, where there are any.
-    planes: [usize; 3],
-    whose: Option<usize>,
-}
-
-impl Reader {
-    /// Numbers for the body, row by row.
-    pub fn read(&self, observations: Observations<'_>) -> Vec<f32> {
-        match observations {
-            _ if !self.pools() => floats(observations, self.scale),
-            Observations::Floats(cells) => self.sums(cells, 1.0),
-            Observations::Bytes(cells) => self.sums(cells, self.scale),
-        }
-    }
-
-    /// The same of numbers that are scaled already.
-    pub fn pooled(&self, cells: Vec<f32>) -> Vec<f32> {
-        if self.pools() { self.sums(&cells, 1.0) } else { cells }
-    }
-
-    /// Whether what is read is smaller than what is seen.
-    pub fn pools(&self) -> bool {
-        self.pool > 1
-    }
-
-    fn sums<T: Copy + Into<f32>>(&self, cells: &[T], scale: f32) -> Vec<f32> {
-        let [planes, height, width] = self.planes;
-        let (side, across, most) = (self.pool, width.div_ceil(self.pool), self.pool as f32);
-        let (plane, squares) = (height * width, height.div_ceil(side) * across);
-        let apart = if self.whose.is_some() { 2 } else { 1 };
-        let rows = cells.len() / (planes * plane).max(1);
-        let mut sums = vec![0.0; rows * apart * planes * squares];
-        let seen = cells.chunks_exact((planes * plane).max(1));
-        for (seen, sums) in seen.zip(sums.chunks_exact_mut((apart * planes * squares).max(1))) {
-            let whose = self.whose.map(|whose| &seen[whose * plane..][..plane]);
-            let others = |at: usize| {
-                let value = whose.map_or(0.0, |whose| whose[at].into());
-                0.0 < value && value <= scale / 2.0
-            };
-            for (at, &cell) in seen.iter().enumerate() {
-                let cell = cell.into();
-                if cell != 0.0 {
-                    let (number, at) = (at / plane, at % plane);
-                    let number = number + if others(at) { planes } else { 0 };
-                    let (y, x) = (at / width, at % width);
-                    sums[number * squares + y / side * across + x / side] += cell;
-                }
-            }
-            sums.iter_mut().for_each(|sum| *sum = (*sum / scale).min(most));
-        }
-        sums
-    }
 }
 
 /// `[rows, cells]` on a device.
@@ -453,7 +396,6 @@ pub fn elements<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Cells;
 
     /// By weights made noisy one by one (arXiv:1706.10295, equations 9 to 11).
     #[test]
@@ -491,44 +433,5 @@ mod tests {
         // Other noise, and none.
         assert_ne!(said(Some(&mut Random::new(8))), got);
         assert_ne!(said(None), got);
-    }
-
-    #[test]
-    fn squares_are_summed_up_to_their_side() {
-        let spec = Spec { scale: 2.0, ..Spec::new("x", Cells::Bytes, &[2, 3, 3], &["a"]) };
-        let body = BodyConfig { pool: 2, convs: Vec::new(), hidden: vec![4] };
-        // Two planes of 3 x 3, in squares of 2 x 2 and what is left of them at the edges.
-        #[rustfmt::skip]
-        let seen = [
-            1, 0, 2,
-            0, 1, 0,
-            2, 2, 2,
-            2, 2, 0,
-            2, 2, 0,
-            0, 0, 0,
-        ];
-        let got = body.reader(&spec).read(Observations::Bytes(&seen));
-        assert_eq!(got, [1.0, 1.0, 2.0, 1.0, 2.0, 0.0, 0.0, 0.0]);
-        let floats = seen.map(|cell| f32::from(cell) / 2.0).to_vec();
-        assert_eq!(body.reader(&spec).pooled(floats), got);
-        let plain = BodyConfig { pool: 1, ..body.clone() };
-        assert_eq!(plain.reader(&spec).read(Observations::Bytes(&seen)).len(), 18);
-        // By the second plane half of what the first has there is the other player's.
-        let spec = Spec { whose: Some(1), ..spec };
-        let got = body.reader(&spec).read(Observations::Bytes(&[
-            2, 2, 0, //
-            2, 2, 0, //
-            0, 0, 1, //
-            2, 1, 0, //
-            2, 1, 0, //
-            0, 0, 1,
-        ]));
-        let (own, others) = got.split_at(8);
-        assert_eq!(own, [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
-        assert_eq!(others, [2.0, 0.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.5]);
-        assert_eq!(body.init(&spec, None, &tenfold_core::device::open("cpu").unwrap()).1, 4);
-        // Numbers have no squares.
-        let numbers = Spec::new("y", Cells::Floats, &[4], &["a"]);
-        assert!(body.check(&spec).is_ok() && body.check(&numbers).is_err());
     }
 }

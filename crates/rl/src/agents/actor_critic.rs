@@ -18,14 +18,18 @@
 //! reward that fades (`teach`; Schmitt et al.: "Kickstarting deep reinforcement learning", 2018,
 //! arXiv:1803.03835).
 //!
+//! Where players see less than there is, a critic with layers of its own may see all of it while
+//! it learns (`asymmetric`; Pinto et al.: "Asymmetric actor critic for image-based robot
+//! learning", 2018, arXiv:1710.06542): it knows why something came out as it did, and the policy
+//! is not blamed for what it could not know.
+//!
 //! Differs from the papers: Adam throughout (A3C: a shared RMSprop), and time limits are
 //! bootstrapped.
 
 use super::{Agent, Log, Meaning, Parts, Player, draw, require, softmax, step};
 use crate::env::{Episode, Observations, Random, Spec, Worlds};
-use crate::networks::{
-    ActorCritic, BodyConfig, Reader, elements, floats, matrix, seeded, small_planes, vector,
-};
+use crate::networks::{ActorCritic, BodyConfig, elements, matrix, seeded, small_planes, vector};
+use crate::reader::{Reader, floats};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
@@ -45,6 +49,10 @@ pub struct ActorCriticConfig {
     pub body: BodyConfig,
     /// Whether policy and value read the same layers.
     pub shared: bool,
+    /// Whether the value is judged by what is hidden from the policy, too: needs a world that
+    /// hides something, and `shared` false. Nothing that plays needs it.
+    #[serde(default)]
+    pub asymmetric: bool,
     /// Learning rate of Adam at the beginning.
     pub lr: f64,
     /// Whether it falls to zero in a straight line.
@@ -86,6 +94,7 @@ impl ActorCriticConfig {
         Self {
             body: BodyConfig::new(spec, &[64, 64]),
             shared: !vectors,
+            asymmetric: false,
             lr: if vectors { 2e-3 } else { 1e-3 },
             anneal: true,
             // CartPole's values stay small with 0.98; all of ten seeds solve it.
@@ -140,6 +149,11 @@ impl ActorCriticConfig {
         }
         let alone = format!("0, as {} has no scripted player to learn from", spec.name);
         require(self.teach == 0.0 || spec.coached, "teach", &alone)?;
+        let open = format!("false, as {} hides nothing", spec.name);
+        // What comes after a time limit is not kept unveiled.
+        let hides = spec.veiled && spec.time_limit.is_none();
+        require(!self.asymmetric || hides, "asymmetric", &open)?;
+        require(!self.asymmetric || !self.shared, "asymmetric", "shared to be false")?;
         require(self.clip >= 0.0 && self.clip < 1.0, "clip", "0 up to 1")?;
         require((1..=100_000).contains(&self.horizon), "horizon", "1 to 100000")?;
         require((1..=1000).contains(&self.epochs), "epochs", "1 to 1000")?;
@@ -154,6 +168,9 @@ impl ActorCriticConfig {
 struct Stretch {
     /// `[horizon * rows, cells]`
     observations: Seen,
+    /// What the critic saw, of the same shape; empty where it sees the observations.
+    #[serde(default)]
+    unveiled: Seen,
     actions: Vec<i32>,
     /// What the scripted player would have done; empty where nobody teaches.
     #[serde(default)]
@@ -198,17 +215,18 @@ impl Seen {
         }
     }
 
-    /// Those at some places, of `cells` cells each.
-    fn take(&self, places: &[usize], cells: usize) -> Self {
-        fn rows<T: Copy>(all: &[T], places: &[usize], cells: usize) -> Vec<T> {
+    /// Those at some places, of `count` that there are.
+    fn take(&self, places: &[usize], count: usize) -> Self {
+        fn rows<T: Copy>(all: &[T], places: &[usize], count: usize) -> Vec<T> {
+            let cells = all.len() / count.max(1);
             let rows = places.iter().map(|&place| &all[place * cells..][..cells]);
             let mut taken = Vec::with_capacity(places.len() * cells);
             rows.for_each(|row| taken.extend_from_slice(row));
             taken
         }
         match self {
-            Self::Floats(all) => Self::Floats(rows(all, places, cells)),
-            Self::Bytes(all) => Self::Bytes(rows(all, places, cells)),
+            Self::Floats(all) => Self::Floats(rows(all, places, count)),
+            Self::Bytes(all) => Self::Bytes(rows(all, places, count)),
         }
     }
 }
@@ -258,7 +276,14 @@ impl ActorCriticAgent {
         let config = &self.config;
         let rate = if config.anneal { config.lr * (1.0 - log.part()) } else { config.lr };
         let teach = config.teaches(log.part());
-        let stretch = Stretch::joined(stretches);
+        let joined;
+        let stretch = match stretches {
+            [one] => one,
+            several => {
+                joined = Stretch::joined(several);
+                &joined
+            }
+        };
         let size = stretch.actions.len();
         let mut order: Vec<usize> = (0..size).collect();
         for _ in 0..config.epochs {
@@ -267,7 +292,7 @@ impl ActorCriticAgent {
             }
             for places in order.chunks(size.div_ceil(config.minibatches)) {
                 let batch = if places.len() == size { None } else { Some(stretch.take(places)) };
-                let batch = batch.as_ref().unwrap_or(&stretch);
+                let batch = batch.as_ref().unwrap_or(stretch);
                 let gradients =
                     config.gradients(&self.network, batch, self.spec.scale, teach, log)?;
                 self.network = self.optimizer.step(rate, self.network.clone(), gradients);
@@ -338,16 +363,18 @@ impl ActorCriticConfig {
         let value = |observations: Observations<'_>, rows| {
             elements(network.values(matrix(reader.read(observations), rows, device)))
         };
+        // Kept as read, or as bytes where reading only scales them.
+        let read = |observations: Observations<'_>, kept: &mut Seen| {
+            let cells = reader.read(observations);
+            kept.add(if reader.changes() { Observations::Floats(&cells) } else { observations });
+            matrix(cells, rows, device)
+        };
         let mut stretch = Stretch::default();
         let (mut rewards, mut values, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.horizon {
-            let cells = reader.read(worlds.observations());
-            // Whichever is smaller.
-            stretch.observations.add(match reader.pools() {
-                true => Observations::Floats(&cells),
-                false => worlds.observations(),
-            });
-            let (logits, judged) = network.forward(matrix(cells, rows, device));
+            let seen = read(worlds.observations(), &mut stretch.observations);
+            let shown = self.asymmetric.then(|| read(worlds.unveiled(), &mut stretch.unveiled));
+            let (logits, judged) = network.forward(seen, shown);
             values.extend(elements(judged));
             let mut policy = elements(logits);
             softmax(&mut policy, count);
@@ -374,7 +401,8 @@ impl ActorCriticConfig {
             let ended = worlds.terminated().iter().zip(worlds.truncated());
             ends.extend(ended.map(|(&terminated, &truncated)| terminated || truncated));
         }
-        values.extend(value(worlds.observations(), rows));
+        let last = if self.asymmetric { worlds.unveiled() } else { worlds.observations() };
+        values.extend(value(last, rows));
         stretch.advantages = self.advantages(&rewards, &values, &ends);
         let sums = stretch.advantages.iter().zip(&values);
         stretch.returns = sums.map(|(advantage, value)| advantage + value).collect();
@@ -415,8 +443,9 @@ impl ActorCriticConfig {
             advantages.iter_mut().for_each(|a| *a = (*a - mean) / (square.sqrt() + 1e-8));
         }
         let advantages = vector(advantages, &tape);
-        let (logits, values) =
-            network.forward(matrix(floats(batch.observations.view(), scale), size, &tape));
+        let input = |seen: &Seen| matrix(floats(seen.view(), scale), size, &tape);
+        let shown = self.asymmetric.then(|| input(&batch.unveiled));
+        let (logits, values) = network.forward(input(&batch.observations), shown);
         let logs = log_softmax(logits, 1); // [B, A]
         let actions = TensorData::new(batch.actions.clone(), [size, 1]);
         let actions = Tensor::<2, Int>::from_data(actions, &tape);
@@ -456,6 +485,7 @@ impl Stretch {
         let mut all = Self::default();
         for one in stretches {
             all.observations.add(one.observations.view());
+            all.unveiled.add(one.unveiled.view());
             all.actions.extend_from_slice(&one.actions);
             all.advice.extend_from_slice(&one.advice);
             all.logs.extend_from_slice(&one.logs);
@@ -466,17 +496,13 @@ impl Stretch {
     }
 
     fn take(&self, places: &[usize]) -> Self {
-        let all = match &self.observations {
-            Seen::Floats(cells) => cells.len(),
-            Seen::Bytes(cells) => cells.len(),
-        };
-        let cells = all / self.actions.len().max(1);
         /// None of what is empty: where nobody teaches there is no advice.
         fn pick<T: Copy>(from: &[T], places: &[usize]) -> Vec<T> {
             places.iter().filter_map(|&place| from.get(place).copied()).collect()
         }
         Self {
-            observations: self.observations.take(places, cells),
+            observations: self.observations.take(places, self.actions.len()),
+            unveiled: self.unveiled.take(places, self.actions.len()),
             actions: pick(&self.actions, places),
             advice: pick(&self.advice, places),
             logs: pick(&self.logs, places),

@@ -11,7 +11,8 @@
 
 use super::{Agent, Log, Meaning, Parts, Player, best, require, softmax, step};
 use crate::env::{Observations, Random, Spec, Worlds};
-use crate::networks::{BodyConfig, QHeads, QNetwork, Reader, elements, matrix, seeded, vector};
+use crate::networks::{BodyConfig, QHeads, QNetwork, elements, matrix, seeded, vector};
+use crate::reader::Reader;
 use crate::replay::{Memory, Priority, Replay, frames};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -243,7 +244,7 @@ impl Dqn {
 
         // The value of what comes next, by the target network.
         let reader = config.body.reader(&self.spec);
-        let next = matrix(reader.pooled(batch.next), size, &self.device);
+        let next = matrix(reader.rescaled(batch.next), size, &self.device);
         let valued = self.target.forward(next.clone(), noise.as_mut());
         let chosen = match config.double {
             true => config.values(self.acting.forward(next, noise.as_mut())),
@@ -254,7 +255,7 @@ impl Dqn {
 
         // The loss of what was done.
         let tape = self.network.devices().into_iter().next().unwrap_or(self.device.clone());
-        let x = matrix(reader.pooled(batch.observations), size, &tape);
+        let x = matrix(reader.rescaled(batch.observations), size, &tape);
         let [_, _, atoms] = valued.dims();
         let actions = TensorData::new(batch.actions, [size, 1, 1]);
         let actions = Tensor::<3, Int>::from_data(actions, &tape).repeat_dim(2, atoms);

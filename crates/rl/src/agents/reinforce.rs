@@ -101,7 +101,7 @@ impl Reinforce {
         let Steps { observations, actions, returns } = std::mem::take(&mut self.whole);
         let size = actions.len();
         let tape = self.network.devices().into_iter().next().unwrap_or(self.device.clone());
-        let (logits, values) = self.network.forward(matrix(observations, size, &tape));
+        let (logits, values) = self.network.forward(matrix(observations, size, &tape), None);
         let actions = Tensor::<2, Int>::from_data(TensorData::new(actions, [size, 1]), &tape);
         let chosen = log_softmax(logits, 1).gather(1, actions).reshape([size]);
         let returns = vector(returns, &tape);

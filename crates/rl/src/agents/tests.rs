@@ -132,6 +132,67 @@ fn a_pupil_does_what_the_scripted_player_would() {
     config.check(&serde_json::from_value(before).unwrap()).unwrap();
 }
 
+/// Pays what a coin shows that no player sees; every step ends an episode.
+#[derive(Clone, Default, serde::Serialize, serde::Deserialize)]
+struct Coin(bool);
+
+impl env::Game for Coin {
+    type Cell = f32;
+
+    fn spec(&self) -> Spec {
+        Spec { veiled: true, ..Spec::new("coin", Cells::Floats, &[1], &["wait"]) }
+    }
+
+    fn reset(&mut self, random: &mut Random) {
+        self.0 = random.below(2) == 1;
+    }
+
+    fn step(&mut self, _action: usize, _random: &mut Random) -> env::Outcome {
+        env::Outcome { reward: f32::from(u8::from(self.0)), terminated: true }
+    }
+
+    fn observe(&self, into: &mut [f32]) {
+        into[0] = 0.5;
+    }
+
+    fn observe_unveiled(&self, _player: usize, into: &mut [f32]) {
+        into[0] = f32::from(u8::from(self.0));
+    }
+
+    fn draw(&self) -> RgbImage {
+        RgbImage::new(1, 1)
+    }
+}
+
+#[test]
+fn a_critic_may_see_what_is_hidden_from_the_policy() {
+    let spec = env::Game::spec(&Coin::default());
+    for zoo in [Zoo::A2c, Zoo::A3c, Zoo::Ppo] {
+        let told = |asymmetric: &str| {
+            let changes = [quick(zoo), &["shared=false", asymmetric]].concat();
+            let (mut agent, groups) = made(zoo, &spec, &changes);
+            let vector = || Box::new(env::Vector::new(Coin::default(), 8).unwrap());
+            let mut worlds: Vec<Box<dyn Worlds>> =
+                (0..groups).map(|_| -> Box<dyn Worlds> { vector() }).collect();
+            train(&mut *agent, &mut worlds, 8000);
+            [0.0, 1.0, 0.5].map(|shown| agent.value(Observations::Floats(&[shown]), 1).unwrap()[0])
+        };
+        let [tails, heads, _] = told("asymmetric=true");
+        assert!(tails.abs() < 0.25 && (heads - 1.0).abs() < 0.25, "{zoo:?}: {tails} {heads}");
+        let [_, _, either] = told("asymmetric=false");
+        assert!((either - 0.5).abs() < 0.2, "{zoo:?}: {either}");
+    }
+
+    let config =
+        ActorCriticConfig { asymmetric: true, shared: true, ..ActorCriticConfig::ppo(&spec) };
+    assert_eq!(config.check(&spec).unwrap_err(), "asymmetric: expected shared to be false");
+    let config = ActorCriticConfig { shared: false, ..config };
+    config.check(&spec).unwrap();
+    let open = env::open("cartpole", 1, &Options::default()).unwrap().spec().clone();
+    let why = config.check(&open).unwrap_err();
+    assert_eq!(why, "asymmetric: expected false, as cartpole hides nothing");
+}
+
 #[test]
 fn tables_find_the_paths_along_the_cliff() {
     // Sutton and Barto, example 6.6: the optimal path has 13 steps, the safe one 17.

@@ -69,6 +69,12 @@ pub struct Spec {
     /// own, else the other's.
     #[serde(default)]
     pub whose: Option<usize>,
+    /// The plane of the players' bases, where there are maps with bases.
+    #[serde(default)]
+    pub home: Option<usize>,
+    /// Whether the players see less than there is: [`Worlds::unveiled`] shows all of it.
+    #[serde(default)]
+    pub veiled: bool,
     /// Whether there is a scripted player to learn from: [`Game::advice`] answers. Runs from
     /// before it was told had one if they asked for it, or had ended at their first step.
     #[serde(default = "yes")]
@@ -94,6 +100,8 @@ impl Spec {
             players: 1,
             frames_per_step: 1.0,
             whose: None,
+            home: None,
+            veiled: false,
             coached: false,
         }
     }
@@ -186,6 +194,12 @@ pub trait Game: Clone + Send + Serialize + DeserializeOwned + 'static {
     fn observe_player(&self, _player: usize, into: &mut [Self::Cell]) {
         self.observe(into);
     }
+
+    /// Writes what one of the players would see if nothing were hidden from it.
+    #[inline]
+    fn observe_unveiled(&self, player: usize, into: &mut [Self::Cell]) {
+        self.observe_player(player, into);
+    }
 }
 
 /// Many observations in one buffer.
@@ -239,6 +253,11 @@ pub trait Worlds: Send {
 
     /// What every row sees now.
     fn observations(&self) -> Observations<'_>;
+
+    /// What every row would see now if nothing were hidden from it.
+    fn unveiled(&mut self) -> Observations<'_> {
+        self.observations()
+    }
 
     /// What the last step paid each row.
     fn rewards(&self) -> &[f32];

@@ -15,13 +15,16 @@ struct Slot<G> {
     score: f32,
 }
 
-/// Many games of one world. After construction nothing allocates.
+/// Many games of one world. After construction nothing allocates, but for the first
+/// [`Worlds::unveiled`].
 pub struct Vector<G: Game> {
     spec: Spec,
     /// Cells of one observation.
     cells: usize,
     slots: Vec<Slot<G>>,
     observations: Vec<G::Cell>,
+    /// Empty until it is asked for.
+    unveiled: Vec<G::Cell>,
     /// Of the episode that ended last, in each row.
     last: Vec<G::Cell>,
     rewards: Vec<f32>,
@@ -101,6 +104,7 @@ impl<G: Game> Vector<G> {
             cells,
             slots: vec![slot; games],
             observations: vec![Default::default(); rows * cells],
+            unveiled: Vec::new(),
             last: vec![Default::default(); rows * cells],
             rewards: vec![0.0; rows],
             terminated: vec![false; rows],
@@ -218,6 +222,15 @@ impl<G: Game> Worlds for Vector<G> {
 
     fn observations(&self) -> Observations<'_> {
         G::Cell::view(&self.observations)
+    }
+
+    fn unveiled(&mut self) -> Observations<'_> {
+        let (players, cells) = (self.spec.players, self.cells);
+        self.unveiled.resize(self.observations.len(), Default::default());
+        for (row, into) in self.unveiled.chunks_exact_mut(cells).enumerate() {
+            self.slots[row / players].game.observe_unveiled(row % players, into);
+        }
+        G::Cell::view(&self.unveiled)
     }
 
     fn rewards(&self) -> &[f32] {

@@ -206,6 +206,8 @@ impl Game for CaptureTheFlag {
             players: if self.options.opponent == Opponent::Itself { 2 } else { 1 },
             frames_per_step: f64::from(self.options.frame_skip),
             whose: Some(see::WHOSE),
+            home: Some(Kind::Base as usize),
+            veiled: true,
             ..Spec::new("capture-the-flag", Cells::Bytes, &[see::PLANES, SIDE, SIDE], &ORDERS)
         }
     }

@@ -158,6 +158,8 @@ impl Game for MiniRts {
             players: if self.options.opponent == Opponent::Itself { 2 } else { 1 },
             frames_per_step: f64::from(self.options.frame_skip),
             whose: Some(see::WHOSE),
+            home: Some(Kind::Base as usize),
+            veiled: true,
             coached: true,
             ..Spec::new("minirts", Cells::Bytes, &[see::PLANES, SIDE, SIDE], &names)
         }
@@ -204,6 +206,10 @@ impl Game for MiniRts {
 
     fn observe_player(&self, player: usize, into: &mut [u8]) {
         see::observe(&self.battle, player as u8, into);
+    }
+
+    fn observe_unveiled(&self, player: usize, into: &mut [u8]) {
+        see::unveil(&self.battle, player as u8, into);
     }
 
     /// The difference of what both players own: units at their cost, as far as they are hale.

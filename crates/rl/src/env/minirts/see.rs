@@ -1,6 +1,6 @@
 //! What a player sees: 22 planes over the map.
 
-use super::battle::{Battle, Kind, Order, SIDE, cell};
+use super::battle::{Battle, Kind, Mask, Order, SIDE, cell};
 use super::orders::{sees, sight};
 
 /// The planes: one per kind of unit, whose it is, its strength, the strength of a base, how far
@@ -22,12 +22,25 @@ const OTHERS: u8 = 127;
 
 /// Writes what `player` sees as bytes, 255 being 1.0: `[22, 20, 20]`, rows from the top.
 pub fn observe(battle: &Battle, player: u8, into: &mut [u8]) {
+    show(battle, player, &sight(battle, player), into);
+    fill_money(battle, player, 255, into);
+}
+
+/// Writes what `player` would see without fog, and the other's money: a plane of money is 2/3
+/// for the player's own, 1/3 for the other's, and 1 for both.
+pub fn unveil(battle: &Battle, player: u8, into: &mut [u8]) {
+    show(battle, player, &[u32::MAX; SIDE], into);
+    fill_money(battle, player, 170, into);
+    fill_money(battle, 1 - player, 85, into);
+}
+
+/// The units in the cells of a mask, and the player's own.
+fn show(battle: &Battle, player: u8, mask: &Mask, into: &mut [u8]) {
     into.fill(0);
-    let mask = sight(battle, player);
     let plane = SIDE * SIDE;
     for &id in &battle.alive {
         let unit = battle.unit(id);
-        if unit.player != player && !sees(&mask, unit.place) {
+        if unit.player != player && !sees(mask, unit.place) {
             continue;
         }
         let [x, y] = cell(unit.place);
@@ -49,6 +62,11 @@ pub fn observe(battle: &Battle, player: u8, into: &mut [u8]) {
         let bin = AGES.iter().filter(|limit| age >= **limit).count();
         into[(AGE + bin) * plane + at] = 255;
     }
+}
+
+/// Adds the money of a player to the plane for so much.
+fn fill_money(battle: &Battle, player: u8, mark: u8, into: &mut [u8]) {
+    let plane = SIDE * SIDE;
     let money = (battle.money[usize::from(player)] / 50).clamp(0, 4) as usize;
-    into[(MONEY + money) * plane..][..plane].fill(255);
+    into[(MONEY + money) * plane..][..plane].iter_mut().for_each(|cell| *cell += mark);
 }

@@ -256,6 +256,28 @@ fn only_what_is_in_sight_is_seen() {
 }
 
 #[test]
+fn nothing_is_hidden_without_fog() {
+    let (mut battle, _) = field(&[(Kind::Worker, 0, [10.0, 10.0]), (Kind::Melee, 1, [12.0, 15.0])]);
+    battle.money = [200, 60];
+    let (mut seen, mut all) = (vec![0; see::PLANES * 400], vec![0; see::PLANES * 400]);
+    see::observe(&battle, 0, &mut seen);
+    see::unveil(&battle, 0, &mut all);
+    let hidden = Kind::Melee as usize * 400 + 15 * 20 + 12;
+    assert_eq!((seen[hidden], all[hidden]), (0, 255));
+    // But for the money, all that is seen is the same; money is 2/3 for one's own.
+    let units = 17 * 400;
+    assert!(seen[..units].iter().zip(&all).all(|(seen, all)| *seen == 0 || seen == all));
+    let money: Vec<u8> = all[units..].chunks(400).map(|plane| plane[7]).collect();
+    assert_eq!(money, [0, 85, 0, 0, 170]);
+    // To the other it is the other way round, and both may have the same.
+    see::unveil(&battle, 1, &mut all);
+    assert_eq!(all[units + 4 * 400], 85);
+    battle.money = [60, 60];
+    see::unveil(&battle, 1, &mut all);
+    assert_eq!(all[units + 400], 255);
+}
+
+#[test]
 fn everybody_defends_against_a_threat() {
     let (mut battle, ids) = field(&[
         (Kind::Worker, 0, [1.0, 2.0]),

@@ -1,0 +1,189 @@
+//! From what a world shows to the numbers that a network takes.
+
+use crate::env::{Observations, Spec};
+
+/// Observations as the networks take them: floats, divided by the spec's scale.
+pub fn floats(observations: Observations<'_>, scale: f32) -> Vec<f32> {
+    match observations {
+        Observations::Floats(cells) => cells.to_vec(),
+        Observations::Bytes(cells) => cells.iter().map(|&cell| f32::from(cell) / scale).collect(),
+    }
+}
+
+/// Cells that are looked at together.
+const SOME: usize = 16;
+
+/// Turns observations into the numbers that a body takes: see
+/// [`BodyConfig`](crate::networks::BodyConfig)'s `pool` and `turn`.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    scale: f32,
+    pool: usize,
+    /// `[planes, height, width]`, where there are any.
+    planes: [usize; 3],
+    whose: Option<usize>,
+    /// The plane of bases, where the map is to be turned by one's own.
+    home: Option<usize>,
+}
+
+impl Reader {
+    /// A reader of this world's observations.
+    pub fn new(spec: &Spec, pool: usize, turn: bool) -> Self {
+        let planes = spec.observation.first_chunk::<3>().copied().unwrap_or_default();
+        let home = spec.home.filter(|_| turn);
+        Self { scale: spec.scale, pool: pool.max(1), planes, whose: spec.whose, home }
+    }
+
+    /// Numbers for the body, row by row.
+    pub fn read(&self, observations: Observations<'_>) -> Vec<f32> {
+        match observations {
+            _ if !self.changes() => floats(observations, self.scale),
+            Observations::Floats(cells) => self.sums(cells, 1.0),
+            Observations::Bytes(cells) => self.sums(cells, self.scale),
+        }
+    }
+
+    /// The same of numbers that are scaled already.
+    pub fn rescaled(&self, cells: Vec<f32>) -> Vec<f32> {
+        if self.changes() { self.sums(&cells, 1.0) } else { cells }
+    }
+
+    /// Whether more is done to what is seen than to scale it.
+    pub fn changes(&self) -> bool {
+        self.pool > 1 || self.home.is_some()
+    }
+
+    fn sums<T: Copy + Into<f32>>(&self, cells: &[T], scale: f32) -> Vec<f32> {
+        let [planes, height, width] = self.planes;
+        let (side, across, most) = (self.pool, width.div_ceil(self.pool), self.pool as f32);
+        let (plane, squares) = (height * width, height.div_ceil(side) * across);
+        let apart = if side > 1 && self.whose.is_some() { 2 } else { 1 };
+        let rows = cells.len() / (planes * plane).max(1);
+        let mut sums = vec![0.0; rows * apart * planes * squares];
+        // The square of each cell, for maps as they are and mirrored either way or both.
+        let square = |turned: usize| {
+            let place = move |at: usize| {
+                let (y, x) = (at / width, at % width);
+                let y = if turned & 1 == 1 { height - 1 - y } else { y };
+                let x = if turned & 2 == 2 { width - 1 - x } else { x };
+                y / side * across + x / side
+            };
+            (0..plane).map(place).collect::<Vec<usize>>()
+        };
+        let ways: Vec<_> = (0..if self.home.is_some() { 4 } else { 1 }).map(square).collect();
+        let seen = cells.chunks_exact((planes * plane).max(1));
+        for (seen, sums) in seen.zip(sums.chunks_exact_mut((apart * planes * squares).max(1))) {
+            let whose = self.whose.map(|whose| &seen[whose * plane..][..plane]);
+            let owner = |at: usize| whose.map_or(0.0, |whose| whose[at].into());
+            let others = |at: usize| apart > 1 && 0.0 < owner(at) && owner(at) <= scale / 2.0;
+            let turned = self.home.map_or(0, |home| {
+                let bases = &seen[home * plane..][..plane];
+                let own = |&at: &usize| bases[at].into() > 0.0 && owner(at) > scale / 2.0;
+                let lower = |at: usize| usize::from(2 * (at / width) >= height);
+                let right = |at: usize| usize::from(2 * (at % width) >= width);
+                (0..plane).find(own).map_or(0, |at| lower(at) + 2 * right(at))
+            });
+            let way = &ways[turned];
+            for (number, cells) in seen.chunks_exact(plane).enumerate() {
+                for (first, some) in (0..).step_by(SOME).zip(cells.chunks(SOME)) {
+                    // Most are empty, and many are looked at together.
+                    if some.iter().fold(true, |none, &cell| none & (cell.into() == 0.0)) {
+                        continue;
+                    }
+                    for (at, &cell) in (first..).zip(some) {
+                        let number = number + if others(at) { planes } else { 0 };
+                        sums[number * squares + way[at]] += cell.into();
+                    }
+                }
+            }
+            sums.iter_mut().for_each(|sum| *sum = (*sum / scale).min(most));
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Cells;
+    use crate::networks::BodyConfig;
+
+    #[test]
+    fn squares_are_summed_up_to_their_side() {
+        let spec = Spec { scale: 2.0, ..Spec::new("x", Cells::Bytes, &[2, 3, 3], &["a"]) };
+        let body = BodyConfig { pool: 2, turn: false, convs: Vec::new(), hidden: vec![4] };
+        // Two planes of 3 x 3, in squares of 2 x 2 and what is left of them at the edges.
+        #[rustfmt::skip]
+        let seen = [
+            1, 0, 2,
+            0, 1, 0,
+            2, 2, 2,
+            2, 2, 0,
+            2, 2, 0,
+            0, 0, 0,
+        ];
+        let got = body.reader(&spec).read(Observations::Bytes(&seen));
+        assert_eq!(got, [1.0, 1.0, 2.0, 1.0, 2.0, 0.0, 0.0, 0.0]);
+        let floats = seen.map(|cell| f32::from(cell) / 2.0).to_vec();
+        assert_eq!(body.reader(&spec).rescaled(floats), got);
+        let plain = BodyConfig { pool: 1, ..body.clone() };
+        assert_eq!(plain.reader(&spec).read(Observations::Bytes(&seen)).len(), 18);
+        // By the second plane half of what the first has there is the other player's.
+        let spec = Spec { whose: Some(1), ..spec };
+        let got = body.reader(&spec).read(Observations::Bytes(&[
+            2, 2, 0, //
+            2, 2, 0, //
+            0, 0, 1, //
+            2, 1, 0, //
+            2, 1, 0, //
+            0, 0, 1,
+        ]));
+        let (own, others) = got.split_at(8);
+        assert_eq!(own, [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
+        assert_eq!(others, [2.0, 0.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.5]);
+        assert_eq!(body.init(&spec, None, &tenfold_core::device::open("cpu").unwrap()).1, 4);
+        // Numbers have no squares.
+        let numbers = Spec::new("y", Cells::Floats, &[4], &["a"]);
+        assert!(body.check(&spec).is_ok() && body.check(&numbers).is_err());
+    }
+
+    #[test]
+    fn maps_are_turned_by_the_own_base() {
+        // Bases, and whose; the own base lies at the lower right, the other's at the upper left.
+        let spec = Spec::new("x", Cells::Bytes, &[2, 3, 3], &["a"]);
+        let spec = Spec { scale: 2.0, whose: Some(1), home: Some(0), ..spec };
+        let turn = |pool| BodyConfig { pool, turn: true, convs: Vec::new(), hidden: vec![4] };
+        #[rustfmt::skip]
+        let seen = [
+            2, 0, 0,
+            0, 0, 0,
+            0, 0, 2,
+            1, 0, 0,
+            0, 0, 0,
+            0, 2, 2,
+        ];
+        let got = turn(1).reader(&spec).read(Observations::Bytes(&seen));
+        #[rustfmt::skip]
+        let turned = [
+            1.0, 0.0, 0.0,
+            0.0, 0.0, 0.0,
+            0.0, 0.0, 1.0,
+            1.0, 1.0, 0.0,
+            0.0, 0.0, 0.0,
+            0.0, 0.0, 0.5,
+        ];
+        assert_eq!(got, turned);
+        // Turned once more, it lies as it lay, for the own base is at home now.
+        let bytes: Vec<u8> = turned.iter().map(|cell| (2.0 * cell) as u8).collect();
+        assert_eq!(turn(1).reader(&spec).read(Observations::Bytes(&bytes)), turned);
+        // Squares are those of the turned map.
+        let [a, b] =
+            [&seen[..], &bytes].map(|seen| turn(2).reader(&spec).read(Observations::Bytes(seen)));
+        assert_eq!(a, b);
+        // Without a base of one's own the map stays.
+        let bare = [0; 18];
+        assert_eq!(turn(1).reader(&spec).read(Observations::Bytes(&bare)), [0.0; 18]);
+        let homeless = Spec { home: None, ..spec };
+        assert!(turn(1).check(&homeless).is_err());
+    }
+}
