@@ -90,6 +90,9 @@ pub struct TrainArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     #[arg(help = "Change a field of the agent's Config, such as double=true or n_step=3")]
     pub set: Vec<String>,
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    #[arg(help = "Start from these weights, such as another run's weights.safetensors")]
+    pub weights: Option<PathBuf>,
     #[arg(long, value_name = "RUN", help = "Run folder [default: runs/AGENT-ENV]")]
     pub out: Option<PathBuf>,
     #[arg(long, value_name = "N", default_value = "20")]

@@ -58,16 +58,21 @@ pub fn run(zoo: Zoo, args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()
     let env = args.env.clone().unwrap_or_else(|| zoo.default_env().0.into());
     let default_folder = || PathBuf::from("runs").join(format!("{}-{env}", zoo.name()));
     let folder = args.out.clone().unwrap_or_else(default_folder);
-    let (run, config, _lock) = if args.resume {
+    let (run, config, agent, _lock) = if args.resume {
         let run = Run::open(&folder)?;
         let lock = run.lock()?;
         let config = RunConfig::read(&run)?;
         refuse_changes(zoo, args, &config)?;
-        (run, config, lock)
+        let agent = zoo.agent(&config.config, &config.spec, config.seed, &device)?;
+        (run, config, agent, lock)
     } else {
         // Everything that can be wrong with the flags comes before the folder.
         let config = new_config(zoo, env, args)?;
-        zoo.agent(&config.config, &config.spec, config.seed, &device)?;
+        let mut agent = zoo.agent(&config.config, &config.spec, config.seed, &device)?;
+        // Before the folder is cleared, for they may be what it holds.
+        if let Some(weights) = &args.weights {
+            agent.load_weights(weights)?;
+        }
         let run = Run::at(&folder)?;
         let lock = run.lock()?;
         if run.exists() {
@@ -78,9 +83,8 @@ pub fn run(zoo: Zoo, args: &TrainArgs, out: &mut dyn Write) -> anyhow::Result<()
             run.clear()?;
         }
         files::write_json(&run.config_path(), &config)?;
-        (run, config, lock)
+        (run, config, agent, lock)
     };
-    let agent = zoo.agent(&config.config, &config.spec, config.seed, &device)?;
     let worlds = config.worlds()?;
     check_fit(&config.spec, worlds[0].spec())?;
     let mut training = Training { run, config, agent, worlds, course: Course::default() };

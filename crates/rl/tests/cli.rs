@@ -117,6 +117,42 @@ fn a_training_is_judged_by_the_best_actions_or_by_drawn_ones() {
 }
 
 #[test]
+fn a_training_starts_from_the_weights_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let weights = at("a/model.safetensors");
+    let train = |agent: &str, out: &str, flags: &[&str]| -> Vec<String> {
+        let line = ["train", agent, "--evaluations", "1", "--episodes", "1", "--out", out];
+        [&line[..], flags].concat().iter().map(|&part| part.to_owned()).collect()
+    };
+    let done = |line: Vec<String>| done(&line.iter().map(String::as_str).collect::<Vec<_>>());
+    let refused = |line: Vec<String>| refused(&line.iter().map(String::as_str).collect::<Vec<_>>());
+    done(train("a2c", &at("a"), &["--steps", "5000", "--seed", "3"]));
+    // With steps of nearly no length it goes on playing as it did.
+    let still = ["--steps", "300", "--lr", "1e-12"];
+    done(train("ppo", &at("b"), &[&still[..], &["--weights", &weights]].concat()));
+    done(train("ppo", &at("c"), &still));
+    let returns = |run: &str| {
+        let played =
+            done(["eval", &at(run), "--episodes", "30", "--json"].map(Into::into).to_vec());
+        json(&played)["returns"].clone()
+    };
+    assert_eq!(returns("a"), returns("b"));
+    assert_ne!(returns("a"), returns("c"));
+    // A run may be replaced by what goes on from it.
+    let over = ["--steps", "300", "--overwrite", "--weights", &weights];
+    done(train("a2c", &at("a"), &over));
+
+    // Weights of another network leave the run that is there as it is.
+    let before = std::fs::read(&weights).unwrap();
+    let why = refused(train("dqn", &at("a"), &over));
+    assert!(why.contains("model.safetensors"), "{why}");
+    assert!(std::fs::read(&weights).unwrap() == before);
+    let why = refused(train("a2c", &at("d"), &["--weights", &at("none")]));
+    assert!(why.contains("none") && !folder.path().join("d").exists(), "{why}");
+}
+
+#[test]
 fn what_cannot_work_is_said_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let run = text(folder.path()).to_owned() + "/run";
