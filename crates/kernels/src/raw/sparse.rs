@@ -25,6 +25,12 @@ pub struct Sparse {
 }
 
 vectorised! {
+    fn count(row: &[f32]) -> usize {
+        row.iter().map(|&x| u32::from(x != 0.0)).sum::<u32>() as usize
+    }
+}
+
+vectorised! {
     /// Adds what is not zero in a row.
     fn collect(row: &[f32], entries: &mut Vec<(u32, f32)>) {
         let mut column = 0;
@@ -55,6 +61,7 @@ vectorised! {
             if let Some(bias) = bias {
                 sums[..out.len()].copy_from_slice(&bias[first..][..out.len()]);
             }
+            // The same twice: with a length that the compiler knows, the sums stay in registers.
             if out.len() == COLUMNS {
                 for &(place, x) in entries {
                     let weight = &weight[place as usize * columns + first..][..COLUMNS];
@@ -94,7 +101,11 @@ impl Sparse {
     /// The rows of `x`, `[rows, columns]`, where they are long and mostly zeros; looking gives
     /// up in the first rows of others.
     pub fn of(x: &[f32], columns: usize) -> Option<Self> {
-        if columns < LONG || x.is_empty() || u32::try_from(columns).is_err() {
+        if columns < LONG || x.len() < columns || u32::try_from(columns).is_err() {
+            return None;
+        }
+        // Most inputs are dense, and should not pay for memory.
+        if count(&x[..columns]) * RARE > columns {
             return None;
         }
         let (mut starts, mut entries) = (vec![0], Vec::new());

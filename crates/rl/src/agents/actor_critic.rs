@@ -168,9 +168,6 @@ impl ActorCriticConfig {
 struct Stretch {
     /// `[horizon * rows, cells]`
     observations: Seen,
-    /// What the critic saw, of the same shape; empty where it sees the observations.
-    #[serde(default)]
-    unveiled: Seen,
     actions: Vec<i32>,
     /// What the scripted player would have done; empty where nobody teaches.
     #[serde(default)]
@@ -180,6 +177,9 @@ struct Stretch {
     advantages: Vec<f32>,
     /// What the values should have been.
     returns: Vec<f32>,
+    /// What the critic saw, of the observations' shape; empty where it saw the same.
+    #[serde(default)]
+    unveiled: Seen,
     #[serde(skip)]
     episodes: Vec<Episode>,
 }
@@ -284,6 +284,7 @@ impl ActorCriticAgent {
                 &joined
             }
         };
+        log.add("explained_variance", explained_variance(&stretch.advantages, &stretch.returns));
         let size = stretch.actions.len();
         let mut order: Vec<usize> = (0..size).collect();
         for _ in 0..config.epochs {
@@ -335,6 +336,19 @@ impl ActorCriticAgent {
         let (network, optimizer, _) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         (self.network, self.optimizer) = (network, optimizer);
         results.into_iter().collect()
+    }
+}
+
+/// How much of what came out the values foretold: 1 for all, 0 for no more than their mean. What
+/// the values missed are the advantages.
+fn explained_variance(advantages: &[f32], returns: &[f32]) -> f32 {
+    let variance = |values: &[f32]| {
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
+        values.iter().map(|value| (value - mean).powi(2)).sum::<f32>()
+    };
+    match variance(returns) {
+        0.0 => 0.0,
+        all => 1.0 - variance(advantages) / all,
     }
 }
 
@@ -452,6 +466,10 @@ impl ActorCriticConfig {
         let chosen = logs.clone().gather(1, actions).reshape([size]);
         let gain = if self.clip > 0.0 {
             let ratio = (chosen - vector(batch.logs.clone(), &tape)).exp();
+            // Schulman: "Approximating KL divergence", 2020, the third estimator.
+            let ratios = elements(ratio.clone().inner());
+            let apart = ratios.iter().map(|ratio| ratio - 1.0 - ratio.ln()).sum::<f32>();
+            log.add("approx_kl", apart / size as f32);
             let cut = ratio.clone().clamp(1.0 - self.clip, 1.0 + self.clip);
             (ratio * advantages.clone()).min_pair(cut * advantages)
         } else {
@@ -624,6 +642,16 @@ impl Player for PolicyPlayer {
 mod tests {
     use super::*;
     use crate::env::Cells;
+
+    #[test]
+    fn values_explain_what_they_foretold() {
+        let returns = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(explained_variance(&[0.0; 4], &returns), 1.0);
+        // Values that are all the same foretell nothing.
+        assert_eq!(explained_variance(&[-1.5, -0.5, 0.5, 1.5], &returns), 0.0);
+        assert_eq!(explained_variance(&[0.5, -0.5, -0.5, 0.5], &returns), 0.8);
+        assert_eq!(explained_variance(&[1.0; 4], &[2.0; 4]), 0.0);
+    }
 
     #[test]
     fn advantages_are_sums_of_errors_within_an_episode() {

@@ -69,16 +69,16 @@ pub struct Spec {
     /// own, else the other's.
     #[serde(default)]
     pub whose: Option<usize>,
+    /// Whether there is a scripted player to learn from: [`Game::advice`] answers. Runs from
+    /// before it was told had one if they asked for it, or had ended at their first step.
+    #[serde(default = "yes")]
+    pub coached: bool,
     /// The plane of the players' bases, where there are maps with bases.
     #[serde(default)]
     pub home: Option<usize>,
     /// Whether the players see less than there is: [`Worlds::unveiled`] shows all of it.
     #[serde(default)]
     pub veiled: bool,
-    /// Whether there is a scripted player to learn from: [`Game::advice`] answers. Runs from
-    /// before it was told had one if they asked for it, or had ended at their first step.
-    #[serde(default = "yes")]
-    pub coached: bool,
 }
 
 fn yes() -> bool {
@@ -100,9 +100,9 @@ impl Spec {
             players: 1,
             frames_per_step: 1.0,
             whose: None,
+            coached: false,
             home: None,
             veiled: false,
-            coached: false,
         }
     }
 

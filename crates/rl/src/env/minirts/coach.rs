@@ -8,8 +8,11 @@ use super::orders::{Census, Macro, View};
 /// Workers that it wants before anything else, and idle troops with which it sets out.
 const WORKERS: usize = 4;
 const ENOUGH: usize = 5;
-/// Workers with which it builds barracks against players that run, and none more after.
+/// Against players that run: workers that it wants, until there are barracks; what it keeps of
+/// the money when it buys one; workers that it needs to build barracks.
 const WORKERS_FIRST: usize = 3;
+const KEEPS: i32 = 50;
+const BUILDERS: usize = 2;
 
 /// What to do now.
 pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin>) -> Macro {
@@ -17,10 +20,9 @@ pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin
     let money = battle.money[usize::from(player)];
     let makes = |kind: Kind, unit: Kind| own.idle(kind) > 0 && money >= unit.stats().cost;
     let bare = own.count(Kind::Barracks) == 0;
-    let barracks = bare
-        && own.count(Kind::Worker) > 0
-        && !own.building_barracks
-        && money >= Kind::Barracks.stats().cost;
+    let workers = own.count(Kind::Worker);
+    let barracks =
+        bare && workers > 0 && !own.building_barracks && money >= Kind::Barracks.stats().cost;
     let troops = own.count(Kind::Melee) + own.count(Kind::Ranged);
     let shoots = own.count(Kind::Ranged) > 0;
     if opponent == Some(Builtin::HitAndRun) {
@@ -30,14 +32,15 @@ pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin
         // to do join in, melee troops too. Nothing of this depends on what pupils do not see,
         // such as who is idle.
         let sees = view.enemies.iter().any(|&id| battle.unit(id).kind.is_troop());
+        let spare = money - KEEPS >= Kind::Worker.stats().cost;
+        let threatened = view.threat.is_some() && troops > 0;
         return if makes(Kind::Barracks, Kind::Ranged) {
             Macro::BuildRanged
-        } else if bare && own.count(Kind::Worker) < WORKERS_FIRST && makes(Kind::Base, Kind::Worker)
-        {
+        } else if bare && workers < WORKERS_FIRST && own.idle(Kind::Base) > 0 && spare {
             Macro::BuildWorker
-        } else if barracks {
+        } else if barracks && workers >= BUILDERS {
             Macro::BuildBarracks
-        } else if view.threat.is_some() && troops > 0 {
+        } else if threatened && own.count(Kind::Melee) <= own.count(Kind::Ranged) {
             Macro::Defend
         } else if sees && troops > 0 && now_and_then(battle) {
             Macro::AttackInRange
@@ -52,7 +55,7 @@ pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin
     if view.threat.is_some() {
         return Macro::Defend;
     }
-    if own.count(Kind::Worker) < WORKERS && makes(Kind::Base, Kind::Worker) {
+    if workers < WORKERS && makes(Kind::Base, Kind::Worker) {
         return Macro::BuildWorker;
     }
     if barracks {
