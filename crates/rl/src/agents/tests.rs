@@ -174,7 +174,7 @@ fn a_critic_may_see_what_is_hidden_from_the_policy() {
             let vector = || Box::new(env::Vector::new(Coin::default(), 8).unwrap());
             let mut worlds: Vec<Box<dyn Worlds>> =
                 (0..groups).map(|_| -> Box<dyn Worlds> { vector() }).collect();
-            train(&mut *agent, &mut worlds, 8000);
+            train(&mut *agent, &mut worlds, 30_000);
             [0.0, 1.0, 0.5].map(|shown| agent.value(Observations::Floats(&[shown]), 1).unwrap()[0])
         };
         let [tails, heads, _] = told("asymmetric=true");
