@@ -72,6 +72,12 @@ impl CaptureTheFlag {
         })
     }
 
+    /// In the plane of resources, of which there are none: everybody sees the flag.
+    fn show_flag(&self, into: &mut [u8]) {
+        let [x, y] = cell(self.flag);
+        into[Kind::Resource as usize * SIDE * SIDE + y * SIDE + x] = 255;
+    }
+
     fn home(&self, player: u8) -> Place {
         self.battle.unit(self.battle.base[usize::from(player)]).place
     }
@@ -264,8 +270,12 @@ impl Game for CaptureTheFlag {
 
     fn observe_player(&self, player: usize, into: &mut [u8]) {
         see::observe(&self.battle, player as u8, into);
-        let [x, y] = cell(self.flag);
-        into[Kind::Resource as usize * SIDE * SIDE + y * SIDE + x] = 255;
+        self.show_flag(into);
+    }
+
+    fn observe_unveiled(&self, player: usize, into: &mut [u8]) {
+        see::unveil(&self.battle, player as u8, into);
+        self.show_flag(into);
     }
 
     fn draw(&self) -> RgbImage {

@@ -278,6 +278,21 @@ fn nothing_is_hidden_without_fog() {
 }
 
 #[test]
+fn worlds_that_hide_something_can_be_unveiled() {
+    for name in ["minirts", "capture-the-flag"] {
+        let mut worlds = crate::env::open(name, 3, &crate::env::Options::default()).unwrap();
+        worlds.reset(1).unwrap();
+        assert!(worlds.spec().veiled);
+        let count = |cells: crate::env::Observations<'_>| match cells {
+            crate::env::Observations::Bytes(cells) => cells.iter().filter(|c| **c > 0).count(),
+            crate::env::Observations::Floats(_) => unreachable!(),
+        };
+        let seen = count(worlds.observations());
+        assert!(count(worlds.unveiled()) > seen, "{name} shows no more");
+    }
+}
+
+#[test]
 fn everybody_defends_against_a_threat() {
     let (mut battle, ids) = field(&[
         (Kind::Worker, 0, [1.0, 2.0]),
