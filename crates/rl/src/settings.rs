@@ -1,7 +1,7 @@
 //! The worlds' settings as flags. One that is not given leaves what a run was trained with.
 
 use crate::env::Options;
-use crate::env::minirts::Opponent;
+use crate::env::minirts::{Observation, Opponent};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -12,6 +12,10 @@ pub struct Settings {
     #[arg(long, value_enum, value_name = "WHO")]
     #[arg(help = "Strategy games: who plays against the agent [default: simple, or the run's]")]
     pub opponent: Option<Opponent>,
+    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(help = "MiniRTS: whether the agent is shown the map, or what can be counted on it \
+                  [default: map, or the run's]")]
+    pub observation: Option<Observation>,
     #[arg(long, value_name = "TICKS")]
     #[arg(help = "Strategy games: ticks from one action of the agent to the next [default: 50]")]
     pub frame_skip: Option<u32>,
@@ -54,6 +58,7 @@ impl Settings {
             }
         }
         set(&mut options.rts.opponent, &self.opponent);
+        set(&mut options.rts.observation, &self.observation);
         set(&mut options.rts.frame_skip, &self.frame_skip);
         set(&mut options.rts.opponent_frame_skip, &self.opponent_frame_skip);
         set(&mut options.rts.shaping, &self.shaping);

@@ -26,8 +26,9 @@
 //! Differs from the papers: Adam throughout (A3C: a shared RMSprop), and time limits are
 //! bootstrapped.
 
+use super::stretch::{Seen, Stretch};
 use super::{Agent, Log, Meaning, Parts, Player, draw, require, softmax, step};
-use crate::env::{Episode, Observations, Random, Spec, Worlds};
+use crate::env::{Observations, Random, Spec, Worlds};
 use crate::networks::{ActorCritic, BodyConfig, elements, matrix, seeded, small_planes, vector};
 use crate::reader::{Reader, floats};
 use burn::module::Module;
@@ -68,9 +69,12 @@ pub struct ActorCriticConfig {
     /// Weight of the value's loss.
     pub value: f32,
     /// Weight at the beginning of the cross-entropy with what the world's scripted player would
-    /// do; it falls in a straight line until half of the training.
+    /// do; it falls in a straight line until `teach_until`.
     #[serde(default)]
     pub teach: f32,
+    /// The part of the training by which it has fallen.
+    #[serde(default = "half")]
+    pub teach_until: f32,
     /// The weight that is left then. Where one action among hundreds changes little, reward alone
     /// lets a policy drift away from what it was taught.
     #[serde(default)]
@@ -91,6 +95,10 @@ pub struct ActorCriticConfig {
     pub asynchronous: bool,
 }
 
+fn half() -> f32 {
+    0.5
+}
+
 impl ActorCriticConfig {
     /// A2C for a world.
     pub fn a2c(spec: &Spec) -> Self {
@@ -108,6 +116,7 @@ impl ActorCriticConfig {
             entropy: 0.01,
             value: 0.5,
             teach: 0.0,
+            teach_until: half(),
             teach_floor: 0.0,
             normalise: vectors,
             clip_norm: 0.5,
@@ -158,6 +167,8 @@ impl ActorCriticConfig {
         let alone = format!("0, as {} has no scripted player to learn from", spec.name);
         require(self.teach == 0.0 || spec.coached, "teach", &alone)?;
         require(self.teach_floor <= self.teach, "teach_floor", "at most teach")?;
+        let until = self.teach_until > 0.0 && self.teach_until <= 1.0;
+        require(until, "teach_until", "above 0, up to 1")?;
         let open = format!("false, as {} hides nothing", spec.name);
         // What comes after a time limit is not kept unveiled.
         let hides = spec.veiled && spec.time_limit.is_none();
@@ -169,74 +180,6 @@ impl ActorCriticConfig {
         require((1..=100_000).contains(&self.minibatches), "minibatches", "1 to 100000")?;
         require(self.actors <= 256, "actors", "at most 256")?;
         require(!self.asynchronous || self.actors > 0, "asynchronous", "actors above 0")
-    }
-}
-
-/// A stretch of some games: `[horizon, rows]` of everything.
-#[derive(Clone, Default, Serialize, Deserialize)]
-struct Stretch {
-    /// `[horizon * rows, cells]`
-    observations: Seen,
-    actions: Vec<i32>,
-    /// What the scripted player would have done; empty where nobody teaches.
-    #[serde(default)]
-    advice: Vec<i32>,
-    /// Logarithms of the probabilities with which they were chosen.
-    logs: Vec<f32>,
-    advantages: Vec<f32>,
-    /// What the values should have been.
-    returns: Vec<f32>,
-    /// What the critic saw, of the observations' shape; empty where it saw the same.
-    #[serde(default)]
-    unveiled: Seen,
-    #[serde(skip)]
-    episodes: Vec<Episode>,
-}
-
-/// Observations as the worlds show them: bytes stay bytes, of which a stretch has many.
-#[derive(Clone, Serialize, Deserialize)]
-enum Seen {
-    Floats(Vec<f32>),
-    Bytes(Vec<u8>),
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        Self::Floats(Vec::new())
-    }
-}
-
-impl Seen {
-    fn view(&self) -> Observations<'_> {
-        match self {
-            Self::Floats(cells) => Observations::Floats(cells),
-            Self::Bytes(cells) => Observations::Bytes(cells),
-        }
-    }
-
-    fn add(&mut self, more: Observations<'_>) {
-        match (&mut *self, more) {
-            (Self::Floats(all), Observations::Floats(cells)) => all.extend_from_slice(cells),
-            (Self::Bytes(all), Observations::Bytes(cells)) => all.extend_from_slice(cells),
-            // The first of them.
-            (_, Observations::Floats(cells)) => *self = Self::Floats(cells.to_vec()),
-            (_, Observations::Bytes(cells)) => *self = Self::Bytes(cells.to_vec()),
-        }
-    }
-
-    /// Those at some places, of `count` that there are.
-    fn take(&self, places: &[usize], count: usize) -> Self {
-        fn rows<T: Copy>(all: &[T], places: &[usize], count: usize) -> Vec<T> {
-            let cells = all.len() / count.max(1);
-            let rows = places.iter().map(|&place| &all[place * cells..][..cells]);
-            let mut taken = Vec::with_capacity(places.len() * cells);
-            rows.for_each(|row| taken.extend_from_slice(row));
-            taken
-        }
-        match self {
-            Self::Floats(all) => Self::Floats(rows(all, places, count)),
-            Self::Bytes(all) => Self::Bytes(rows(all, places, count)),
-        }
     }
 }
 
@@ -368,7 +311,7 @@ fn crashed<T>() -> Result<T> {
 impl ActorCriticConfig {
     /// What the scripted player's choices weigh by now.
     fn teaches(&self, part: f64) -> f32 {
-        let left = (1.0 - 2.0 * part as f32).max(0.0);
+        let left = (1.0 - part as f32 / self.teach_until).max(0.0);
         self.teach_floor + (self.teach - self.teach_floor) * left
     }
 
@@ -508,39 +451,6 @@ impl ActorCriticConfig {
     }
 }
 
-impl Stretch {
-    fn joined(stretches: &[Self]) -> Self {
-        let mut all = Self::default();
-        for one in stretches {
-            all.observations.add(one.observations.view());
-            all.unveiled.add(one.unveiled.view());
-            all.actions.extend_from_slice(&one.actions);
-            all.advice.extend_from_slice(&one.advice);
-            all.logs.extend_from_slice(&one.logs);
-            all.advantages.extend_from_slice(&one.advantages);
-            all.returns.extend_from_slice(&one.returns);
-        }
-        all
-    }
-
-    fn take(&self, places: &[usize]) -> Self {
-        /// None of what is empty: where nobody teaches there is no advice.
-        fn pick<T: Copy>(from: &[T], places: &[usize]) -> Vec<T> {
-            places.iter().filter_map(|&place| from.get(place).copied()).collect()
-        }
-        Self {
-            observations: self.observations.take(places, self.actions.len()),
-            unveiled: self.unveiled.take(places, self.actions.len()),
-            actions: pick(&self.actions, places),
-            advice: pick(&self.advice, places),
-            logs: pick(&self.logs, places),
-            advantages: pick(&self.advantages, places),
-            returns: pick(&self.returns, places),
-            episodes: Vec::new(),
-        }
-    }
-}
-
 impl Agent for ActorCriticAgent {
     fn turn(&mut self, worlds: &mut [Box<dyn Worlds>], log: &mut Log) -> Result<()> {
         let mut randoms = std::mem::take(&mut self.randoms);
@@ -660,6 +570,8 @@ mod tests {
             ActorCriticConfig { teach: 3.0, teach_floor: 1.0, ..ActorCriticConfig::a2c(&spec) };
         let weights = [0.0, 0.25, 0.5, 1.0].map(|part| config.teaches(part));
         assert_eq!(weights, [3.0, 2.0, 1.0, 1.0]);
+        let sooner = ActorCriticConfig { teach_until: 0.25, ..config.clone() };
+        assert_eq!([0.0, 0.125, 0.25, 0.5].map(|part| sooner.teaches(part)), weights);
         config.check(&spec).unwrap();
         let config = ActorCriticConfig { teach: 0.5, ..config };
         assert_eq!(config.check(&spec).unwrap_err(), "teach_floor: expected at most teach");

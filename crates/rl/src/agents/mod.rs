@@ -4,6 +4,7 @@
 pub mod actor_critic;
 pub mod dqn;
 pub mod reinforce;
+mod stretch;
 pub mod tables;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ pub mod battle;
 pub mod builtin;
 pub mod coach;
 pub mod flag;
+pub mod numbers;
 pub mod orders;
 pub mod see;
 
@@ -58,12 +59,25 @@ impl Opponent {
     }
 }
 
+/// What the agent is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Observation {
+    /// The planes of [`see`] over the map, as in ELF.
+    #[default]
+    Map,
+    /// The row of [`numbers`].
+    Numbers,
+}
+
 /// Settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
     /// Who plays against the agent.
     pub opponent: Opponent,
+    /// MiniRTS: what the agent is shown.
+    pub observation: Observation,
     /// Ticks from one action of the agent to the next.
     pub frame_skip: u32,
     /// Ticks from one action of a built-in opponent to the next.
@@ -79,6 +93,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             opponent: Opponent::Simple,
+            observation: Observation::Map,
             frame_skip: 50,
             opponent_frame_skip: 20,
             shaping: 0.0,
@@ -153,15 +168,21 @@ impl Game for MiniRts {
 
     fn spec(&self) -> Spec {
         let names = MACROS.map(|(_, name)| name);
-        Spec {
+        let spec = |shape: &[usize]| Spec {
             scale: 255.0,
             players: if self.options.opponent == Opponent::Itself { 2 } else { 1 },
             frames_per_step: f64::from(self.options.frame_skip),
-            whose: Some(see::WHOSE),
-            home: Some(Kind::Base as usize),
             veiled: true,
             coached: true,
-            ..Spec::new("minirts", Cells::Bytes, &[see::PLANES, SIDE, SIDE], &names)
+            ..Spec::new("minirts", Cells::Bytes, shape, &names)
+        };
+        match self.options.observation {
+            Observation::Map => Spec {
+                whose: Some(see::WHOSE),
+                home: Some(Kind::Base as usize),
+                ..spec(&[see::PLANES, SIDE, SIDE])
+            },
+            Observation::Numbers => spec(&[numbers::NUMBERS]),
         }
     }
 
@@ -201,15 +222,21 @@ impl Game for MiniRts {
     }
 
     fn observe(&self, into: &mut [u8]) {
-        see::observe(&self.battle, 0, into);
+        self.observe_player(0, into);
     }
 
     fn observe_player(&self, player: usize, into: &mut [u8]) {
-        see::observe(&self.battle, player as u8, into);
+        match self.options.observation {
+            Observation::Map => see::observe(&self.battle, player as u8, into),
+            Observation::Numbers => numbers::observe(&self.battle, player as u8, into),
+        }
     }
 
     fn observe_unveiled(&self, player: usize, into: &mut [u8]) {
-        see::unveil(&self.battle, player as u8, into);
+        match self.options.observation {
+            Observation::Map => see::unveil(&self.battle, player as u8, into),
+            Observation::Numbers => numbers::unveil(&self.battle, player as u8, into),
+        }
     }
 
     /// The difference of what both players own: units at their cost, as far as they are hale.

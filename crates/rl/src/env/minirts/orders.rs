@@ -49,7 +49,7 @@ const TOO_FAR: f32 = 6.0;
 /// How far a troop retreats, in cells.
 const RETREAT: f32 = 10.0;
 /// For how many ticks a hit on a worker or the base counts.
-const FRESH: u32 = 20;
+pub(super) const FRESH: u32 = 20;
 
 /// The cells that a player sees: those within the vision of its units, counted in steps.
 pub fn sight(battle: &Battle, player: u8) -> Mask {

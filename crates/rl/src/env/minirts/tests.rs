@@ -277,10 +277,80 @@ fn nothing_is_hidden_without_fog() {
     assert_eq!(all[units + 400], 255);
 }
 
+fn numbers_of(battle: &Battle) -> Vec<u8> {
+    // What was there before is of no matter.
+    let mut row = vec![9; numbers::NUMBERS];
+    numbers::observe(battle, 0, &mut row);
+    row
+}
+
+#[test]
+fn numbers_count_what_is_in_sight() {
+    let (mut battle, ids) = field(&[
+        (Kind::Worker, 0, [10.0, 10.0]),
+        (Kind::Ranged, 0, [9.0, 10.0]),
+        (Kind::Ranged, 1, [12.0, 10.0]),
+        (Kind::Melee, 1, [12.0, 19.0]),
+    ]);
+    battle.money = [150, 60];
+    let row = numbers_of(&battle);
+    // Money: 50, 100 and 150 are reached; one worker; no melee troop; one that shoots.
+    assert_eq!(row[..7], [255, 255, 255, 0, 0, 0, 96]);
+    assert_eq!(row[7..22], [255, 0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 0, 0, 32]);
+    // It is idle, and ready: a quarter of what fills the number.
+    assert_eq!((row[34], row[41]), (64, 64));
+    // Of the other's, no worker and no melee troop, one that shoots, no building.
+    assert_eq!(row[44..55], [0, 0, 0, 0, 0, 255, 0, 0, 0, 0, 0]);
+    // It is 3 cells away from the one that shoots: below 6, 5.5, 5 and 4, but not below 3.
+    assert_eq!(row[69..77], [255, 255, 255, 255, 0, 0, 0, 0]);
+    // The troop by itself: it shoots, is whole, ready and idle, 3 of 8 cells away, below 5 and
+    // not below 2.45. There is no second one. The other's likewise, 15.6 of 20 cells from home.
+    assert_eq!(row[98..109], [255, 255, 255, 255, 0, 0, 0, 0, 96, 255, 0]);
+    assert_eq!(row[109..142], [0; 33]);
+    assert_eq!(row[142..149], [255, 0, 0, 0, 255, 96, 199]);
+    assert_eq!(row[149..163], [0; 14]);
+    // What is hidden changes nothing: neither a troop in the fog nor the other's money.
+    let mut other = battle.clone();
+    other.unit_mut(ids[3]).place = [12.0, 18.0];
+    other.money[1] = 400;
+    assert_eq!(numbers_of(&other), row);
+    let unveiled = |battle: &Battle| {
+        let mut row = vec![9; numbers::NUMBERS];
+        numbers::unveil(battle, 0, &mut row);
+        row
+    };
+    let all = unveiled(&battle);
+    assert_eq!((row[47], all[47]), (0, 255), "the melee troop");
+    let last = numbers::NUMBERS - 5;
+    assert_eq!((&row[last..], &all[last..]), (&[0; 5][..], &[255, 38, 255, 0, 0][..]));
+    assert_ne!(unveiled(&other), all);
+}
+
+#[test]
+fn numbers_are_the_same_in_every_corner() {
+    let mut game = game(Builtin::HitAndRun, Opponent::Simple);
+    let mut random = Random::keyed(&[3]);
+    game.reset(&mut random);
+    for _ in 0..40 {
+        game.step(0, &mut random);
+    }
+    let row = numbers_of(&game.battle);
+    assert_ne!(row, numbers_of(&field(&[]).0), "a battle that has begun");
+    let mut mirrored = game.battle.clone();
+    mirrored.units.iter_mut().for_each(|unit| unit.place[0] = 19.0 - unit.place[0]);
+    assert_eq!(numbers_of(&mirrored), row);
+}
+
 #[test]
 fn worlds_that_hide_something_can_be_unveiled() {
-    for name in ["minirts", "capture-the-flag"] {
-        let mut worlds = crate::env::open(name, 3, &crate::env::Options::default()).unwrap();
+    for (name, observation) in [
+        ("minirts", Observation::Map),
+        ("minirts", Observation::Numbers),
+        ("capture-the-flag", Observation::Map),
+    ] {
+        let mut options = crate::env::Options::default();
+        options.rts.observation = observation;
+        let mut worlds = crate::env::open(name, 3, &options).unwrap();
         worlds.reset(1).unwrap();
         assert!(worlds.spec().veiled);
         let count = |cells: crate::env::Observations<'_>| match cells {
