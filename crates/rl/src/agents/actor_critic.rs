@@ -69,12 +69,9 @@ pub struct ActorCriticConfig {
     /// Weight of the value's loss.
     pub value: f32,
     /// Weight at the beginning of the cross-entropy with what the world's scripted player would
-    /// do; it falls in a straight line until `teach_until`.
+    /// do; it falls in a straight line until half of the training.
     #[serde(default)]
     pub teach: f32,
-    /// The part of the training by which it has fallen.
-    #[serde(default = "half")]
-    pub teach_until: f32,
     /// The weight that is left then. Where one action among hundreds changes little, reward alone
     /// lets a policy drift away from what it was taught.
     #[serde(default)]
@@ -95,10 +92,6 @@ pub struct ActorCriticConfig {
     pub asynchronous: bool,
 }
 
-fn half() -> f32 {
-    0.5
-}
-
 impl ActorCriticConfig {
     /// A2C for a world.
     pub fn a2c(spec: &Spec) -> Self {
@@ -116,7 +109,6 @@ impl ActorCriticConfig {
             entropy: 0.01,
             value: 0.5,
             teach: 0.0,
-            teach_until: half(),
             teach_floor: 0.0,
             normalise: vectors,
             clip_norm: 0.5,
@@ -167,8 +159,6 @@ impl ActorCriticConfig {
         let alone = format!("0, as {} has no scripted player to learn from", spec.name);
         require(self.teach == 0.0 || spec.coached, "teach", &alone)?;
         require(self.teach_floor <= self.teach, "teach_floor", "at most teach")?;
-        let until = self.teach_until > 0.0 && self.teach_until <= 1.0;
-        require(until, "teach_until", "above 0, up to 1")?;
         let open = format!("false, as {} hides nothing", spec.name);
         // What comes after a time limit is not kept unveiled.
         let hides = spec.veiled && spec.time_limit.is_none();
@@ -311,7 +301,7 @@ fn crashed<T>() -> Result<T> {
 impl ActorCriticConfig {
     /// What the scripted player's choices weigh by now.
     fn teaches(&self, part: f64) -> f32 {
-        let left = (1.0 - part as f32 / self.teach_until).max(0.0);
+        let left = (1.0 - 2.0 * part as f32).max(0.0);
         self.teach_floor + (self.teach - self.teach_floor) * left
     }
 
@@ -570,8 +560,6 @@ mod tests {
             ActorCriticConfig { teach: 3.0, teach_floor: 1.0, ..ActorCriticConfig::a2c(&spec) };
         let weights = [0.0, 0.25, 0.5, 1.0].map(|part| config.teaches(part));
         assert_eq!(weights, [3.0, 2.0, 1.0, 1.0]);
-        let sooner = ActorCriticConfig { teach_until: 0.25, ..config.clone() };
-        assert_eq!([0.0, 0.125, 0.25, 0.5].map(|part| sooner.teaches(part)), weights);
         config.check(&spec).unwrap();
         let config = ActorCriticConfig { teach: 0.5, ..config };
         assert_eq!(config.check(&spec).unwrap_err(), "teach_floor: expected at most teach");

@@ -123,11 +123,6 @@ fn a_pupil_does_what_the_scripted_player_would() {
     let config = ActorCriticConfig { teach: 1.0, ..ActorCriticConfig::a2c(&spec) };
     let why = config.check(&spec).unwrap_err();
     assert_eq!(why, "teach: expected 0, as bandit has no scripted player to learn from");
-    for teach_until in [0.0, 1.5, f32::NAN] {
-        let config = ActorCriticConfig { teach_until, ..ActorCriticConfig::a2c(&spec) };
-        let why = config.check(&spec).unwrap_err();
-        assert_eq!(why, "teach_until: expected above 0, up to 1");
-    }
 
     // A pupil's run from before worlds told whether they have one can still be opened.
     let spec = env::open("minirts", 1, &options).unwrap().spec().clone();

@@ -8,11 +8,15 @@ use super::battle::{Battle, Id, Kind, Mask, Order, Place, SIDE, Unit, squared};
 use super::orders::{FRESH, sees, sight};
 
 /// How many numbers there are.
-pub const NUMBERS: usize = 107 + TROOPS * 11 + FOES * 7 + 5;
-/// Of how many troops, and of how many of the other's units, each has numbers of its own: those
-/// that are nearest to each other.
+pub const NUMBERS: usize = SUMS + TROOPS * OF_A_TROOP + FOES * OF_A_FOE + OTHERS_MONEY;
+const SUMS: usize = 107;
+/// Of how many troops, and of how many of the other's units, each has numbers of its own, and
+/// how many: those that are nearest to each other.
 const TROOPS: usize = 4;
+const OF_A_TROOP: usize = 11;
 const FOES: usize = 3;
+const OF_A_FOE: usize = 7;
+const OTHERS_MONEY: usize = 5;
 
 /// Writes what `player` sees as [`NUMBERS`] bytes, 255 being 1.0.
 pub fn observe(battle: &Battle, player: u8, into: &mut [u8]) {
@@ -38,7 +42,8 @@ struct Row<'a>(&'a mut [u8]);
 impl Row<'_> {
     fn part(&mut self, part: f32) {
         if let Some((first, rest)) = std::mem::take(&mut self.0).split_first_mut() {
-            *first = (255.0 * part.clamp(0.0, 1.0)).round() as u8;
+            // What is cut off after a half is added is rounded.
+            *first = (255.0 * part.clamp(0.0, 1.0) + 0.5) as u8;
             self.0 = rest;
         }
     }
@@ -199,7 +204,7 @@ fn count(battle: &Battle, player: u8, mask: &Mask, row: &mut Row) {
     let to_foe = |unit: &Unit| foes().map(|foe| squared(foe.place, unit.place)).fold(FAR, f32::min);
     for slot in first::<TROOPS>(troops().map(|unit| (unit, to_foe(unit)))) {
         let Some((unit, distance)) = slot else {
-            row.nothing(11);
+            row.nothing(OF_A_TROOP);
             continue;
         };
         let target = match unit.order {
@@ -223,7 +228,7 @@ fn count(battle: &Battle, player: u8, mask: &Mask, row: &mut Row) {
     };
     for slot in first::<FOES>(foes().map(|foe| (foe, to_own(foe)))) {
         let Some((foe, distance)) = slot else {
-            row.nothing(7);
+            row.nothing(OF_A_FOE);
             continue;
         };
         row.yes(foe.kind == Ranged);
