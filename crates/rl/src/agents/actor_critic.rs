@@ -15,8 +15,8 @@
 //!   policy that are cut off beyond `clip`.
 //!
 //! All may begin as pupils of the world's scripted player, whose choices are an aim beside the
-//! reward that fades (`teach`, down to `teach_floor`; Schmitt et al.: "Kickstarting deep
-//! reinforcement learning", 2018, arXiv:1803.03835).
+//! reward that fades (`teach`; Schmitt et al.: "Kickstarting deep reinforcement learning", 2018,
+//! arXiv:1803.03835).
 //!
 //! Where players see less than there is, a critic with layers of its own may see all of it while
 //! it learns (`asymmetric`; Pinto et al.: "Asymmetric actor critic for image-based robot
@@ -69,13 +69,9 @@ pub struct ActorCriticConfig {
     /// Weight of the value's loss.
     pub value: f32,
     /// Weight at the beginning of the cross-entropy with what the world's scripted player would
-    /// do; it falls in a straight line until half of the training.
+    /// do; it falls to zero in a straight line until half of the training.
     #[serde(default)]
     pub teach: f32,
-    /// The weight that is left then. Where one action among hundreds changes little, reward alone
-    /// lets a policy drift away from what it was taught.
-    #[serde(default)]
-    pub teach_floor: f32,
     /// Whether the advantages of a batch are brought to mean 0 and deviation 1.
     pub normalise: bool,
     /// The norm that gradients are cut to.
@@ -109,7 +105,6 @@ impl ActorCriticConfig {
             entropy: 0.01,
             value: 0.5,
             teach: 0.0,
-            teach_floor: 0.0,
             normalise: vectors,
             clip_norm: 0.5,
             clip: 0.0,
@@ -148,17 +143,13 @@ impl ActorCriticConfig {
         for (field, part) in parts {
             require((0.0..=1.0).contains(&part), field, "0 to 1")?;
         }
-        for (field, weight) in [
-            ("entropy", self.entropy),
-            ("value", self.value),
-            ("teach", self.teach),
-            ("teach_floor", self.teach_floor),
-        ] {
+        for (field, weight) in
+            [("entropy", self.entropy), ("value", self.value), ("teach", self.teach)]
+        {
             require(weight >= 0.0 && weight.is_finite(), field, "0 or above")?;
         }
         let alone = format!("0, as {} has no scripted player to learn from", spec.name);
         require(self.teach == 0.0 || spec.coached, "teach", &alone)?;
-        require(self.teach_floor <= self.teach, "teach_floor", "at most teach")?;
         let open = format!("false, as {} hides nothing", spec.name);
         // What comes after a time limit is not kept unveiled.
         let hides = spec.veiled && spec.time_limit.is_none();
@@ -301,8 +292,7 @@ fn crashed<T>() -> Result<T> {
 impl ActorCriticConfig {
     /// What the scripted player's choices weigh by now.
     fn teaches(&self, part: f64) -> f32 {
-        let left = (1.0 - 2.0 * part as f32).max(0.0);
-        self.teach_floor + (self.teach - self.teach_floor) * left
+        self.teach * (1.0 - 2.0 * part as f32).max(0.0)
     }
 
     /// Plays one stretch by a network; the scripted player is asked while it has a weight.
@@ -554,15 +544,11 @@ mod tests {
     use crate::env::Cells;
 
     #[test]
-    fn teaching_falls_to_its_floor() {
-        let spec = Spec { coached: true, ..Spec::new("x", Cells::Floats, &[1], &["a"]) };
-        let config =
-            ActorCriticConfig { teach: 3.0, teach_floor: 1.0, ..ActorCriticConfig::a2c(&spec) };
+    fn teaching_ends_with_half_of_the_training() {
+        let spec = Spec::new("x", Cells::Floats, &[1], &["a"]);
+        let config = ActorCriticConfig { teach: 3.0, ..ActorCriticConfig::a2c(&spec) };
         let weights = [0.0, 0.25, 0.5, 1.0].map(|part| config.teaches(part));
-        assert_eq!(weights, [3.0, 2.0, 1.0, 1.0]);
-        config.check(&spec).unwrap();
-        let config = ActorCriticConfig { teach: 0.5, ..config };
-        assert_eq!(config.check(&spec).unwrap_err(), "teach_floor: expected at most teach");
+        assert_eq!(weights, [3.0, 1.5, 0.0, 0.0]);
     }
 
     #[test]

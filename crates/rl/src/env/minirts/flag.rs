@@ -7,15 +7,14 @@
 //! the one with more points does. The observation is MiniRTS's, where the flag, which everybody
 //! always sees, takes the place of resources, and the own points that of the money.
 
-use super::Opponent;
 use super::battle::{Battle, Id, Kind, Order, Place, SIDE, around, cell, squared};
 use super::builtin::Builtin;
 use super::orders::{View, nearest};
-use super::{CELL, Options, paint, see};
+use super::{CELL, Observation, Opponent, Options, paint, see};
 use crate::env::{Cells, Game, Outcome, Random, Spec};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
+use tenfold_core::{Error, Result};
 
 /// A team.
 const TEAM: [Kind; 5] = [Kind::Melee, Kind::Melee, Kind::Melee, Kind::Ranged, Kind::Ranged];
@@ -58,9 +57,12 @@ impl CaptureTheFlag {
     ///
     /// # Errors
     ///
-    /// A frame skip of 0 or far too large.
+    /// A frame skip of 0 or far too large, or numbers instead of the map.
     pub fn new(options: &Options) -> Result<Self> {
         options.check()?;
+        if options.observation != Observation::Map {
+            return Err(Error::argument("--observation", "capture-the-flag shows the map alone"));
+        }
         Ok(Self {
             options: options.clone(),
             battle: Battle::default(),
@@ -313,6 +315,13 @@ mod tests {
             counts[(1.0 - reward) as usize] += 1;
         }
         counts
+    }
+
+    #[test]
+    fn nobody_counts_flags() {
+        let options = Options { observation: Observation::Numbers, ..Options::default() };
+        let why = CaptureTheFlag::new(&options).unwrap_err().to_string();
+        assert_eq!(why, "--observation: capture-the-flag shows the map alone");
     }
 
     #[test]
