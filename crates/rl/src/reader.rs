@@ -1,12 +1,54 @@
 //! From what a world shows to the numbers that a network takes.
 
 use crate::env::{Observations, Spec};
+use crate::networks::matrix;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 /// Observations as the networks take them: floats, divided by the spec's scale.
 pub fn floats(observations: Observations<'_>, scale: f32) -> Vec<f32> {
     match observations {
         Observations::Floats(cells) => cells.to_vec(),
         Observations::Bytes(cells) => cells.iter().map(|&cell| f32::from(cell) / scale).collect(),
+    }
+}
+
+/// Observations on a device as a world shows them, `[rows, cells]`: bytes go there as bytes,
+/// which are a quarter of what floats are.
+#[derive(Clone)]
+pub enum Shown {
+    /// They are not scaled any more.
+    Floats(Tensor<2>),
+    /// They are still to be divided by the spec's scale.
+    Bytes(Tensor<2, Int>),
+}
+
+impl Shown {
+    /// Brings observations to a device.
+    pub fn new(observations: Observations<'_>, rows: usize, device: &Device) -> Self {
+        match observations {
+            Observations::Floats(cells) => Self::Floats(matrix(cells.to_vec(), rows, device)),
+            Observations::Bytes(cells) => {
+                let width = cells.len().checked_div(rows).unwrap_or(0);
+                let cells = TensorData::new(cells.to_vec(), [rows, width]);
+                Self::Bytes(Tensor::from_data(cells, (device, DType::U8)))
+            }
+        }
+    }
+
+    /// Some of the rows.
+    pub fn rows(&self, places: Tensor<1, Int>) -> Self {
+        match self {
+            Self::Floats(cells) => Self::Floats(cells.clone().select(0, places)),
+            Self::Bytes(cells) => Self::Bytes(cells.clone().select(0, places)),
+        }
+    }
+
+    /// What the networks take: what [`floats`] would give.
+    pub fn scaled(self, scale: f32) -> Tensor<2> {
+        match self {
+            Self::Floats(cells) => cells,
+            Self::Bytes(cells) => cells.float() / scale,
+        }
     }
 }
 
@@ -40,6 +82,19 @@ impl Reader {
             _ if !self.changes() => floats(observations, self.scale),
             Observations::Floats(cells) => self.sums(cells, 1.0),
             Observations::Bytes(cells) => self.sums(cells, self.scale),
+        }
+    }
+
+    /// The same on a device, `[rows, numbers]`.
+    pub fn tensor(
+        &self,
+        observations: Observations<'_>,
+        rows: usize,
+        device: &Device,
+    ) -> Tensor<2> {
+        match self.changes() {
+            true => matrix(self.read(observations), rows, device),
+            false => Shown::new(observations, rows, device).scaled(self.scale),
         }
     }
 
@@ -106,7 +161,22 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::env::Cells;
-    use crate::networks::BodyConfig;
+    use crate::networks::{BodyConfig, elements, indices};
+
+    #[test]
+    fn bytes_become_the_same_floats_on_the_device() {
+        let device = tenfold_core::device::open("cpu").unwrap();
+        let bytes = [0, 1, 2, 100, 254, 255];
+        let seen = Shown::new(Observations::Bytes(&bytes), 3, &device);
+        let wanted = floats(Observations::Bytes(&bytes), 255.0);
+        assert_eq!(elements(seen.clone().scaled(255.0)), wanted);
+        let some = seen.rows(indices(&[2, 0], &device)).scaled(255.0);
+        assert_eq!(some.dims(), [2, 2]);
+        assert_eq!(elements(some), [wanted[4], wanted[5], wanted[0], wanted[1]]);
+        // Floats are scaled already.
+        let seen = Shown::new(Observations::Floats(&wanted), 2, &device);
+        assert_eq!(elements(seen.rows(indices(&[1], &device)).scaled(255.0)), wanted[3..]);
+    }
 
     #[test]
     fn squares_are_summed_up_to_their_side() {

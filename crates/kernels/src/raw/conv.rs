@@ -14,8 +14,9 @@ use super::{Out, SMALL, View, filled, on_threads, share, threads};
 const FRAME: usize = 1 << 17;
 /// Multiplications that take as long as moving one float.
 const WORK: usize = 64;
-/// Below this many channels the patches are copied: a tap would be too short a sum.
-const FEW_CHANNELS: usize = 8;
+/// Below this many floats that lie one after the other the patches are copied: a tap would be
+/// too short a sum.
+const FEW: usize = 8;
 
 /// The shape of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Conv {
             // Few channels at a time: their rows of the panel stay in the cache while the
             // outputs go by.
             for channel in (0..inputs).step_by(CHANNELS) {
-                let places = places(channel, inputs, taps, inputs);
+                let places = places(channel, inputs, taps, taps, 0);
                 for k in 0..here {
                     let weight = &weight[(first + k) * row + channel * taps..][..places.len()];
                     for (&place, &weight) in places.iter().zip(weight) {
@@ -101,10 +102,11 @@ impl Conv {
 const CHANNELS: usize = 4;
 
 /// Of the weights `[channels, taps]` of some channels, in their order: the row of a product
-/// `[taps, depth]` where each has its place.
-fn places(first: usize, channels: usize, taps: usize, depth: usize) -> Vec<usize> {
-    let channels = first..channels.min(first + CHANNELS);
-    channels.flat_map(|channel| (0..taps).map(move |tap| tap * depth + channel)).collect()
+/// where each has its place, in which runs of `run` taps are `stride` rows apart.
+fn places(first: usize, channels: usize, taps: usize, run: usize, stride: usize) -> Vec<usize> {
+    let row = move |tap: usize| tap / run * stride + tap % run * channels;
+    let some = first..channels.min(first + CHANNELS);
+    some.flat_map(|channel| (0..taps).map(move |tap| row(tap) + channel)).collect()
 }
 
 /// One pass of a kernel over images: for each point of a grid, taps around it are read.
@@ -136,8 +138,17 @@ struct Frame {
     size: [usize; 2],
     /// Whether there is anything around the images at all.
     padded: bool,
-    /// Offset of each tap.
+    /// Offset of each tap; of taps that lie one after the other, of the first.
     taps: Vec<u32>,
+    /// Floats at each of them.
+    depth: usize,
+}
+
+impl Frame {
+    /// Whether patches are to be copied.
+    fn few(&self) -> bool {
+        self.depth < FEW && self.taps.len() > 1
+    }
 }
 
 impl Job {
@@ -165,8 +176,15 @@ impl Job {
             let [y, x] = [0, 1].map(|i| (tap[i] + before[i] as isize) as usize);
             offset_of((y * size[1] + x) * self.channels)
         };
-        let taps = self.taps.iter().map(offset).collect();
-        Frame { before, size, padded: size != self.size, taps }
+        let taps: Vec<u32> = self.taps.iter().map(offset).collect();
+        let follows = |pair: &[u32]| pair[1] == pair[0].wrapping_add(self.channels as u32);
+        // The taps of a line of the kernel are read as one.
+        let run = 1 + taps.windows(2).take_while(|pair| follows(pair)).count();
+        let even =
+            taps.chunks(run).all(|run_of| run_of.len() == run && run_of.windows(2).all(follows));
+        let run = if even { run } else { 1 };
+        let (taps, depth) = (taps.into_iter().step_by(run).collect(), run * self.channels);
+        Frame { before, size, padded: size != self.size, taps, depth }
     }
 
     /// Offsets of the points of `images` images, in the frame.
@@ -254,7 +272,7 @@ impl<'a> Plan<'a> {
             1
         };
         let (rows, out_rows) = (job.rows(&frame, group), job.out_rows(group));
-        let few = job.channels < FEW_CHANNELS && job.taps.len() > 1;
+        let few = frame.few();
         let patch_rows: Vec<u32> = if few {
             (0..rows.len()).map(|row| offset_of(row * job.terms())).collect()
         } else {
@@ -315,7 +333,7 @@ impl<'a> Plan<'a> {
                 left: left.as_ptr(),
                 rows: &self.rows[..count],
                 taps: &self.frame.taps,
-                depth: job.channels,
+                depth: self.frame.depth,
                 out: out.at(first * out_image),
                 out_rows: &self.out_rows[..count],
             };
@@ -765,12 +783,13 @@ struct Sums<'a> {
 
 impl<'a> Sums<'a> {
     fn new(conv: &'a Conv) -> Self {
-        let few = conv.inputs < FEW_CHANNELS && conv.taps() > 1;
-        let (taps, depth) =
-            if few { (1, conv.taps() * conv.inputs) } else { (conv.taps(), conv.inputs) };
+        let job = conv.forward_job();
+        let frame = job.frame();
+        let few = frame.few();
+        let (taps, depth) = if few { (1, job.terms()) } else { (frame.taps.len(), frame.depth) };
         let padded = depth.next_multiple_of(outer_rows());
         let panels = conv.outputs.div_ceil(panel_width());
-        Self { conv, job: conv.forward_job(), few, taps, depth, padded, panels }
+        Self { conv, job, few, taps, depth, padded, panels }
     }
 
     /// Floats of a panel.
@@ -824,7 +843,7 @@ impl<'a> Sums<'a> {
                     left: left.as_ptr(),
                     rows,
                     taps,
-                    depth: conv.inputs,
+                    depth: frame.depth,
                     out: out.0,
                     out_rows: &[],
                 };
@@ -879,8 +898,7 @@ impl<'a> Sums<'a> {
             let weight =
                 unsafe { std::slice::from_raw_parts_mut(out.at(start), outputs * depth * taps) };
             for channel in (0..depth).step_by(CHANNELS) {
-                let places =
-                    places(channel, depth, taps, if self.few { depth } else { self.padded });
+                let places = places(channel, depth, taps, self.depth / depth, self.padded);
                 for k in 0..outputs {
                     let weight = &mut weight[(k * depth + channel) * taps..][..places.len()];
                     for part in sums.chunks_exact(size) {

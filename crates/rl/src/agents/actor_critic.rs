@@ -29,8 +29,10 @@
 use super::stretch::{Seen, Stretch};
 use super::{Agent, Log, Meaning, Parts, Player, draw, require, softmax, step};
 use crate::env::{Observations, Random, Spec, Worlds};
-use crate::networks::{ActorCritic, BodyConfig, elements, matrix, seeded, small_planes, vector};
-use crate::reader::{Reader, floats};
+use crate::networks::{
+    ActorCritic, BodyConfig, elements, indices, matrix, seeded, small_planes, vector,
+};
+use crate::reader::{Reader, Shown};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
@@ -219,16 +221,25 @@ impl ActorCriticAgent {
         };
         log.add("explained_variance", explained_variance(&stretch.advantages, &stretch.returns));
         let size = stretch.actions.len();
+        let tape = self.device.clone().autodiff();
+        // What was seen goes to the device once, and minibatches are taken from it there.
+        let seen = stretch.observations.on(size, &tape);
+        let unveiled = config.asymmetric.then(|| stretch.unveiled.on(size, &tape));
         let mut order: Vec<usize> = (0..size).collect();
         for _ in 0..config.epochs {
             if config.minibatches > 1 {
                 self.random.shuffle(&mut order);
             }
             for places in order.chunks(size.div_ceil(config.minibatches)) {
-                let batch = if places.len() == size { None } else { Some(stretch.take(places)) };
-                let batch = batch.as_ref().unwrap_or(stretch);
-                let gradients =
-                    config.gradients(&self.network, batch, self.spec.scale, teach, log)?;
+                let whole = places.len() == size;
+                let taken = (!whole).then(|| stretch.take(places));
+                let batch = taken.as_ref().unwrap_or(stretch);
+                let some = |all: &Shown| match whole {
+                    true => all.clone().scaled(self.spec.scale),
+                    false => all.rows(indices(places, &tape)).scaled(self.spec.scale),
+                };
+                let (seen, shown) = (some(&seen), unveiled.as_ref().map(some));
+                let gradients = config.gradients(&self.network, batch, seen, shown, teach, log)?;
                 self.network = self.optimizer.step(rate, self.network.clone(), gradients);
             }
         }
@@ -250,9 +261,12 @@ impl ActorCriticAgent {
                 let network = locked().0.valid().train();
                 let stretch =
                     config.play(&network.valid(), spec, teach, &mut **worlds, random, device)?;
-                let mut found = Log::default();
+                let (size, tape) = (stretch.actions.len(), device.clone().autodiff());
+                let all = |seen: &Seen| seen.on(size, &tape).scaled(spec.scale);
+                let shown = config.asymmetric.then(|| all(&stretch.unveiled));
+                let (seen, mut found) = (all(&stretch.observations), Log::default());
                 let gradients =
-                    config.gradients(&network, &stretch, spec.scale, teach, &mut found)?;
+                    config.gradients(&network, &stretch, seen, shown, teach, &mut found)?;
                 let mut shared = locked();
                 let changed = shared.0.clone();
                 shared.0 = shared.1.step(rate, changed, gradients);
@@ -308,13 +322,17 @@ impl ActorCriticConfig {
         let (rows, count) = (worlds.rows(), spec.actions.len());
         let reader = self.body.reader(spec);
         let value = |observations: Observations<'_>, rows| {
-            elements(network.values(matrix(reader.read(observations), rows, device)))
+            elements(network.values(reader.tensor(observations, rows, device)))
         };
         // Kept as read, or as bytes where reading only scales them.
         let read = |observations: Observations<'_>, kept: &mut Seen| {
-            let cells = reader.read(observations);
-            kept.add(if reader.changes() { Observations::Floats(&cells) } else { observations });
-            matrix(cells, rows, device)
+            if reader.changes() {
+                let cells = reader.read(observations);
+                kept.add(Observations::Floats(&cells));
+                return matrix(cells, rows, device);
+            }
+            kept.add(observations);
+            reader.tensor(observations, rows, device)
         };
         let mut stretch = Stretch::default();
         let (mut rewards, mut values, mut ends) = (Vec::new(), Vec::new(), Vec::new());
@@ -372,17 +390,18 @@ impl ActorCriticConfig {
         advantages
     }
 
-    /// The gradients of the loss of a batch.
+    /// The gradients of the loss of a batch, of which was `seen`, `[B, cells]`, and `shown` to
+    /// the critic.
     fn gradients(
         &self,
         network: &ActorCritic,
         batch: &Stretch,
-        scale: f32,
+        seen: Tensor<2>,
+        shown: Option<Tensor<2>>,
         teach: f32,
         log: &mut Log,
     ) -> Result<GradientsParams> {
-        let size = batch.actions.len();
-        let Some(tape) = network.devices().into_iter().next() else { return crashed() };
+        let (size, tape) = (batch.actions.len(), seen.device());
         let mut advantages = batch.advantages.clone();
         if self.normalise && size > 1 {
             let mean = advantages.iter().sum::<f32>() / size as f32;
@@ -390,9 +409,7 @@ impl ActorCriticConfig {
             advantages.iter_mut().for_each(|a| *a = (*a - mean) / (square.sqrt() + 1e-8));
         }
         let advantages = vector(advantages, &tape);
-        let input = |seen: &Seen| matrix(floats(seen.view(), scale), size, &tape);
-        let shown = self.asymmetric.then(|| input(&batch.unveiled));
-        let (logits, values) = network.forward(input(&batch.observations), shown);
+        let (logits, values) = network.forward(seen, shown);
         let logs = log_softmax(logits, 1); // [B, A]
         let actions = TensorData::new(batch.actions.clone(), [size, 1]);
         let actions = Tensor::<2, Int>::from_data(actions, &tape);
@@ -488,7 +505,7 @@ impl Agent for ActorCriticAgent {
 
     fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
         let reader = self.config.body.reader(&self.spec);
-        let x = matrix(reader.read(observations), rows, &self.device);
+        let x = reader.tensor(observations, rows, &self.device);
         Ok(elements(self.network.valid().values(x)))
     }
 
@@ -527,7 +544,7 @@ pub(super) struct PolicyPlayer {
 
 impl Player for PolicyPlayer {
     fn scores(&mut self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
-        let x = matrix(self.reader.read(observations), rows, &self.device);
+        let x = self.reader.tensor(observations, rows, &self.device);
         let mut policy = elements(self.network.policy(x));
         softmax(&mut policy, self.count);
         Ok(policy)

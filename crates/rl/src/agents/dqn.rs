@@ -225,7 +225,7 @@ impl Dqn {
         if actions.iter().any(Option::is_none) {
             let noise = self.config.noisy.then_some(&mut self.random);
             let reader = self.config.body.reader(&self.spec);
-            let x = matrix(reader.read(worlds.observations()), rows, &self.device);
+            let x = reader.tensor(worlds.observations(), rows, &self.device);
             let values = self.config.values(self.acting.forward(x, noise));
             for (action, values) in actions.iter_mut().zip(values.chunks_exact(count)) {
                 action.get_or_insert_with(|| best(values));
@@ -456,7 +456,7 @@ struct QPlayer {
 
 impl Player for QPlayer {
     fn scores(&mut self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
-        let x = matrix(self.reader.read(observations), rows, &self.device);
+        let x = self.reader.tensor(observations, rows, &self.device);
         Ok(self.config.values(self.network.forward(x, None)))
     }
 

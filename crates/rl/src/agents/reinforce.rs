@@ -177,7 +177,7 @@ impl Agent for Reinforce {
 
     fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>> {
         let reader = self.config.body.reader(&self.spec);
-        let x = matrix(reader.read(observations), rows, &self.device);
+        let x = reader.tensor(observations, rows, &self.device);
         Ok(elements(self.acting.values(x)))
     }
 

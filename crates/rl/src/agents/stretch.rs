@@ -1,6 +1,8 @@
 //! What games were like for some steps, for agents that learn from that and forget it.
 
 use crate::env::{Episode, Observations};
+use crate::reader::Shown;
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 /// A stretch of some games: `[horizon, rows]` of everything.
@@ -40,21 +42,19 @@ impl Stretch {
         all
     }
 
-    /// Those at some places.
+    /// Those at some places, but for what was seen: [`Shown::rows`] takes of that.
     pub fn take(&self, places: &[usize]) -> Self {
         /// None of what is empty: where nobody teaches there is no advice.
         fn pick<T: Copy>(from: &[T], places: &[usize]) -> Vec<T> {
             places.iter().filter_map(|&place| from.get(place).copied()).collect()
         }
         Self {
-            observations: self.observations.take(places, self.actions.len()),
-            unveiled: self.unveiled.take(places, self.actions.len()),
             actions: pick(&self.actions, places),
             advice: pick(&self.advice, places),
             logs: pick(&self.logs, places),
             advantages: pick(&self.advantages, places),
             returns: pick(&self.returns, places),
-            episodes: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -90,18 +90,8 @@ impl Seen {
         }
     }
 
-    /// Those at some places, of `count` that there are.
-    fn take(&self, places: &[usize], count: usize) -> Self {
-        fn rows<T: Copy>(all: &[T], places: &[usize], count: usize) -> Vec<T> {
-            let cells = all.len() / count.max(1);
-            let rows = places.iter().map(|&place| &all[place * cells..][..cells]);
-            let mut taken = Vec::with_capacity(places.len() * cells);
-            rows.for_each(|row| taken.extend_from_slice(row));
-            taken
-        }
-        match self {
-            Self::Floats(all) => Self::Floats(rows(all, places, count)),
-            Self::Bytes(all) => Self::Bytes(rows(all, places, count)),
-        }
+    /// On a device, as so many rows.
+    pub fn on(&self, rows: usize, device: &Device) -> Shown {
+        Shown::new(self.view(), rows, device)
     }
 }

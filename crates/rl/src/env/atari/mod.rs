@@ -56,6 +56,13 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// The steps after which a game is cut off.
+    fn time_limit(&self) -> u32 {
+        FRAMES / u32::from(self.atari_skip)
+    }
+}
+
 /// The frames after which a game is cut off: half an hour.
 const FRAMES: u32 = 108_000;
 /// Pictures of an observation.
@@ -103,24 +110,158 @@ impl Slot {
     }
 }
 
+/// One process, and what is known of its games.
+struct Group {
+    player: Player,
+    options: Options,
+    /// Which rows they are.
+    rows: Range<usize>,
+    slots: Vec<Slot>,
+    /// Those that ended at the last step.
+    episodes: Vec<Episode>,
+    screen: Vec<u8>,
+    picture: Vec<u8>,
+    resize: Resize,
+}
+
+/// What the games of one process write at each step, a row for each.
+struct Rows<'a> {
+    observations: &'a mut [u8],
+    last: &'a mut [u8],
+    rewards: &'a mut [f32],
+    terminated: &'a mut [bool],
+    truncated: &'a mut [bool],
+}
+
+impl Rows<'_> {
+    /// Takes the first so many off.
+    fn split_off(&mut self, rows: usize) -> Self {
+        fn first<'a, T>(all: &mut &'a mut [T], count: usize) -> &'a mut [T] {
+            let (first, rest) = std::mem::take(all).split_at_mut(count);
+            *all = rest;
+            first
+        }
+        Self {
+            observations: first(&mut self.observations, rows * CELLS),
+            last: first(&mut self.last, rows * CELLS),
+            rewards: first(&mut self.rewards, rows),
+            terminated: first(&mut self.terminated, rows),
+            truncated: first(&mut self.truncated, rows),
+        }
+    }
+}
+
+impl Group {
+    fn new(start: &Start, options: &Options, rows: Range<usize>) -> Result<Self> {
+        let slot = Slot { random: Random::new(0), noops: 0, steps: 0, score: 0.0 };
+        Ok(Self {
+            player: Player::start(start, rows.len())?,
+            options: options.clone(),
+            slots: vec![slot; rows.len()],
+            episodes: Vec::with_capacity(rows.len()),
+            screen: vec![0; SCREEN],
+            picture: vec![0; PICTURE],
+            resize: Resize::new(),
+            rows,
+        })
+    }
+
+    /// Begins its games anew.
+    fn begin(&mut self, observations: &mut [u8]) -> Result<()> {
+        let slots = self.slots.iter_mut();
+        let noops: Vec<u8> = slots.map(|slot| slot.draw_noops(self.options.noops)).collect();
+        self.player.ask(b'R', &noops)?;
+        for (slot, stack) in self.slots.iter_mut().zip(observations.chunks_exact_mut(CELLS)) {
+            self.player.answer(&mut self.screen)?;
+            self.resize.apply(&self.screen, &mut self.picture);
+            fill(stack, &self.picture);
+            (slot.steps, slot.score) = (0, 0.0);
+            slot.draw_noops(self.options.noops);
+        }
+        Ok(())
+    }
+
+    /// One step of its games, with an action for each.
+    fn step(&mut self, actions: &[usize], into: &mut Rows<'_>) -> Result<()> {
+        let (options, limit) = (&self.options, self.options.time_limit());
+        self.episodes.clear();
+        let mut request = Vec::with_capacity(4 * actions.len());
+        for (slot, &action) in self.slots.iter_mut().zip(actions) {
+            let mut kept = 0;
+            if options.sticky > 0.0 {
+                for frame in 0..options.atari_skip {
+                    let keep = slot.random.unit() < options.sticky;
+                    kept |= u8::from(keep) << frame;
+                }
+            }
+            let cut = u8::from(slot.steps + 1 >= limit);
+            request.extend([action as u8, slot.noops, kept, cut]);
+        }
+        self.player.ask(b'S', &request)?;
+        for (row, slot) in self.slots.iter_mut().enumerate() {
+            let answer = self.player.answer(&mut self.screen)?;
+            let over = answer.flags & OVER != 0;
+            let cut = !over && answer.flags & CUT != 0;
+            let lost = answer.flags & LIFE != 0;
+            into.terminated[row] = over || lost;
+            into.truncated[row] = cut && !lost;
+            into.rewards[row] = match answer.reward {
+                0.0 => 0.0,
+                reward if options.clip_rewards => reward.signum(),
+                reward => reward,
+            };
+            slot.steps += 1;
+            slot.score += answer.reward;
+            let stack = &mut into.observations[row * CELLS..][..CELLS];
+            self.resize.apply(&self.screen, &mut self.picture);
+            stack.copy_within(PICTURE.., 0);
+            stack[CELLS - PICTURE..].copy_from_slice(&self.picture);
+            if over || cut {
+                let Slot { score, steps: length, .. } = *slot;
+                self.episodes.push(Episode { row: self.rows.start + row, score, length });
+                (slot.steps, slot.score) = (0, 0.0);
+                slot.draw_noops(options.noops);
+            }
+            if answer.flags != 0 {
+                into.last[row * CELLS..][..CELLS].copy_from_slice(stack);
+                self.player.read(&mut self.screen)?;
+                self.resize.apply(&self.screen, &mut self.picture);
+                fill(stack, &self.picture);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Does the same with all of them, each on a thread of its own: a process that waits until its
+/// screens are read plays no further.
+fn together<T: Send, R: Send>(all: Vec<T>, act: impl Fn(T) -> R + Sync) -> Vec<R> {
+    if all.len() == 1 {
+        return all.into_iter().map(act).collect();
+    }
+    let act = &act;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = all.into_iter().map(|one| scope.spawn(move || act(one))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, R>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().map(join).collect()
+    })
+}
+
 /// Some games, shared among some processes.
 pub struct Atari {
     spec: Spec,
-    options: Options,
     start: Start,
-    players: Vec<(Player, Range<usize>)>,
+    groups: Vec<Group>,
     /// Whether a process has been started anew already.
     restarted: bool,
-    slots: Vec<Slot>,
     observations: Vec<u8>,
     last: Vec<u8>,
     rewards: Vec<f32>,
     terminated: Vec<bool>,
     truncated: Vec<bool>,
     episodes: Vec<Episode>,
-    screen: Vec<u8>,
-    picture: Vec<u8>,
-    resize: Resize,
 }
 
 impl Atari {
@@ -157,134 +298,78 @@ impl Atari {
             skip: options.atari_skip,
             episodic_life: options.episodic_life,
         };
-        let mut players = Vec::with_capacity(processes);
-        for n in 0..processes {
-            let range = games * n / processes..games * (n + 1) / processes;
-            players.push((Player::start(&start, range.len())?, range));
-        }
+        let rows = |n| games * n / processes..games * (n + 1) / processes;
+        let groups =
+            together((0..processes).map(rows).collect(), |rows| Group::new(&start, options, rows));
+        let groups = groups.into_iter().collect::<Result<Vec<_>>>()?;
         let actions: Vec<&str> =
-            players[0].0.actions.iter().map(|action| ACTIONS[usize::from(*action)]).collect();
+            groups[0].player.actions.iter().map(|action| ACTIONS[usize::from(*action)]).collect();
         let name = format!("atari-{}", options.rom);
         let spec = Spec {
             scale: 255.0,
-            time_limit: Some(FRAMES / u32::from(options.atari_skip)),
+            time_limit: Some(options.time_limit()),
             frames_per_step: f64::from(options.atari_skip),
             ..Spec::new(&name, Cells::Bytes, &[STACK, SIDE, SIDE], &actions)
         };
-        let slot = Slot { random: Random::new(0), noops: 0, steps: 0, score: 0.0 };
         let mut atari = Self {
             spec,
-            options: options.clone(),
             start,
-            players,
+            groups,
             restarted: false,
-            slots: vec![slot; games],
             observations: vec![0; games * CELLS],
             last: vec![0; games * CELLS],
             rewards: vec![0.0; games],
             terminated: vec![false; games],
             truncated: vec![false; games],
             episodes: Vec::with_capacity(games),
-            screen: vec![0; SCREEN],
-            picture: vec![0; PICTURE],
-            resize: Resize::new(),
         };
         atari.reset(0)?;
         Ok(atari)
     }
 
-    /// Begins the games of one process anew.
-    fn begin(&mut self, player: usize) -> Result<()> {
-        let (player, range) = &mut self.players[player];
-        let slots = &mut self.slots[range.clone()];
-        let noops: Vec<u8> =
-            slots.iter_mut().map(|slot| slot.draw_noops(self.options.noops)).collect();
-        player.ask(b'R', &noops)?;
-        for row in range.clone() {
-            player.answer(&mut self.screen)?;
-            self.resize.apply(&self.screen, &mut self.picture);
-            fill(&mut self.observations[row * CELLS..][..CELLS], &self.picture);
-            let slot = &mut self.slots[row];
-            (slot.steps, slot.score) = (0, 0.0);
-            slot.draw_noops(self.options.noops);
-        }
-        Ok(())
-    }
-
-    /// Asks one process for a step of its games.
-    fn ask(&mut self, player: usize, actions: &[usize]) -> Result<()> {
-        let (player, range) = &mut self.players[player];
-        let limit = self.spec.time_limit.unwrap_or(u32::MAX);
-        let mut request = Vec::with_capacity(4 * range.len());
-        for row in range.clone() {
-            let slot = &mut self.slots[row];
-            let mut kept = 0;
-            if self.options.sticky > 0.0 {
-                for frame in 0..self.options.atari_skip {
-                    let keep = slot.random.unit() < self.options.sticky;
-                    kept |= u8::from(keep) << frame;
-                }
-            }
-            let cut = u8::from(slot.steps + 1 >= limit);
-            request.extend([actions[row] as u8, slot.noops, kept, cut]);
-        }
-        player.ask(b'S', &request)
-    }
-
-    /// Reads what came of it.
-    fn answer(&mut self, player: usize) -> Result<()> {
-        let (player, range) = &mut self.players[player];
-        for row in range.clone() {
-            let answer = player.answer(&mut self.screen)?;
-            let over = answer.flags & OVER != 0;
-            let cut = !over && answer.flags & CUT != 0;
-            let lost = answer.flags & LIFE != 0;
-            self.terminated[row] = over || lost;
-            self.truncated[row] = cut && !lost;
-            self.rewards[row] = match answer.reward {
-                0.0 => 0.0,
-                reward if self.options.clip_rewards => reward.signum(),
-                reward => reward,
-            };
-            let slot = &mut self.slots[row];
-            slot.steps += 1;
-            slot.score += answer.reward;
-            let stack = &mut self.observations[row * CELLS..][..CELLS];
-            self.resize.apply(&self.screen, &mut self.picture);
-            stack.copy_within(PICTURE.., 0);
-            stack[CELLS - PICTURE..].copy_from_slice(&self.picture);
-            if over || cut {
-                let Slot { score, steps: length, .. } = *slot;
-                self.episodes.push(Episode { row, score, length });
-                (slot.steps, slot.score) = (0, 0.0);
-                slot.draw_noops(self.options.noops);
-            }
-            if answer.flags != 0 {
-                self.last[row * CELLS..][..CELLS].copy_from_slice(stack);
-                player.read(&mut self.screen)?;
-                self.resize.apply(&self.screen, &mut self.picture);
-                fill(stack, &self.picture);
-            }
-        }
-        Ok(())
+    /// Every process with what it writes.
+    fn groups(&mut self) -> Vec<(&mut Group, Rows<'_>)> {
+        let mut all = Rows {
+            observations: &mut self.observations,
+            last: &mut self.last,
+            rewards: &mut self.rewards,
+            terminated: &mut self.terminated,
+            truncated: &mut self.truncated,
+        };
+        self.groups
+            .iter_mut()
+            .map(|group| {
+                let rows = all.split_off(group.slots.len());
+                (group, rows)
+            })
+            .collect()
     }
 
     /// Starts a process that died anew, once: its games are cut off and begin again.
-    fn revive(&mut self, player: usize, why: Error) -> Result<()> {
+    fn revive(&mut self, number: usize, why: Error) -> Result<()> {
         if self.restarted {
             return Err(why);
         }
         self.restarted = true;
         eprintln!("warning: {why}; started anew once, its games begin again");
-        let range = self.players[player].1.clone();
-        self.players[player].0 = Player::start(&self.start, range.len())?;
-        for row in range.clone() {
-            let seen = row * CELLS..(row + 1) * CELLS;
-            self.last[seen.clone()].copy_from_slice(&self.observations[seen]);
-            (self.rewards[row], self.terminated[row], self.truncated[row]) = (0.0, false, true);
-        }
-        self.episodes.retain(|episode| !range.contains(&episode.row));
-        self.begin(player)
+        let start = self.start.clone();
+        let (group, rows) = self.groups().swap_remove(number);
+        group.player = Player::start(&start, group.slots.len())?;
+        group.episodes.clear();
+        rows.last.copy_from_slice(rows.observations);
+        rows.rewards.fill(0.0);
+        rows.terminated.fill(false);
+        rows.truncated.fill(true);
+        group.begin(rows.observations)
+    }
+
+    /// After games that begin or go on there is nothing yet that came of a step.
+    fn forget(&mut self) {
+        self.last.fill(0);
+        self.rewards.fill(0.0);
+        self.terminated.fill(false);
+        self.truncated.fill(false);
+        self.episodes.clear();
     }
 }
 
@@ -304,35 +389,32 @@ impl Worlds for Atari {
     }
 
     fn rows(&self) -> usize {
-        self.slots.len()
+        self.rewards.len()
     }
 
     fn reset(&mut self, seed: u64) -> Result<()> {
-        for (index, slot) in self.slots.iter_mut().enumerate() {
+        let slots = self.groups.iter_mut().flat_map(|group| &mut group.slots);
+        for (index, slot) in slots.enumerate() {
             slot.random = Random::keyed(&[seed, index as u64]);
         }
-        for player in 0..self.players.len() {
-            self.begin(player)?;
-        }
-        self.last.fill(0);
-        self.rewards.fill(0.0);
-        self.terminated.fill(false);
-        self.truncated.fill(false);
-        self.episodes.clear();
+        let begun = together(self.groups(), |(group, rows)| group.begin(rows.observations));
+        begun.into_iter().collect::<Result<()>>()?;
+        self.forget();
         Ok(())
     }
 
     fn step(&mut self, actions: &[usize]) -> Result<()> {
-        check_actions(actions, &self.spec, self.slots.len())?;
-        self.episodes.clear();
-        // All processes work at the same time.
-        let asked: Vec<Result<()>> =
-            (0..self.players.len()).map(|player| self.ask(player, actions)).collect();
-        for (player, asked) in asked.into_iter().enumerate() {
-            if let Err(why) = asked.and_then(|()| self.answer(player)) {
-                self.revive(player, why)?;
+        check_actions(actions, &self.spec, self.rows())?;
+        let stepped = together(self.groups(), |(group, mut rows)| {
+            group.step(&actions[group.rows.clone()], &mut rows)
+        });
+        for (number, stepped) in stepped.into_iter().enumerate() {
+            if let Err(why) = stepped {
+                self.revive(number, why)?;
             }
         }
+        self.episodes.clear();
+        self.episodes.extend(self.groups.iter().flat_map(|group| &group.episodes));
         Ok(())
     }
 
@@ -361,14 +443,15 @@ impl Worlds for Atari {
     }
 
     fn save(&mut self) -> Result<Vec<u8>> {
-        let mut states = Vec::with_capacity(self.slots.len());
-        for (player, range) in &mut self.players {
-            player.ask(b'G', &[])?;
-            for _ in range.clone() {
-                states.push(player.state()?);
+        let mut states = Vec::with_capacity(self.rows());
+        for group in &mut self.groups {
+            group.player.ask(b'G', &[])?;
+            for _ in &group.slots {
+                states.push(group.player.state()?);
             }
         }
-        rmp_serde::to_vec(&(&self.spec, &self.slots, &self.observations, &states))
+        let slots: Vec<&Slot> = self.groups.iter().flat_map(|group| &group.slots).collect();
+        rmp_serde::to_vec(&(&self.spec, &slots, &self.observations, &states))
             .map_err(|why| Error::Training(format!("the games' state: {why}")))
     }
 
@@ -377,7 +460,7 @@ impl Worlds for Atari {
         type Saved = (Spec, Vec<Slot>, Vec<u8>, Vec<Vec<u8>>);
         let (spec, slots, observations, states): Saved = rmp_serde::from_slice(state)
             .map_err(|why| wrong(format!("expected games of {}: {why}", self.spec.name)))?;
-        let games = self.slots.len();
+        let games = self.rows();
         let whole = |state: &Vec<u8>| {
             let length = state.get(2..6).and_then(|l| l.try_into().ok()).map(u32::from_le_bytes);
             length.is_some_and(|length| length as usize + 6 == state.len())
@@ -393,15 +476,12 @@ impl Worlds for Atari {
                 spec.name
             )));
         }
-        for (player, range) in &mut self.players {
-            player.ask(b'P', &states[range.clone()].concat())?;
+        for group in &mut self.groups {
+            group.player.ask(b'P', &states[group.rows.clone()].concat())?;
+            group.slots.clone_from_slice(&slots[group.rows.clone()]);
         }
-        (self.slots, self.observations) = (slots, observations);
-        self.last.fill(0);
-        self.rewards.fill(0.0);
-        self.terminated.fill(false);
-        self.truncated.fill(false);
-        self.episodes.clear();
+        self.observations = observations;
+        self.forget();
         Ok(())
     }
 
