@@ -61,16 +61,33 @@ fn ndarray() -> Result<Device> {
     Err(without("ndarray"))
 }
 
+/// A device whose driver is loaded at run time: where there is none, Burn panics, on threads of
+/// its own too, and none of what they print is for the person who asked.
+#[cfg(any(feature = "cuda", feature = "vulkan"))]
+fn driven(
+    name: String,
+    driver: &str,
+    open: impl FnOnce() -> Device + std::panic::UnwindSafe,
+) -> Result<Device> {
+    let said = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let opened = std::panic::catch_unwind(|| {
+        let device = open();
+        device.sync().map(|()| device)
+    });
+    std::panic::set_hook(said);
+    match opened {
+        Ok(Ok(device)) => Ok(device),
+        _ => {
+            let why = format!("{name} cannot be used: no such card, or no {driver} driver for it");
+            Err(Error::argument("--device", why))
+        }
+    }
+}
+
 #[cfg(feature = "cuda")]
 fn cuda(index: usize) -> Result<Device> {
-    // The driver is loaded at run time, and Burn panics where there is none.
-    std::panic::catch_unwind(|| {
-        let device = Device::cuda(index);
-        device.sync().map(|()| device)
-    })
-    .map_err(|_| "no NVIDIA driver answers".to_string())
-    .and_then(|device| device.map_err(|error| error.to_string()))
-    .map_err(|why| Error::argument("--device", format!("cuda:{index} cannot be used: {why}")))
+    driven(format!("cuda:{index}"), "NVIDIA", move || Device::cuda(index))
 }
 #[cfg(not(feature = "cuda"))]
 fn cuda(_index: usize) -> Result<Device> {
@@ -79,13 +96,7 @@ fn cuda(_index: usize) -> Result<Device> {
 
 #[cfg(feature = "vulkan")]
 fn vulkan() -> Result<Device> {
-    std::panic::catch_unwind(|| {
-        let device = Device::vulkan(Default::default());
-        device.sync().map(|()| device)
-    })
-    .map_err(|_| "no Vulkan driver answers".to_string())
-    .and_then(|device| device.map_err(|error| error.to_string()))
-    .map_err(|why| Error::argument("--device", format!("vulkan cannot be used: {why}")))
+    driven("vulkan".into(), "Vulkan", || Device::vulkan(Default::default()))
 }
 #[cfg(not(feature = "vulkan"))]
 fn vulkan() -> Result<Device> {

@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn squares_are_summed_up_to_their_side() {
         let spec = Spec { scale: 2.0, ..Spec::new("x", Cells::Bytes, &[2, 3, 3], &["a"]) };
-        let body = BodyConfig { pool: 2, turn: false, convs: Vec::new(), hidden: vec![4] };
+        let body = BodyConfig { pool: 2, ..BodyConfig::perceptron(&[4]) };
         // Two planes of 3 x 3, in squares of 2 x 2 and what is left of them at the edges.
         #[rustfmt::skip]
         let seen = [
@@ -222,7 +222,7 @@ mod tests {
         // Bases, and whose; the own base lies at the lower right, the other's at the upper left.
         let spec = Spec::new("x", Cells::Bytes, &[2, 3, 3], &["a"]);
         let spec = Spec { scale: 2.0, whose: Some(1), home: Some(0), ..spec };
-        let turn = |pool| BodyConfig { pool, turn: true, convs: Vec::new(), hidden: vec![4] };
+        let turn = |pool| BodyConfig { pool, turn: true, ..BodyConfig::perceptron(&[4]) };
         #[rustfmt::skip]
         let seen = [
             2, 0, 0,
