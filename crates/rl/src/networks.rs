@@ -255,10 +255,18 @@ impl Dense {
 }
 
 /// Weights of this shape, as rows of all but its first side: the columns, or the rows where
-/// these are fewer, are orthogonal and of length `gain` (Saxe et al.: "Exact solutions to the nonlinear dynamics of learning in deep
-/// linear neural networks", 2014, arXiv:1312.6120): what Burn's initialiser of this name gives,
-/// whose decomposition takes half a minute for the layer behind Atari's convolutions.
+/// these are fewer, are orthogonal and of length `gain` (Saxe et al.: "Exact solutions to the
+/// nonlinear dynamics of learning in deep linear neural networks", 2014, arXiv:1312.6120).
 fn orthogonal<const D: usize>(shape: [usize; D], gain: f64, device: &Device) -> Param<Tensor<D>> {
+    // Burn's own decomposition takes half a minute for the layer behind Atari's convolutions.
+    match shape.iter().all(|side| *side <= 2048) {
+        true => Initializer::Orthogonal { gain }.init(shape, device),
+        false => gram_schmidt(shape, gain, device),
+    }
+}
+
+/// The same as Burn's, quicker.
+fn gram_schmidt<const D: usize>(shape: [usize; D], gain: f64, device: &Device) -> Param<Tensor<D>> {
     let init = move |device: &Device, learnt: bool| {
         let normal = Distribution::Normal(0.0, 1.0);
         let (rows, columns) = (shape[0], shape[1..].iter().product());
@@ -268,10 +276,13 @@ fn orthogonal<const D: usize>(shape: [usize; D], gain: f64, device: &Device) -> 
         let ([_, length], vectors) = (drawn.dims(), elements(drawn));
         let mut vectors: Vec<f64> = vectors.into_iter().map(f64::from).collect();
         orthonormalise(&mut vectors, length);
-        let vectors = vectors.into_iter().map(|value| (gain * value) as f32).collect();
-        let weight = matrix(vectors, rows.min(columns), device);
-        let weight = if wide { weight } else { weight.transpose() };
-        let weight = weight.reshape(shape);
+        let at = |row: usize, column: usize| match wide {
+            true => row * length + column,
+            false => column * length + row,
+        };
+        let places = (0..rows).flat_map(|row| (0..columns).map(move |column| at(row, column)));
+        let weight = places.map(|place| (gain * vectors[place]) as f32).collect();
+        let weight = matrix(weight, rows, device).reshape(shape);
         if learnt { weight.require_grad() } else { weight }
     };
     Param::uninitialized(ParamId::new(), init, device.clone(), true, Shape::new(shape))
@@ -472,12 +483,12 @@ mod tests {
         let device = tenfold_core::device::open("cpu").unwrap();
         let burns = Initializer::Orthogonal { gain: 2.0 };
         let shape = [8, 3, 2, 2];
-        let kernels = seeded(5, &device, |tape| orthogonal(shape, 2.0, tape));
+        let kernels = seeded(5, &device, |tape| gram_schmidt(shape, 2.0, tape));
         let theirs = seeded(5, &device, |tape| burns.init::<4, _>(shape, tape));
         let apart = (kernels.val() - theirs.val()).abs().max();
         assert!(elements(apart)[0] < 1e-3);
         for shape in [[3, 3], [20, 7], [7, 20], [130, 1], [64, 64]] {
-            let weight = seeded(5, &device, |tape| orthogonal(shape, 2.0, tape));
+            let weight = seeded(5, &device, |tape| gram_schmidt(shape, 2.0, tape));
             let burns = seeded(5, &device, |tape| burns.init::<2, _>(shape, tape));
             assert!(weight.is_require_grad());
             for (ours, theirs) in elements(weight.val()).iter().zip(elements(burns.val())) {
