@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -60,25 +60,35 @@ pub fn available() -> bool {
     found
 }
 
+/// A driver and the port that it tells; nothing if it ended before.
+fn start(path: &Path) -> Option<(Child, u16)> {
+    let mut driver = Command::new(path)
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    while let Some(Ok(line)) = lines.next() {
+        if let Some((_, port)) = line.split_once("successfully on port ") {
+            std::thread::spawn(move || lines.for_each(drop));
+            return Some((driver, port.trim_end_matches('.').parse().unwrap()));
+        }
+        eprintln!("{line}");
+    }
+    driver.wait().unwrap();
+    None
+}
+
 impl Browser {
     /// A window of so many pixels that asks for pages in a language.
     pub fn open((width, height): (u32, u32), language: &str) -> Self {
         let (chromium, driver) = programs().expect("chromium and chromedriver");
-        let mut driver = Command::new(driver)
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port: u16 = loop {
-            let line = lines.next().expect("chromedriver tells its port").unwrap();
-            if let Some((_, port)) = line.split_once("successfully on port ") {
-                break port.trim_end_matches('.').parse().unwrap();
-            }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
+        // A driver looks for a port that is free for IPv4, wants the same for IPv6, and ends where
+        // another program has it.
+        let (driver, port) =
+            (0..5).find_map(|_| start(&driver)).expect("chromedriver tells its port");
         let profile = tempfile::tempdir().unwrap();
         let mut flags: Vec<String> = [
             "--headless",
