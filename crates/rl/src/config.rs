@@ -134,5 +134,7 @@ pub fn check_fit(made_for: &Spec, found: &Spec) -> Result<()> {
         made_for.name,
         describe(made_for)
     );
-    Err(Error::argument("--env", why))
+    // Of one world, what is seen differs only where another form of it was chosen.
+    let argument = if found.name == made_for.name { "--observation" } else { "--env" };
+    Err(Error::argument(argument, why))
 }

@@ -446,8 +446,10 @@ pub fn seeded<M: Module>(seed: u64, device: &Device, make: impl FnOnce(&Device) 
     let _held = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let tape = device.clone().autodiff();
     tape.seed(seed);
-    // Burn draws initial weights when they are first looked at.
-    make(&tape).materialize()
+    // Burn draws initial weights when they are first looked at: that is now, before others draw.
+    let network = make(&tape);
+    drop(network.valid());
+    network
 }
 
 /// `[rows, cells]` on a device.

@@ -293,6 +293,8 @@ fn two_runs_play_against_each_other() {
         "--out",
         text(&run),
     ]);
+    let why = refused(&["eval", text(&run), "--observation", "numbers"]);
+    assert!(why.contains("--observation: minirts has"), "{why}");
     let line = ["match", text(&run), text(&run), "--games", "11", "--sample", "--json"];
     let found = json(&done(&line));
     let count = |name: &str| found[name].as_u64().unwrap();
