@@ -468,9 +468,10 @@ fn what_goes_wrong_keeps_the_item() {
     assert_eq!(server.decided(), 2);
 }
 
-/// The promise is 50 ms for 95 of 100, and is kept where nothing else uses the machine. One that
-/// is shared may show an item a frame of 60 a second later, no more than that.
-const SHOWN_WITHIN: f64 = 50.0 + 1000.0 / 60.0;
+/// The promise is 50 ms for 95 of 100. A slow machine keeps it for half of them, and shows others a
+/// frame of 60 a second later, no more than that.
+const PROMISE: f64 = 50.0;
+const FRAME: f64 = 1000.0 / 60.0;
 
 /// From the key press to the frame with the next item and its picture.
 #[test]
@@ -478,7 +479,7 @@ fn the_next_item_is_there_at_once() {
     let Some(_alone) = alone() else { return };
     let server = Server::start(1040, "--shared 0");
     // Another try where the machine was busy with something else.
-    let mut worst = f64::INFINITY;
+    let (mut typical, mut worst) = (f64::INFINITY, f64::INFINITY);
     for _ in 0..5 {
         let page = Page::open(&server, "ann", DESKTOP, "en");
         let mut times = presses(&page, 200);
@@ -488,12 +489,13 @@ fn the_next_item_is_there_at_once() {
             "key press to next item: {median:.1} ms median, {p95:.1} ms 95th percentile of {}",
             times.len()
         );
-        worst = worst.min(p95);
-        if worst < 50.0 {
+        (typical, worst) = (typical.min(median), worst.min(p95));
+        if worst < PROMISE {
             break;
         }
     }
-    assert!(worst < SHOWN_WITHIN, "{worst:.1} ms at the 95th percentile, five times");
+    assert!(typical < PROMISE, "{typical:.1} ms in the median, five times");
+    assert!(worst < PROMISE + FRAME, "{worst:.1} ms at the 95th percentile, five times");
 }
 
 /// Confirms so many items; milliseconds of each, by the page's own clock.
