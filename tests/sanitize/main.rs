@@ -10,12 +10,18 @@
 //!
 //! `TENFOLD_ISA=avx2` or `portable` chooses narrower instructions. The number is that of rounds.
 
-#[allow(dead_code, missing_docs, unexpected_cfgs, reason = "the layer as it is, without its crate")]
+#[allow(
+    dead_code,
+    missing_docs,
+    unexpected_cfgs,
+    unused_imports,
+    reason = "the layer as it is, without its crate"
+)]
 #[path = "../../crates/kernels/src/raw/mod.rs"]
 mod raw;
 
 use raw::conv::{self, Conv};
-use raw::gemm::Finish;
+use raw::gemm::Epilogue;
 use raw::pool::{self, Pool};
 use raw::recurrent::{self as rec, Gate, Sequence};
 use raw::{View, cat, linear, loss, norm, optim};
@@ -85,11 +91,11 @@ fn one(random: &mut Random, log: &mut Vec<f64>) {
         View::new(&x, shape, [p * inputs, p, input[1], 1])
     };
     let gv = View::channels_last(&g, [batch, outputs, output[0], output[1]]);
-    let relu = if random.of(0, 1) == 0 { Finish::Relu } else { Finish::Write };
+    let relu = if random.of(0, 1) == 0 { Epilogue::Relu } else { Epilogue::Store };
     let y = conv::convolve(&c, &xv, &c.prepare(&w), Some(&b), relu);
     log.push(sum(&y));
-    log.push(sum(&conv::forward(&c, &xv, &c.pack(&w), None, Finish::Write)));
-    log.push(sum(&conv::input_gradient(&c, &gv, &w, Some(&b2), Finish::Write)));
+    log.push(sum(&conv::forward(&c, &xv, &c.pack(&w), None, Epilogue::Store)));
+    log.push(sum(&conv::input_gradient(&c, &gv, &w, Some(&b2), Epilogue::Store)));
     log.push(sum(&conv::weight_gradient(&c, &xv, &gv)));
     log.push(sum(&conv::bias_gradient(&gv)));
     // norm on y

@@ -1,7 +1,7 @@
 """The networks of crates/kernels/examples/bench/networks.rs in PyTorch.
 
-torch_networks.py NETWORK MODE THREADS SECONDS prints the median of milliseconds per step and
-the peak memory in MiB.
+torch_networks.py NETWORK MODE THREADS SECONDS prints the median and the mean of milliseconds per
+step and the peak memory in MiB.
 """
 
 import resource
@@ -22,6 +22,12 @@ def conv(inputs, outputs, kernel=3, stride=1, bias=False):
 
 def mlp():
     return nn.Sequential(nn.Linear(4, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
+
+
+def dqn():
+    return nn.Sequential(
+        nn.Conv2d(4, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16 * 8 * 8, 128), nn.ReLU(), nn.Linear(128, 6),
+    )
 
 
 def lenet():
@@ -125,6 +131,7 @@ def classes(rows, count):
 
 NETWORKS = {
     "mlp": (mlp, 64, lambda n: torch.randn(n, 4), lambda n: classes(n, 2)),
+    "dqn": (dqn, 32, lambda n: torch.randn(n, 4, 10, 10), lambda n: classes(n, 6)),
     "lenet": (lenet, 64, lambda n: torch.randn(n, 1, 28, 28), lambda n: classes(n, 10)),
     "resnet18": (resnet18, 32, lambda n: torch.randn(n, 3, 32, 32), lambda n: classes(n, 10)),
     "vgg11": (vgg11, 32, lambda n: torch.randn(n, 3, 32, 32), lambda n: classes(n, 10)),
@@ -198,7 +205,7 @@ def main():
             warming -= 1
         else:
             times.append((time.perf_counter() - before) * 1e3)
-    print(statistics.median(times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(statistics.median(times), statistics.mean(times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 main()

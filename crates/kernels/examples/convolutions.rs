@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 use tenfold_kernels::raw::View;
 use tenfold_kernels::raw::conv::{self, Conv};
-use tenfold_kernels::raw::gemm::Finish;
+use tenfold_kernels::raw::gemm::Epilogue;
 
 fn main() {
     let batch = 32;
@@ -50,12 +50,12 @@ fn main() {
             let least = (0..8).map(|_| time()).fold(f64::INFINITY, f64::min);
             format!("{:7.2} ms {:5.0}", least * 1e3, flops / least / 1e9)
         };
-        let forward = || conv::convolve(&shape, &x, &shape.prepare(&weight), None, Finish::Write);
+        let forward = || conv::convolve(&shape, &x, &shape.prepare(&weight), None, Epilogue::Store);
         let name = format!("{inputs} to {outputs}, {kernel} x {kernel}, {side} by {stride}");
         println!(
             "{name:30} {:>16} {:>16} {:>16}",
             figure(&forward),
-            figure(&|| conv::input_gradient(&shape, &dy, &weight, None, Finish::Write)),
+            figure(&|| conv::input_gradient(&shape, &dy, &weight, None, Epilogue::Store)),
             figure(&|| conv::weight_gradient(&shape, &x, &dy)),
         );
     }

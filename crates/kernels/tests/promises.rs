@@ -3,9 +3,9 @@
 
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Distribution, Tensor, TensorData, activation, module};
-use tenfold_kernels::ops::{self, Activation, Follow};
+use tenfold_kernels::ops::{self, Activation, Epilogue};
 use tenfold_kernels::raw::conv::{self, Conv};
-use tenfold_kernels::raw::gemm::Finish;
+use tenfold_kernels::raw::gemm;
 use tenfold_kernels::raw::{View, norm};
 
 fn options(padding: usize) -> ConvOptions<2> {
@@ -29,14 +29,14 @@ fn results() -> Vec<Vec<f32>> {
         let gradient = wave(batch * outputs * 17 * 15);
         let view = View::channels_last(&x, [batch, inputs, 17, 15]);
         let dy = View::channels_last(&gradient, [batch, outputs, 17, 15]);
-        let y = conv::convolve(&conv, &view, &conv.prepare(&weight), None, Finish::Write);
+        let y = conv::convolve(&conv, &view, &conv.prepare(&weight), None, gemm::Epilogue::Store);
         let statistics = norm::statistics(&y, outputs);
         let deviation = statistics.inverse_deviation(1e-5);
         let ones = vec![1.0; outputs];
         let gradients =
             norm::backward(&y, &statistics.mean, &deviation, &ones, None, &gradient, false);
         vec![
-            conv::input_gradient(&conv, &dy, &weight, None, Finish::Write),
+            conv::input_gradient(&conv, &dy, &weight, None, gemm::Epilogue::Store),
             conv::weight_gradient(&conv, &view, &dy),
             y,
             statistics.mean,
@@ -78,7 +78,7 @@ fn gradients_agree_with_finite_differences() {
     let network = |x: Tensor<4>| {
         let y = ops::conv2d(x, weight.clone(), None, options(1), Activation::Identity);
         let (y, _, _) =
-            ops::batch_norm_train(y, gamma.clone(), beta.clone(), 1e-5, Follow::Nothing);
+            ops::batch_norm_train(y, gamma.clone(), beta.clone(), 1e-5, Epilogue::Identity);
         let y = ops::avg_pool2d(y, AvgPoolOptions::new([2, 2]).with_stride([2, 2]));
         (y * factor.clone()).sum()
     };

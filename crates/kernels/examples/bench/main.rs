@@ -4,12 +4,13 @@
 //! `--against torch` those of the two sides come in turn.
 
 mod networks;
+mod workloads;
 
 use anyhow::{Context, Result, ensure};
-use networks::{Mode, Workload};
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use tenfold_kernels::allocator::{Allocator, keep_pages};
+use workloads::{Mode, Workload};
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
@@ -19,11 +20,13 @@ Measure networks on the CPU: milliseconds per step and peak memory.
 
 Usage: cargo xtask bench [NETWORK]... [OPTIONS]
 
-  NETWORK            mlp, lenet, resnet18, vgg11, unet, lstm, gru, dcgan; all without
+  NETWORK            mlp, dqn, lenet, resnet18, vgg11, unet, lstm, gru, dcgan; all without
   --modes MODES      some of train,infer,infer1 (a batch of one); all without
   --threads N        threads of each side [2]
   --rounds N         processes that measure each, the median counts [3]
   --seconds S        how long each of them measures [2]
+  --busy N           beside N processes that only count; then the mean of the steps is reported,
+                     since a thread that has lost its processor shows in few of them [0]
   --against torch    measure PyTorch in turn
   --python PATH      a Python that has the module torch [python3]
   --json             one line of JSON for each measurement";
@@ -34,11 +37,14 @@ struct Args {
     threads: usize,
     rounds: usize,
     seconds: f64,
+    busy: usize,
     torch: bool,
     python: String,
     json: bool,
     /// Measure one thing in this process.
     child: bool,
+    /// Be one of the busy processes.
+    count: bool,
 }
 
 impl Args {
@@ -50,10 +56,12 @@ impl Args {
             threads: 2,
             rounds: 3,
             seconds: 2.0,
+            busy: 0,
             torch: false,
             python: "python3".into(),
             json: false,
             child: false,
+            count: false,
         };
         while let Some(word) = words.next() {
             let mut value = || words.next().with_context(|| format!("{word} needs a value"));
@@ -67,6 +75,7 @@ impl Args {
                 "--threads" => args.threads = value()?.parse().context("--threads")?,
                 "--rounds" => args.rounds = value()?.parse().context("--rounds")?,
                 "--seconds" => args.seconds = value()?.parse().context("--seconds")?,
+                "--busy" => args.busy = value()?.parse().context("--busy")?,
                 "--against" => {
                     let other = value()?;
                     ensure!(other == "torch", "--against {other}: only torch is known");
@@ -75,6 +84,7 @@ impl Args {
                 "--python" => args.python = value()?,
                 "--json" => args.json = true,
                 "--child" => args.child = true,
+                "--count" => args.count = true,
                 network => args.workloads.push(named(&Workload::ALL, network)?),
             }
         }
@@ -98,7 +108,8 @@ fn named<T: Copy>(all: &[(&'static str, T)], name: &str) -> Result<(&'static str
 /// What one process measured.
 #[derive(Clone, Copy, Debug)]
 struct Measured {
-    milliseconds: f64,
+    /// The median of the steps, and their mean.
+    milliseconds: [f64; 2],
     mebibytes: f64,
 }
 
@@ -109,6 +120,7 @@ fn main() -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
+        Some(args) if args.count => count(),
         Some(args) if args.child => child(&args),
         Some(args) => parent(&args),
     };
@@ -147,8 +159,45 @@ fn child(args: &Args) -> Result<()> {
             times.push(before.elapsed().as_secs_f64() * 1e3);
         }
     }
-    println!("{} {}", median(times), peak_memory());
+    let mean = times.iter().sum::<f64>() / times.len() as f64;
+    println!("{} {mean} {}", median(times), peak_memory());
     Ok(())
+}
+
+/// Counts until whoever started this process is gone.
+fn count() -> Result<()> {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
+    let mut number = 0_u64;
+    loop {
+        number = std::hint::black_box(number).wrapping_add(1);
+    }
+}
+
+/// Processes that count, until this goes.
+struct Busy(Vec<Child>);
+
+impl Busy {
+    fn start(processes: usize) -> Result<Self> {
+        let mut all = Self(Vec::new());
+        for _ in 0..processes {
+            let mut command = Command::new(std::env::current_exe()?);
+            all.0.push(command.arg("--count").stdin(Stdio::piped()).spawn()?);
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for process in &mut self.0 {
+            // It ends by itself when its input does.
+            drop(process.stdin.take());
+            let _ = process.wait();
+        }
+    }
 }
 
 /// The most memory that this process has had, in MiB; 0 where the system does not tell.
@@ -163,10 +212,10 @@ fn measure(mut command: Command) -> Result<Measured> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     let words = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = words.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let &[milliseconds, mebibytes] = numbers.as_slice() else {
+    let &[median, mean, mebibytes] = numbers.as_slice() else {
         anyhow::bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     };
-    Ok(Measured { milliseconds, mebibytes })
+    Ok(Measured { milliseconds: [median, mean], mebibytes })
 }
 
 fn parent(args: &Args) -> Result<()> {
@@ -182,6 +231,7 @@ fn parent(args: &Args) -> Result<()> {
             "", "", "ours, ms", "MiB", "torch, ms", "MiB", "ratio"
         );
     }
+    let _busy = Busy::start(args.busy)?;
     for (network, _) in &args.workloads {
         for (what, _) in &args.modes {
             let (mut ours, mut torch) = (Vec::new(), Vec::new());
@@ -206,7 +256,8 @@ fn parent(args: &Args) -> Result<()> {
 
 fn report(args: &Args, network: &str, what: &str, ours: &[Measured], torch: &[Measured]) {
     let middle = |all: &[Measured]| {
-        let times = all.iter().map(|measured| measured.milliseconds).collect();
+        let which = usize::from(args.busy > 0);
+        let times = all.iter().map(|measured| measured.milliseconds[which]).collect();
         (median(times), all.iter().map(|measured| measured.mebibytes).fold(0.0, f64::max))
     };
     let (time, memory) = middle(ours);
@@ -216,9 +267,9 @@ fn report(args: &Args, network: &str, what: &str, ours: &[Measured], torch: &[Me
             let ratio = time / torch_time;
             format!(r#","torch_milliseconds":{torch_time},"torch_mebibytes":{torch_memory},"ratio":{ratio}"#)
         });
-        let threads = args.threads;
+        let (threads, busy) = (args.threads, args.busy);
         println!(
-            r#"{{"workload":"{network}","mode":"{what}","threads":{threads},"milliseconds":{time},"mebibytes":{memory}{beside}}}"#
+            r#"{{"workload":"{network}","mode":"{what}","threads":{threads},"busy":{busy},"milliseconds":{time},"mebibytes":{memory}{beside}}}"#
         );
     } else if let Some((torch_time, torch_memory)) = other {
         let ratio = time / torch_time;

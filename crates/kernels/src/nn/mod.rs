@@ -16,7 +16,7 @@ mod recurrent;
 pub use recurrent::{Gru, Lstm};
 
 use crate::Cache;
-use crate::ops::{self, Activation, Follow};
+use crate::ops::{self, Activation, Epilogue};
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::PaddingConfig2d;
 use burn::tensor::Tensor;
@@ -37,7 +37,7 @@ pub struct Conv2d {
     pub dilation: [usize; 2],
     /// Into so many groups the channels fall.
     pub groups: usize,
-    /// Zeros around the picture.
+    /// Zeros around the image.
     #[module(skip)]
     pub padding: PaddingConfig2d,
     #[module(skip)]
@@ -184,11 +184,11 @@ impl From<burn::nn::BatchNorm> for BatchNorm {
 impl BatchNorm {
     /// `[batch, channels, height, width]` to the same.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.forward_with(x, Follow::Nothing)
+        self.forward_with(x, Epilogue::Identity)
     }
 
     /// The same, and what follows it.
-    pub fn forward_with(&self, x: Tensor<4>, follow: Follow) -> Tensor<4> {
+    pub fn forward_with(&self, x: Tensor<4>, follow: Epilogue) -> Tensor<4> {
         let device = x.device();
         let (gamma, beta) = (self.gamma.val(), self.beta.val());
         if !(device.is_autodiff() && self.training.is_enabled()) {
@@ -245,7 +245,7 @@ pub struct MaxPool2d {
     pub stride: [usize; 2],
     /// Height and width of a window.
     pub kernel_size: [usize; 2],
-    /// Pixels around the picture, less than any other.
+    /// Pixels around the image, less than any other.
     #[module(skip)]
     pub padding: PaddingConfig2d,
     /// Pixels from one place of the window to the next.
@@ -280,7 +280,7 @@ pub struct AvgPool2d {
     pub stride: [usize; 2],
     /// Height and width of a window.
     pub kernel_size: [usize; 2],
-    /// Zeros around the picture.
+    /// Zeros around the image.
     #[module(skip)]
     pub padding: PaddingConfig2d,
     /// Whether these zeros count.

@@ -2,12 +2,12 @@
 
 use burn::tensor::{Tensor, activation};
 
-/// Zero for what is negative; pictures, of four dimensions, come back channels last.
+/// Zero for what is negative; images, of four dimensions, come back channels last.
 pub fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     leaky_relu(x, 0.0)
 }
 
-/// What is negative times `slope`, which is not; pictures, of four dimensions, come back
+/// What is negative times `slope`, which is not; images, of four dimensions, come back
 /// channels last.
 ///
 /// # Panics

@@ -1,4 +1,4 @@
-//! Channels of two pictures one after the other.
+//! Channels of two images one after the other.
 
 use burn::tensor::Tensor;
 

@@ -82,7 +82,7 @@ pub fn conv_transpose2d_cached(
 mod fast {
     use super::*;
     use crate::raw::conv::{self, Conv, Prepared, PreparedTransposed};
-    use crate::raw::gemm::Finish;
+    use crate::raw::gemm::Epilogue;
     use crate::raw::pool;
     use crate::route::{self, Operand, Operator};
     use burn_flex::FlexTensor;
@@ -169,7 +169,7 @@ mod fast {
         if !fits || (0..2).any(|i| output[i] <= cut[i] || input[i] == 0 || options.stride[i] == 0) {
             return Err((x, weight, bias));
         }
-        // The transpose of a convolution from the larger picture to the smaller.
+        // The transpose of a convolution from the larger image to the smaller.
         let shape = Conv {
             batch,
             inputs: outputs,
@@ -187,8 +187,8 @@ mod fast {
     }
 
     impl Convolution {
-        fn finish(&self) -> Finish {
-            if self.relu { Finish::Relu } else { Finish::Write }
+        fn finish(&self) -> Epilogue {
+            if self.relu { Epilogue::Relu } else { Epilogue::Store }
         }
 
         fn large(&self) -> [usize; 4] {
@@ -267,7 +267,7 @@ mod fast {
             std::array::from_fn(|index| {
                 wanted[index].then(|| match (index, self.transposed) {
                     (0, false) => {
-                        let dx = conv::input_gradient(shape, &dy, weights, None, Finish::Write);
+                        let dx = conv::input_gradient(shape, &dy, weights, None, Epilogue::Store);
                         route::channels_last(dx, self.large())
                     }
                     (0, true) => {
@@ -276,7 +276,7 @@ mod fast {
                             &dy,
                             &shape.prepare(weights),
                             None,
-                            Finish::Write,
+                            Epilogue::Store,
                         );
                         route::channels_last(dx, self.small())
                     }

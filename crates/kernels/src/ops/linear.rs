@@ -44,7 +44,7 @@ pub fn linear_cached<const D: usize>(
 mod fast {
     use super::*;
     use crate::raw::conv::Prepared;
-    use crate::raw::gemm::Finish;
+    use crate::raw::gemm::Epilogue;
     use crate::raw::sparse::Sparse;
     use crate::raw::{linear, pool};
     use crate::route::{self, Operand, Operator};
@@ -101,7 +101,7 @@ mod fast {
             let x = route::contiguous(inputs.next().expect("an input"));
             let mut weight = inputs.next().expect("weights");
             let bias = inputs.next().map(route::contiguous);
-            let finish = if self.relu { Finish::Relu } else { Finish::Write };
+            let finish = if self.relu { Epilogue::Relu } else { Epilogue::Store };
             let bias = bias.as_ref().map(route::slice);
             let sparse = Sparse::of(route::slice(&x), self.inputs);
             let y = if let Some(sparse) = &sparse {

@@ -1,7 +1,7 @@
 //! The operators on Burn's tensors. On the CPU backend in f32 they are ours, on every other
 //! device and for every other type or option Burn's own, with the same results.
 //!
-//! Tensors of pictures come back channels last in memory: their shapes are
+//! Tensors of images come back channels last in memory: their shapes are
 //! `[batch, channels, height, width]` as ever.
 
 #![allow(
@@ -24,7 +24,7 @@ pub use cat::cat_channels;
 pub use conv::{conv_transpose2d, conv_transpose2d_cached, conv2d, conv2d_cached};
 pub use linear::{linear, linear_cached};
 pub use loss::cross_entropy;
-pub use norm::{Follow, batch_norm, batch_norm_train};
+pub use norm::{Epilogue, batch_norm, batch_norm_train};
 pub use pool::{avg_pool2d, global_avg_pool2d, max_pool2d};
 pub use recurrent::{Gate, gru, gru_cached, lstm, lstm_cached};
 

@@ -4,20 +4,20 @@ use burn::tensor::{Tensor, activation, module};
 
 /// What follows a normalisation at once.
 #[derive(Clone, Debug, Default)]
-pub enum Follow {
+pub enum Epilogue {
     /// Nothing.
     #[default]
-    Nothing,
+    Identity,
     /// Rectification.
     Relu,
     /// A residual of the same shape is added, and the sum rectified.
     AddRelu(Tensor<4>),
 }
 
-impl Follow {
+impl Epilogue {
     fn after(self, y: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Nothing => y,
+            Self::Identity => y,
             Self::Relu => activation::relu(y),
             Self::AddRelu(residual) => activation::relu(y + residual),
         }
@@ -36,7 +36,7 @@ pub fn batch_norm(
     mean: Tensor<1>,
     variance: Tensor<1>,
     epsilon: f64,
-    follow: Follow,
+    follow: Epilogue,
 ) -> Tensor<4> {
     #[cfg(feature = "flex")]
     let (x, gamma, beta, mean, variance, follow) =
@@ -57,7 +57,7 @@ pub fn batch_norm_train(
     gamma: Tensor<1>,
     beta: Tensor<1>,
     epsilon: f64,
-    follow: Follow,
+    follow: Epilogue,
 ) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
     #[cfg(feature = "flex")]
     let (x, gamma, beta, follow) = match fast::train(x, gamma, beta, epsilon, follow) {
@@ -78,8 +78,8 @@ mod fast {
     use std::sync::Arc;
 
     type Result<T, E> = std::result::Result<T, E>;
-    type Operands = (Tensor<4>, Tensor<1>, Tensor<1>, Follow);
-    type Inference = (Tensor<4>, Tensor<1>, Tensor<1>, Tensor<1>, Tensor<1>, Follow);
+    type Operands = (Tensor<4>, Tensor<1>, Tensor<1>, Epilogue);
+    type Inference = (Tensor<4>, Tensor<1>, Tensor<1>, Tensor<1>, Tensor<1>, Epilogue);
 
     fn plain<const D: usize>(tensor: &Tensor<D>) -> FlexTensor {
         tensor.clone().try_into_primitive::<Flex>().expect("a plain tensor of the CPU backend")
@@ -92,13 +92,13 @@ mod fast {
         mean: Tensor<1>,
         variance: Tensor<1>,
         epsilon: f64,
-        follow: Follow,
+        follow: Epilogue,
     ) -> Result<Tensor<4>, Inference> {
         let one = |tensor: &Tensor<1>| Operand::new(tensor.clone());
         let operands =
             [Operand::new(x.clone()), one(&gamma), one(&beta), one(&mean), one(&variance)];
         let residual = match &follow {
-            Follow::AddRelu(residual) => {
+            Epilogue::AddRelu(residual) => {
                 route::reaches(&[Operand::new(x.clone()), Operand::new(residual.clone())])
             }
             _ => true,
@@ -112,9 +112,9 @@ mod fast {
             [gamma, beta, mean, variance].map(|tensor| route::contiguous(plain(&tensor)));
         let x = route::to_channels_last(plain(&x));
         let (residual, relu) = match follow {
-            Follow::Nothing => (None, false),
-            Follow::Relu => (None, true),
-            Follow::AddRelu(residual) => (Some(route::to_channels_last(plain(&residual))), true),
+            Epilogue::Identity => (None, false),
+            Epilogue::Relu => (None, true),
+            Epilogue::AddRelu(residual) => (Some(route::to_channels_last(plain(&residual))), true),
         };
         let statistics = Statistics {
             mean: route::slice(&mean).to_vec(),
@@ -137,7 +137,7 @@ mod fast {
         gamma: Tensor<1>,
         beta: Tensor<1>,
         epsilon: f64,
-        follow: Follow,
+        follow: Epilogue,
     ) -> Result<(Tensor<4>, Tensor<1>, Tensor<1>), Operands> {
         let operands =
             [Operand::new(x.clone()), Operand::new(gamma.clone()), Operand::new(beta.clone())];
@@ -154,18 +154,18 @@ mod fast {
         let operator = BatchNorm {
             mean: statistics.mean.clone().into(),
             inverse_deviation: statistics.inverse_deviation(epsilon).into(),
-            relu: !matches!(follow, Follow::Nothing),
+            relu: !matches!(follow, Epilogue::Identity),
         };
         let y = match follow {
-            Follow::Nothing | Follow::Relu => {
+            Epilogue::Identity | Epilogue::Relu => {
                 drop((x, gamma, beta));
                 route::apply(operator, [first, second, third])
             }
-            Follow::AddRelu(residual) => {
+            Epilogue::AddRelu(residual) => {
                 assert_eq!(residual.dims(), shape, "the residual's shape");
                 let operands = [first, second, third, Operand::new(residual.clone())];
                 if !route::reaches(&operands) {
-                    return Err((x, gamma, beta, Follow::AddRelu(residual)));
+                    return Err((x, gamma, beta, Epilogue::AddRelu(residual)));
                 }
                 drop((x, gamma, beta, residual));
                 route::apply(operator, operands)

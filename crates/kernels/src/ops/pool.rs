@@ -100,7 +100,7 @@ mod fast {
         run(Kind::Mean { count_padding: options.count_include_pad }, shape, x)
     }
 
-    /// Whether the windows end where the picture does.
+    /// Whether the windows end where the image does.
     fn even(shape: &Pool) -> bool {
         (0..2).all(|i| {
             (shape.input[i] + 2 * shape.padding[i] - shape.kernel[i])

@@ -1,15 +1,15 @@
-//! Channels of two pictures one after the other, and apart again.
+//! Channels of two images one after the other, and apart again.
 
 use super::{Out, View, filled, share};
 
 /// Pixels that one thread takes at a time.
 const BLOCK: usize = 256;
 
-/// `[batch, height, width, channels of both]` from two pictures of the same size, of which each
+/// `[batch, height, width, channels of both]` from two images of the same size, of which each
 /// is channels last.
 ///
 /// # Panics
-/// Where the sizes differ, or a picture is not channels last without gaps.
+/// Where the sizes differ, or a image is not channels last without gaps.
 pub fn channels(pictures: [&View<'_>; 2]) -> Vec<f32> {
     let [[n, first, h, w], [n2, second, h2, w2]] = pictures.map(|view| view.shape);
     assert_eq!([n, h, w], [n2, h2, w2], "sizes of two pictures");
@@ -29,10 +29,10 @@ pub fn channels(pictures: [&View<'_>; 2]) -> Vec<f32> {
     unsafe { filled(pixels * both, write) }
 }
 
-/// Some channels, `[batch, height, width, channels]`, of a picture that is channels last.
+/// Some channels, `[batch, height, width, channels]`, of a image that is channels last.
 ///
 /// # Panics
-/// Where there are no such channels, or the picture is not channels last without gaps.
+/// Where there are no such channels, or the image is not channels last without gaps.
 pub fn some(picture: &View<'_>, channels: std::ops::Range<usize>) -> Vec<f32> {
     let [n, all, h, w] = picture.shape;
     assert!(picture.is_channels_last() && channels.end <= all, "channels");

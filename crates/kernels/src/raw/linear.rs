@@ -4,7 +4,7 @@
 
 use super::View;
 use super::conv::{self, Conv};
-use super::gemm::{Finish, Packed};
+use super::gemm::{Epilogue, Packed};
 
 fn shape(rows: usize, inputs: usize, outputs: usize) -> Conv {
     Conv {
@@ -30,7 +30,7 @@ pub fn forward(
     weight: &[f32],
     outputs: usize,
     bias: Option<&[f32]>,
-    finish: Finish,
+    finish: Epilogue,
 ) -> Vec<f32> {
     product(x, inputs, &pack(inputs, weight, outputs), bias, finish)
 }
@@ -51,7 +51,7 @@ pub fn pack(inputs: usize, weight: &[f32], outputs: usize) -> Packed {
 pub fn input_gradient(gradient: &[f32], outputs: usize, weight: &[f32], inputs: usize) -> Vec<f32> {
     assert_eq!(weight.len(), inputs * outputs, "weights");
     let packed = Packed::new(outputs, inputs, weight, |term| term, outputs);
-    product(gradient, outputs, &packed, None, Finish::Write)
+    product(gradient, outputs, &packed, None, Epilogue::Store)
 }
 
 /// `[rows, columns]` from `x`, `[rows, terms]`, and a packed matrix `[terms, columns]`.
@@ -63,7 +63,7 @@ pub fn product(
     terms: usize,
     packed: &Packed,
     bias: Option<&[f32]>,
-    finish: Finish,
+    finish: Epilogue,
 ) -> Vec<f32> {
     let rows = x.len().checked_div(terms).unwrap_or(0);
     let view = View::channels_last(x, [rows, terms, 1, 1]);

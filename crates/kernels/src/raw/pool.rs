@@ -31,7 +31,7 @@ impl Pool {
         self.output[0] * self.output[1] * self.channels
     }
 
-    /// The places of the window of one output pixel that lie in the picture: number of the
+    /// The places of the window of one output pixel that lie in the image: number of the
     /// place in the window, offset of the pixel.
     fn window(&self, y: usize, x: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
         let place = move |tap: usize| {
@@ -161,7 +161,7 @@ vectorised! {
     }
 }
 
-/// The means; of the pixels in the picture, or with zeros for those around it.
+/// The means; of the pixels in the image, or with zeros for those around it.
 ///
 /// # Panics
 /// Where `x` is not of the shape.

@@ -2,7 +2,7 @@
 //! matrix take what is not zero alone.
 
 use super::SMALL;
-use super::gemm::Finish;
+use super::gemm::Epilogue;
 use super::simd::vectorised;
 use rayon::prelude::*;
 
@@ -132,13 +132,13 @@ impl Sparse {
         weight: &[f32],
         outputs: usize,
         bias: Option<&[f32]>,
-        finish: Finish,
+        finish: Epilogue,
     ) -> Vec<f32> {
         assert_eq!(weight.len(), self.columns * outputs, "weights");
         assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias");
         let rows = self.starts.len() - 1;
         let mut out = vec![0.0; rows * outputs];
-        let relu = finish == Finish::Relu;
+        let relu = finish == Epilogue::Relu;
         let row = |(row, out): (usize, &mut [f32])| {
             let entries = &self.entries[self.starts[row]..self.starts[row + 1]];
             row_product(entries, weight, bias, relu, out);
