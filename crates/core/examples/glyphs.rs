@@ -18,9 +18,9 @@ fn main() -> Result<()> {
     let mut sheet = GrayImage::new(28 * COLUMNS as u32, 28 * filled.len() as u32);
     for index in 0..glyphs.test.len() {
         let example = glyphs.test.get(index)?;
-        let column = &mut filled[example.label];
-        if let (Input::Picture(picture), true) = (example.input, *column < COLUMNS) {
-            let (x, y) = (28 * *column as i64, 28 * example.label as i64);
+        let column = &mut filled[example.target];
+        if let (Input::Image(picture), true) = (example.input, *column < COLUMNS) {
+            let (x, y) = (28 * *column as i64, 28 * example.target as i64);
             imageops::replace(&mut sheet, &picture.into_luma8(), x, y);
             *column += 1;
         }

@@ -1,6 +1,6 @@
 //! What the embedded scenes look like, and how fast they are drawn: four contact sheets, of
 //! labels, of captions with a question, of boxes and masks, and of a video; and a few single
-//! pictures that no model was trained on.
+//! images that no model was trained on.
 //!
 //! `cargo run --release -p tenfold-core --example scenes -- FOLDER`
 
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         let bytes: usize =
             (0..count).map(|i| Scene::new(SEED, i, &recipe).draw(64, 64).rgb().len()).sum();
         let rate = count as f64 / start.elapsed().as_secs_f64();
-        println!("Recipe::{name}: {rate:.0} pictures of 64x64 a second ({bytes} bytes)");
+        println!("Recipe::{name}: {rate:.0} images of 64x64 a second ({bytes} bytes)");
     }
     Ok(())
 }
@@ -66,7 +66,7 @@ fn told(index: usize) -> RgbImage {
     titled(scene.draw(256, 256), &texts)
 }
 
-/// The picture with its boxes beside its instance masks.
+/// The image with its boxes beside its instance masks.
 fn boxed(index: usize) -> RgbImage {
     let scene = Scene::new(SEED, index as u64, &Recipe::CROWD);
     with_boxes(&scene)

@@ -25,6 +25,14 @@ pub fn open(name: &str) -> Result<Device> {
     }
 }
 
+/// The device with gradients recorded, and its random numbers begun anew from `seed`. Whoever
+/// draws holds the [`random_stream`](crate::train::random_stream).
+pub fn autodiff_device(device: &Device, seed: u64) -> Device {
+    let device = device.clone().autodiff();
+    device.seed(seed);
+    device
+}
+
 fn parse_index(name: &str, index: &str) -> Result<usize> {
     let why = || format!("`{name}` is none of {CHOICES}");
     index.parse().map_err(|_| Error::argument("--device", why()))

@@ -1,37 +1,94 @@
 //! The flags of each verb. Help texts are attributes, not doc comments, because clap shows
 //! a doc comment with its Markdown.
 
-use crate::data::Task;
-use crate::data::augment::Augment;
-use crate::train::loss::LossKind;
-use crate::train::optim::OptimizerKind;
-use crate::train::schedule::ScheduleKind;
+use crate::task::Split;
+use crate::train::Settings;
+use crate::train::optim::{Clip, OptimizerConfig, OptimizerKind};
+use crate::train::schedule::{ScheduleConfig, ScheduleKind};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use std::path::PathBuf;
 
-/// Where the data and the arithmetic are; the same for every verb that computes.
+/// `train`: the flags of every task.
+#[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug)]
-pub struct Place {
-    #[allow(missing_docs)]
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
+pub struct RunFlags {
+    #[arg(long, value_name = "RUN", help = "Run folder [default: runs/MODEL-DATA]")]
+    pub out: Option<PathBuf>,
+    #[arg(long, value_name = "S", help = "Seed of every random number [default: 1]")]
+    pub seed: Option<u64>,
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(help = "Change a field of the model's Config; `--set help` lists them")]
+    pub set: Vec<String>,
+    #[arg(long, conflicts_with = "overwrite", help = "Continue the run in the run folder")]
+    pub resume: bool,
+    #[arg(long, help = "Replace the run in the run folder")]
+    pub overwrite: bool,
+    #[arg(long, help = "Print the summary as one JSON document")]
+    pub json: bool,
+    #[arg(long, default_value = "cpu", value_name = "DEVICE", help = DEVICE_HELP)]
     pub device: String,
-    #[allow(missing_docs)]
+}
+
+impl Default for RunFlags {
+    fn default() -> Self {
+        Self {
+            out: None,
+            seed: None,
+            set: Vec::new(),
+            resume: false,
+            overwrite: false,
+            json: false,
+            device: "cpu".into(),
+        }
+    }
+}
+
+impl RunFlags {
+    /// `--seed`, or 1.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+}
+
+const DEVICE_HELP: &str = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in";
+
+/// `train`: which data, for tasks that learn from examples.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct DataFlags {
+    #[arg(long, value_name = "NAME|DIR|FILE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(help = "Data: a fetched set, a folder, or a file [default: embedded]")]
+    pub data: Option<String>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help = "Train on the first N examples only")]
+    pub limit: Option<u32>,
     #[arg(long, value_name = "DIR")]
     #[arg(help = "Where fetched data is [default: $TENFOLD_DATA or the cache folder]")]
     pub data_dir: Option<PathBuf>,
 }
 
-/// `train`.
+impl DataFlags {
+    /// `--data` or `default`, and `--limit`. `data/` is `data`, so that a shell's completion
+    /// makes no other data of it on `--resume`.
+    pub fn chosen(&self, default: &str) -> (String, Option<usize>) {
+        let name = self.data.as_deref().unwrap_or(default);
+        (tidied(name).into(), self.limit.map(|limit| limit as usize))
+    }
+}
+
+/// A name without the slash that a shell's completion puts behind a folder.
+pub fn tidied(name: &str) -> &str {
+    match name.trim_end_matches('/') {
+        "" => name,
+        trimmed => trimmed,
+    }
+}
+
+/// `train`: how to go down a gradient, for tasks that learn from examples step by step.
 #[allow(missing_docs, reason = "the help texts say it")]
-#[derive(Args, Clone, Debug)]
-pub struct TrainArgs {
-    #[arg(long, value_name = "NAME|DIR|FILE.csv", value_parser = NonEmptyStringValueParser::new())]
-    #[arg(help = "Data: a fetched set, a folder of class folders, or a CSV [default: embedded]")]
-    pub data: Option<String>,
-    #[arg(long, value_name = "RUN", help = "Run folder [default: runs/MODEL-DATA]")]
-    pub out: Option<PathBuf>,
+#[derive(Args, Clone, Debug, Default)]
+pub struct SupervisedFlags {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(help = "Passes over the training examples")]
     pub epochs: Option<u32>,
@@ -40,23 +97,6 @@ pub struct TrainArgs {
     pub batch_size: Option<u32>,
     #[arg(long, value_name = "X", value_parser = positive, help = "Highest learning rate")]
     pub lr: Option<f64>,
-    #[arg(long, value_name = "S", help = "Seed of every random number [default: 1]")]
-    pub seed: Option<u64>,
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(help = "Train on the first N examples only")]
-    pub limit: Option<u32>,
-    #[arg(long, value_name = "COLUMN", help = "CSV: the label's column, by name or number")]
-    pub target: Option<String>,
-    #[arg(long, value_enum, help = "CSV: whether that column holds classes or measurements")]
-    pub task: Option<Task>,
-    #[arg(long, value_enum, help = "Loss [default: cross-entropy; mse for numbers]")]
-    pub loss: Option<LossKind>,
-    #[arg(long, value_name = "X", value_parser = non_negative)]
-    #[arg(help = "Penalty on the sum of the absolute weights")]
-    pub l1: Option<f64>,
-    #[arg(long, value_name = "X", value_parser = non_negative)]
-    #[arg(help = "Penalty on half the sum of the squared weights")]
-    pub l2: Option<f64>,
     #[arg(long, value_enum, help = "Optimiser")]
     pub optimizer: Option<OptimizerKind>,
     #[arg(long, value_name = "X", value_parser = non_negative, help = "Momentum of sgd, rmsprop")]
@@ -68,127 +108,141 @@ pub struct TrainArgs {
     #[arg(long, value_name = "X", value_parser = positive)]
     #[arg(help = "Clip the gradient's norm over all parameters")]
     pub clip_norm: Option<f64>,
-    #[arg(long, value_enum, help = "Course of the learning rate")]
+    #[arg(long, value_enum, help = "Learning-rate schedule")]
     pub schedule: Option<ScheduleKind>,
     #[arg(long, value_name = "X", value_parser = fraction)]
     #[arg(help = "Part of all steps in which the learning rate rises from zero")]
     pub warmup: Option<f64>,
-    #[arg(long, value_name = "SPEC")]
-    #[arg(help = "Such as crop:2,flip,affine:10:0.1:0.9-1.1:5,jitter:0.2,cutout:0.25, or none")]
-    pub augment: Option<Augment>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(help = "Stop after N epochs without a lower validation loss")]
+    #[arg(help = "Stop after N epochs without better validation")]
     pub patience: Option<u32>,
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    #[arg(help = "Change a field of the model's Config, such as variant=lecun1998")]
-    pub set: Vec<String>,
-    #[arg(long, value_name = "FILE|NAME", help = "Start from these weights, a file or fetched")]
-    pub weights: Option<PathBuf>,
-    #[arg(long, requires = "weights", help = "Train the last layer only")]
-    pub freeze_backbone: bool,
-    #[arg(long, value_name = "X", value_parser = ratio)]
-    #[arg(help = "Each part of the network learns at X times the rate of the part above it")]
-    pub layer_decay: Option<f64>,
-    #[arg(long, conflicts_with = "overwrite", help = "Continue the run in the run folder")]
-    pub resume: bool,
-    #[arg(long, help = "Replace the run in the run folder")]
-    pub overwrite: bool,
-    #[arg(long, help = "Print the summary as one JSON document")]
-    pub json: bool,
-    #[command(flatten)]
-    pub place: Place,
 }
 
-/// `eval`.
+/// `train`: for a task that learns from examples step by step and has no flags of its own.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct ExampleFlags {
+    #[command(flatten)]
+    pub data: DataFlags,
+    #[command(flatten)]
+    pub supervised: SupervisedFlags,
+}
+
+/// How a model is trained when nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recipe {
+    /// Passes over the training examples.
+    pub epochs: usize,
+    /// Examples per step.
+    pub batch_size: usize,
+    /// Highest learning rate.
+    pub lr: f64,
+    /// Weight decay of AdamW.
+    pub weight_decay: f32,
+    /// What the gradient's norm is clipped to.
+    pub clip_norm: Option<f32>,
+    /// The learning-rate schedule ...
+    pub schedule: ScheduleKind,
+    /// ... and the part of it in which the rate rises.
+    pub warmup: f64,
+}
+
+impl Recipe {
+    /// AdamW with a decay of 0.01 along one cycle, in batches of 64.
+    pub fn new(epochs: usize, lr: f64) -> Self {
+        let (batch_size, weight_decay, warmup) = (64, 0.01, 0.0);
+        let schedule = ScheduleKind::OneCycle;
+        Self { epochs, batch_size, lr, weight_decay, clip_norm: None, schedule, warmup }
+    }
+}
+
+impl SupervisedFlags {
+    /// The flags that lead to these settings.
+    pub fn of(settings: &Settings) -> Self {
+        let count = |number: usize| u32::try_from(number).ok();
+        let Settings { optimizer, schedule, .. } = settings;
+        Self {
+            epochs: count(settings.epochs),
+            batch_size: count(settings.batch_size),
+            lr: Some(settings.lr),
+            optimizer: Some(optimizer.kind),
+            momentum: Some(optimizer.momentum),
+            nesterov: optimizer.nesterov,
+            weight_decay: Some(optimizer.weight_decay.into()),
+            clip_norm: match optimizer.clip {
+                Some(Clip::Norm(norm)) => Some(norm.into()),
+                _ => None,
+            },
+            schedule: Some(schedule.kind),
+            warmup: Some(schedule.warmup),
+            patience: settings.patience.and_then(count),
+        }
+    }
+
+    /// A recipe, changed by the flags.
+    pub fn settings(&self, recipe: Recipe, seed: u64) -> Settings {
+        let mut optimizer = OptimizerConfig::new(self.optimizer.unwrap_or(OptimizerKind::AdamW));
+        optimizer.weight_decay = self.weight_decay.map_or(recipe.weight_decay, |x| x as f32);
+        optimizer.momentum = self.momentum.unwrap_or(optimizer.momentum);
+        optimizer.nesterov |= self.nesterov;
+        let clip = self.clip_norm.map(|norm| norm as f32).or(recipe.clip_norm);
+        optimizer.clip = clip.map(Clip::Norm);
+        let mut schedule = ScheduleConfig::new(self.schedule.unwrap_or(recipe.schedule));
+        schedule.warmup = self.warmup.unwrap_or(recipe.warmup);
+        Settings {
+            epochs: self.epochs.map_or(recipe.epochs, |epochs| epochs as usize),
+            batch_size: self.batch_size.map_or(recipe.batch_size, |size| size as usize),
+            lr: self.lr.unwrap_or(recipe.lr),
+            seed,
+            optimizer,
+            schedule,
+            patience: self.patience.map(|epochs| epochs as usize),
+            layer_decay: None,
+            keep_last: false,
+        }
+    }
+}
+
+/// `eval`: the flags of every task.
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug)]
 pub struct EvalArgs {
-    #[arg(value_name = "RUN", help = "Run folder that `train` made")]
+    #[arg(value_name = "RUN", help = "Run folder that `train` made, or an exported file")]
     pub run: PathBuf,
-    #[arg(long, value_name = "NAME|DIR|FILE.csv", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, help = "Print one JSON document")]
+    pub json: bool,
+    #[arg(long, default_value = "cpu", value_name = "DEVICE", help = DEVICE_HELP)]
+    pub device: String,
+}
+
+/// `eval`: on what, for tasks that learn from examples.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct SplitFlags {
+    #[arg(long, value_name = "NAME|DIR|FILE", value_parser = NonEmptyStringValueParser::new())]
     #[arg(help = "Other data than the run's")]
     pub data: Option<String>,
     #[arg(long, value_enum, default_value = "test", help = "The split to measure on")]
-    pub split: SplitChoice,
+    pub split: Split,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Write the confusion matrix and the worst mistakes as pictures")]
-    pub draw: Option<PathBuf>,
-    #[arg(long, help = "Print one JSON document")]
-    pub json: bool,
-    #[command(flatten)]
-    pub place: Place,
+    #[arg(help = "Where fetched data is [default: $TENFOLD_DATA or the cache folder]")]
+    pub data_dir: Option<PathBuf>,
 }
 
-/// A split of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum SplitChoice {
-    /// What the model learnt from.
-    Train,
-    /// What the best epoch was chosen by.
-    Validation,
-    /// What neither has seen.
-    Test,
-}
-
-/// `predict`.
+/// `predict`: the flags of every task.
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug)]
 pub struct PredictArgs {
     #[arg(value_name = "RUN|INPUT", required = true, num_args = 1..)]
-    #[arg(help = "Run folder, then pictures, folders of pictures or CSV files")]
+    #[arg(help = "Run folder or exported file, then inputs: files, or folders of images")]
     pub paths: Vec<PathBuf>,
-    #[command(flatten)]
-    pub foreign: Foreign,
     #[arg(long, value_name = "K", default_value = "3", help = "How many suggestions")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub top_k: u32,
-    #[arg(long, value_name = "DIR", help = "Write each picture with its label on it")]
-    pub draw: Option<PathBuf>,
-    #[arg(long, requires = "draw")]
-    #[arg(help = "Draw where the best suggestion comes from, as a heat map (Grad-CAM)")]
-    pub explain: bool,
     #[arg(long, help = "Print one JSON document")]
     pub json: bool,
-    #[command(flatten)]
-    pub place: Place,
-}
-
-/// Weights in place of a run.
-#[allow(missing_docs, reason = "the help texts say it")]
-#[derive(Args, Clone, Debug)]
-pub struct Foreign {
-    #[arg(long, value_name = "FILE|NAME")]
-    #[arg(help = "An exported file, or with --model weights that others trained, a file or \
-                  fetched; no RUN then")]
-    pub weights: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", help = "With --model: labels, one a line")]
-    pub labels: Option<PathBuf>,
-}
-
-/// `features`.
-#[allow(missing_docs, reason = "the help texts say it")]
-#[derive(Args, Clone, Debug)]
-pub struct FeaturesArgs {
-    #[arg(value_name = "RUN|INPUT", required = true, num_args = 1..)]
-    #[arg(help = "Run folder, then pictures, folders of pictures or CSV files")]
-    pub paths: Vec<PathBuf>,
-    #[command(flatten)]
-    pub foreign: Foreign,
-    #[arg(long, value_name = "FILE", required_unless_present = "neighbours")]
-    #[arg(help = "Write the features to FILE.safetensors, FILE.npy or FILE.parquet")]
-    pub out: Option<PathBuf>,
-    #[arg(long, value_name = "PICTURE", help = "Rank the inputs by their likeness to this one")]
-    pub neighbours: Option<PathBuf>,
-    #[arg(long, value_name = "K", default_value = "8", help = "How many neighbours")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=400))]
-    pub top_k: u32,
-    #[arg(long, value_name = "DIR", requires = "neighbours")]
-    #[arg(help = "Write the neighbours as one picture, DIR/neighbours.png")]
-    pub draw: Option<PathBuf>,
-    #[arg(long, help = "Print one JSON document")]
-    pub json: bool,
-    #[command(flatten)]
-    pub place: Place,
+    #[arg(long, default_value = "cpu", value_name = "DEVICE", help = DEVICE_HELP)]
+    pub device: String,
 }
 
 /// `export`.
@@ -208,18 +262,34 @@ fn number(text: &str, fits: impl Fn(f64) -> bool, expected: &str) -> Result<f64,
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+/// Parses a number above zero.
+///
+/// # Errors
+/// Anything else.
+pub fn positive(text: &str) -> Result<f64, String> {
     number(text, |x| x.is_finite() && x > 0.0, "a number above zero")
 }
 
-fn non_negative(text: &str) -> Result<f64, String> {
+/// Parses zero or a number above it.
+///
+/// # Errors
+/// Anything else.
+pub fn non_negative(text: &str) -> Result<f64, String> {
     number(text, |x| x.is_finite() && x >= 0.0, "zero or a number above it")
 }
 
-fn ratio(text: &str) -> Result<f64, String> {
+/// Parses a number above 0, at most 1.
+///
+/// # Errors
+/// Anything else.
+pub fn ratio(text: &str) -> Result<f64, String> {
     number(text, |x| x > 0.0 && x <= 1.0, "a number above 0, at most 1")
 }
 
-fn fraction(text: &str) -> Result<f64, String> {
+/// Parses a number from 0 to 1.
+///
+/// # Errors
+/// Anything else.
+pub fn fraction(text: &str) -> Result<f64, String> {
     number(text, |x| (0.0..=1.0).contains(&x), "a number from 0 to 1")
 }

@@ -2,138 +2,30 @@
 //! prints an error.
 
 pub mod args;
-mod set;
 
-pub use set::set_fields;
+pub use crate::task::{MoreVerbs, NoVerbs, On, Program};
 
-use crate::suggest::Propose;
-use args::{EvalArgs, ExportArgs, FeaturesArgs, PredictArgs, TrainArgs};
-use burn::tensor::Device;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use crate::task::Flags;
+use crate::trained::Trained;
+use crate::zoo::{Card, Zoo};
+use args::{EvalArgs, ExportArgs, PredictArgs, RunFlags};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
-/// What `models` says of a model.
-#[derive(Clone, Debug, Serialize)]
-pub struct Card {
-    /// The name on the command line.
-    pub name: String,
-    /// The name in the literature.
-    pub title: &'static str,
-    /// Where it was published.
-    pub paper: &'static str,
-    /// When.
-    pub year: u16,
-    /// Parameters of the default configuration on the default data.
-    pub parameters: usize,
-    /// The data it trains on when none is named.
-    pub data: &'static str,
+/// Parses the name of one of a zoo's models; help and errors list them all.
+pub fn model_parser<Z: Zoo>() -> impl TypedValueParser<Value = Z> {
+    let names = PossibleValuesParser::new(Z::ALL.iter().map(|(_, name)| *name));
+    names.try_map(|name| Z::named(&name).ok_or("unknown model"))
 }
-
-/// The models of a task crate: a closed list, from which help, dispatch and tests come.
-pub trait Zoo: ValueEnum + Copy + Send + Sync + 'static {
-    /// The task's name.
-    const TASK: &'static str;
-    /// The program's name, `tenfold-TASK`.
-    const PROGRAM: &'static str;
-    /// One line on what the program does.
-    const ABOUT: &'static str;
-
-    /// Flags that `train` has in this task beside those it has in every one; `()` for none.
-    type Train: Args;
-    /// The same of `eval`.
-    type Eval: Args;
-    /// The same of `predict`.
-    type Predict: Args;
-
-    /// The line of `models`.
-    fn card(self) -> Card;
-
-    /// `train`: results go to `out`, all else to stderr.
-    ///
-    /// # Errors
-    /// Whatever keeps the training from its end.
-    fn train(self, args: &TrainArgs, own: &Self::Train, out: &mut dyn Write) -> anyhow::Result<()>;
-
-    /// `eval`.
-    ///
-    /// # Errors
-    /// A run or data that cannot be read.
-    fn eval(args: &EvalArgs, own: &Self::Eval, out: &mut dyn Write) -> anyhow::Result<()>;
-
-    /// `predict`; `model` where the weights are not a run's.
-    ///
-    /// # Errors
-    /// A run, weights or inputs that cannot be read.
-    fn predict(
-        model: Option<Self>,
-        args: &PredictArgs,
-        own: &Self::Predict,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()>;
-
-    /// `features`; `model` as in [`Zoo::predict`].
-    ///
-    /// # Errors
-    /// A run, weights or inputs that cannot be read, or a file that cannot be written.
-    fn features(
-        model: Option<Self>,
-        args: &FeaturesArgs,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
-        let _ = (model, args, out);
-        Err(crate::Error::argument("features", "the models of this task have none").into())
-    }
-
-    /// `export`.
-    ///
-    /// # Errors
-    /// A run that cannot be read or a file that cannot be written.
-    fn export(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()>;
-
-    /// The model of a run, to stand behind the page where a person confirms.
-    ///
-    /// # Errors
-    /// A run that cannot be read, or whose model has no labels to confirm.
-    fn propose(run: &Path, device: &Device) -> crate::Result<Box<dyn Propose>> {
-        let _ = device;
-        Err(crate::Error::file(run, "the models of this task propose nothing to confirm"))
-    }
-
-    /// The name on the command line.
-    fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
-    }
-}
-
-/// Verbs that a program has beside those of its [`Zoo`].
-pub trait Verbs: Subcommand {
-    /// Does the verb for the models of `Z`; results go to `out`, all else to stderr.
-    ///
-    /// # Errors
-    /// Whatever keeps it from its end.
-    fn act<Z: Zoo>(self, out: &mut dyn Write) -> anyhow::Result<()>;
-}
-
-/// No further verbs.
-#[derive(Subcommand)]
-pub enum NoVerbs {}
-
-impl Verbs for NoVerbs {
-    fn act<Z: Zoo>(self, _: &mut dyn Write) -> anyhow::Result<()> {
-        match self {}
-    }
-}
-
-const MODEL_HELP: &str =
-    "In place of a RUN: the model that --weights belongs to, or whose fetched weights are taken";
 
 #[derive(Parser)]
 #[command(version)]
-struct Program<Z: Zoo, V: Verbs> {
+struct CommandLine<Z: Program, V: MoreVerbs> {
     #[command(subcommand)]
     verb: Verb<Z, V>,
 }
@@ -141,7 +33,7 @@ struct Program<Z: Zoo, V: Verbs> {
 // `about` is written out: a doc comment on a flattened struct would replace it.
 #[derive(Subcommand)]
 #[allow(clippy::large_enum_variant, reason = "made once per program")]
-enum Verb<Z: Zoo, V: Verbs> {
+enum Verb<Z: Program, V: MoreVerbs> {
     #[command(about = "List the models: paper, year, parameters, default data")]
     Models {
         #[arg(long, help = "Print one JSON document")]
@@ -149,10 +41,11 @@ enum Verb<Z: Zoo, V: Verbs> {
     },
     #[command(about = "Train a model; without --data on data that needs no download")]
     Train {
-        #[arg(value_enum, value_name = "MODEL", help = "The model, see `models`")]
+        #[arg(value_parser = model_parser::<Z>(), value_name = "MODEL")]
+        #[arg(help = "The model, see `models`")]
         model: Z,
         #[command(flatten)]
-        args: TrainArgs,
+        run: RunFlags,
         #[command(flatten)]
         own: Z::Train,
     },
@@ -163,21 +56,12 @@ enum Verb<Z: Zoo, V: Verbs> {
         #[command(flatten)]
         own: Z::Eval,
     },
-    #[command(about = "Propose labels with confidence for pictures or rows, best first")]
+    #[command(about = "Propose answers with confidence for inputs, best first")]
     Predict {
-        #[arg(long, value_enum, value_name = "MODEL", help = MODEL_HELP)]
-        model: Option<Z>,
         #[command(flatten)]
         args: PredictArgs,
         #[command(flatten)]
         own: Z::Predict,
-    },
-    #[command(about = "Write what the last layer sees of each input, or rank inputs by likeness")]
-    Features {
-        #[arg(long, value_enum, value_name = "MODEL", help = MODEL_HELP)]
-        model: Option<Z>,
-        #[command(flatten)]
-        args: FeaturesArgs,
     },
     #[command(about = "Write weights and configuration of a run as one portable file")]
     Export {
@@ -185,16 +69,18 @@ enum Verb<Z: Zoo, V: Verbs> {
         args: ExportArgs,
     },
     #[command(flatten)]
+    Own(Z::More),
+    #[command(flatten)]
     More(V),
 }
 
 /// A task program's `main`.
-pub fn main<Z: Zoo>() -> ExitCode {
+pub fn main<Z: Program>() -> ExitCode {
     main_with::<Z, NoVerbs>()
 }
 
 /// [`main`] of a program with further verbs.
-pub fn main_with<Z: Zoo, V: Verbs>() -> ExitCode {
+pub fn main_with<Z: Program, V: MoreVerbs>() -> ExitCode {
     // stdout is not kept locked: a verb may have threads that print.
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     ExitCode::from(run_with::<Z, V>(std::env::args_os(), &mut out, &mut err))
@@ -202,7 +88,7 @@ pub fn main_with<Z: Zoo, V: Verbs>() -> ExitCode {
 
 /// Runs one command line, the program's name first, and returns the exit status: 0 done,
 /// 2 for a wrong command line, 1 for everything else.
-pub fn run<Z: Zoo>(
+pub fn run<Z: Program>(
     args: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -211,35 +97,63 @@ pub fn run<Z: Zoo>(
 }
 
 /// [`run`] of a program with further verbs.
-pub fn run_with<Z: Zoo, V: Verbs>(
+pub fn run_with<Z: Program, V: MoreVerbs>(
     args: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
-    let act = |program: Program<Z, V>, out: &mut dyn Write| match program.verb {
+    let act = |line: CommandLine<Z, V>, matches: &ArgMatches, out: &mut dyn Write| match line.verb {
         Verb::Models { json } => models(&cards::<Z>(), json, out),
-        Verb::Train { model, args, own } => model.train(&args, &own, out),
-        Verb::Eval { args, own } => Z::eval(&args, &own, out),
-        Verb::Predict { model, args, own } => Z::predict(model, &args, &own, out),
-        Verb::Features { model, args } => Z::features(model, &args, out),
-        Verb::Export { args } => Z::export(&args, out),
+        Verb::Train { model, run, own } => {
+            let given = given(&CommandLine::<Z, V>::command(), matches);
+            let named = given.iter().any(|id| NAMES.contains(&id.as_str()));
+            let neutral = |id: &&String| [&NAMES[..], &NEUTRAL].concat().contains(&id.as_str());
+            let steers = !given.iter().all(|id| neutral(&id));
+            model.verbs().train(&Flags { run, own, named, steers }, out)
+        }
+        Verb::Eval { args, own } => {
+            let trained = Trained::open(&args.run)?;
+            trained.model::<Z>()?.verbs().eval(&trained, &args, &own, out)
+        }
+        Verb::Predict { args, own } => Z::predict(&args, &own, out),
+        Verb::Export { args } => {
+            let trained = Trained::open(&args.run)?;
+            trained.model::<Z>()?.verbs().export(&trained, &args.file)?;
+            Ok(writeln!(out, "{}", args.file.display())?)
+        }
+        Verb::Own(verb) => verb.act::<Z>(out),
         Verb::More(verb) => verb.act::<Z>(out),
     };
     run_program((Z::PROGRAM, Z::ABOUT), args, act, out, err)
 }
 
-/// [`run`] for a task whose verbs are not those of a [`Zoo`]: `P` parses them, `act` does
+/// Flags of `train` that say what is learnt, by which a run folder is found.
+const NAMES: [&str; 2] = ["data", "env"];
+
+/// Flags of `train` that say where to write and what to print, not how to train.
+const NEUTRAL: [&str; 7] = ["model", "out", "resume", "overwrite", "json", "device", "data_dir"];
+
+/// What the command line of a verb gave.
+fn given(command: &Command, matches: &ArgMatches) -> Vec<String> {
+    let Some((verb, matches)) = matches.subcommand() else { return Vec::new() };
+    let Some(command) = command.find_subcommand(verb) else { return Vec::new() };
+    let flags = command.get_arguments().map(|arg| arg.get_id().to_string());
+    flags.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine)).collect()
+}
+
+/// [`run`] for a task whose verbs are not those of a [`Program`]: `P` parses them, `act` does
 /// them, and what goes wrong is printed in the same way.
 pub fn run_program<P: CommandFactory + FromArgMatches>(
     (name, about): (&'static str, &'static str),
     args: impl IntoIterator<Item = OsString>,
-    act: impl FnOnce(P, &mut dyn Write) -> anyhow::Result<()>,
+    act: impl FnOnce(P, &ArgMatches, &mut dyn Write) -> anyhow::Result<()>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
     let matches = P::command().name(name).about(about).try_get_matches_from(args);
-    let program = match matches.and_then(|matches| P::from_arg_matches(&matches)) {
-        Ok(program) => program,
+    let parsed = matches.and_then(|matches| Ok((P::from_arg_matches(&matches)?, matches)));
+    let (program, matches) = match parsed {
+        Ok(parsed) => parsed,
         // Help and version come this way too, with status 0 and on stdout.
         Err(message) => {
             let text = message.render();
@@ -248,7 +162,7 @@ pub fn run_program<P: CommandFactory + FromArgMatches>(
             return u8::try_from(message.exit_code()).unwrap_or(2);
         }
     };
-    match act(program, out).and_then(|()| Ok(out.flush()?)) {
+    match act(program, &matches, out).and_then(|()| Ok(out.flush()?)) {
         Ok(()) => 0,
         // `... | head` closes the pipe when it has seen enough: no failure of ours.
         Err(error) if is_broken_pipe(&error) => 0,
@@ -291,8 +205,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| io(cause) == Some(std::io::ErrorKind::BrokenPipe))
 }
 
-fn cards<Z: Zoo>() -> Vec<Card> {
-    Z::value_variants().iter().map(|model| model.card()).collect()
+fn cards<Z: Program>() -> Vec<Card> {
+    Z::ALL.iter().map(|(model, _)| model.card()).collect()
 }
 
 /// `models`: one line for each.
@@ -311,7 +225,7 @@ pub fn models(cards: &[Card], json: bool, out: &mut dyn Write) -> anyhow::Result
             "{:<name$}  {:<title$}  {:>11} parameters  {:<8}  {} ({})",
             card.name,
             card.title,
-            crate::train::renderer::grouped(card.parameters),
+            crate::progress::grouped(card.parameters),
             card.data,
             card.paper,
             card.year,

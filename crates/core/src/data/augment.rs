@@ -1,4 +1,4 @@
-//! Random changes to training pictures, so that a model sees each one differently in every
+//! Random changes to training images, so that a model sees each one differently in every
 //! epoch. The choices mean what torchvision's transforms of the same names mean.
 
 mod text;
@@ -8,7 +8,9 @@ use imageproc::geometric_transformations::{Border, Interpolation, Projection, tr
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
-use super::picture;
+use super::image_file;
+use super::objects::Object;
+use crate::geometry::Transform;
 
 /// What to change, in the order in which it is done: crop, flip, affine, jitter, cutout.
 ///
@@ -28,11 +30,11 @@ pub struct Augment {
     /// Changes the colours.
     pub jitter: Option<Jitter>,
     /// Hides a square whose side is this fraction of the shorter side, its centre anywhere in
-    /// the picture, under the picture's mean colour (DeVries and Taylor, 2017).
+    /// the image, under the image's mean colour (DeVries and Taylor, 2017).
     pub cutout: Option<f32>,
 }
 
-/// A random affine map about the picture's centre (`RandomAffine`), sampled bilinearly, black
+/// A random affine map about the image's centre (`RandomAffine`), sampled bilinearly, black
 /// where nothing was.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
@@ -47,12 +49,12 @@ pub struct Affine {
 }
 
 /// Random colours (`ColorJitter`), each change by a factor between 1 - x and 1 + x, in random
-/// order. Grey pictures have no saturation or hue to change.
+/// order. Grey images have no saturation or hue to change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Jitter {
     /// Multiplies the pixels.
     pub brightness: f32,
-    /// Draws the pixels to, or away from, the picture's mean grey.
+    /// Draws the pixels to, or away from, the image's mean grey.
     pub contrast: f32,
     /// Draws the pixels to, or away from, their own grey.
     pub saturation: f32,
@@ -61,7 +63,7 @@ pub struct Jitter {
 }
 
 impl Augment {
-    /// Whether a picture stays as it is.
+    /// Whether an image stays as it is.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
@@ -69,36 +71,40 @@ impl Augment {
     /// Changes `image` by choices drawn from `rng`; its size stays, and so does its kind,
     /// `ImageLuma8` or `ImageRgb8` (other kinds become one of these first).
     pub fn apply(&self, image: DynamicImage, rng: &mut impl Rng) -> DynamicImage {
-        match picture::plain(image) {
+        self.apply_located(image, rng).0
+    }
+
+    /// [`Augment::apply`], and the transform that moves what is known of places in the image as
+    /// its pixels have moved: boxes, polygons and masks.
+    pub fn apply_located(
+        &self,
+        image: DynamicImage,
+        rng: &mut impl Rng,
+    ) -> (DynamicImage, Transform) {
+        let moves = Moves::draw(self, image.width(), image.height(), rng);
+        let image = match image_file::plain(image) {
             DynamicImage::ImageLuma8(grey) => {
-                let grey = self.geometry(grey, Luma([0]), rng);
+                let grey = moves.apply(grey, Luma([0]));
                 DynamicImage::ImageLuma8(self.colours(grey, jitter_grey, rng))
             }
             image => {
-                let colour = self.geometry(image.into_rgb8(), Rgb([0; 3]), rng);
+                let colour = moves.apply(image.into_rgb8(), Rgb([0; 3]));
                 DynamicImage::ImageRgb8(self.colours(colour, jitter_rgb, rng))
             }
-        }
+        };
+        (image, moves.transform())
     }
 
-    /// Crop, flip and affine.
-    fn geometry<P>(&self, mut image: Picture<P>, black: P, rng: &mut impl Rng) -> Picture<P>
-    where
-        P: Pixel<Subpixel = u8> + Send + Sync + 'static,
-    {
-        if let Some(padding) = self.crop.map(i64::from).filter(|&padding| padding > 0) {
-            // Padding beyond the picture's size would only add more black.
-            let mut shift = |size: u32| whole(padding.min(i64::from(size)), rng);
-            let shift = (shift(image.width()), shift(image.height()));
-            image = translate(&image, shift, Border::Constant(black));
-        }
-        if self.flip && rng.random::<bool>() {
-            imageops::flip_horizontal_in_place(&mut image);
-        }
-        if let Some(map) = self.affine.and_then(|a| a.draw(image.width(), image.height(), rng)) {
-            image = warp(&image, map, Interpolation::Bilinear, Border::Constant(black));
-        }
-        image
+    /// Changes an image and moves its objects with it; those that leave it are dropped.
+    pub fn apply_objects(
+        &self,
+        image: DynamicImage,
+        objects: Vec<Object>,
+        rng: &mut impl Rng,
+    ) -> (DynamicImage, Vec<Object>) {
+        let (image, transform) = self.apply_located(image, rng);
+        let objects = objects.iter().filter_map(|object| object.moved(&transform)).collect();
+        (image, objects)
     }
 
     /// Jitter and cutout.
@@ -120,6 +126,59 @@ impl Augment {
 
 type Picture<P> = image::ImageBuffer<P, Vec<u8>>;
 
+/// What was drawn for one image: crop, flip and affine.
+struct Moves {
+    size: (u32, u32),
+    shift: (i32, i32),
+    flip: bool,
+    affine: Option<Turn>,
+}
+
+impl Moves {
+    fn draw(settings: &Augment, width: u32, height: u32, rng: &mut impl Rng) -> Self {
+        let mut shift = (0, 0);
+        if let Some(padding) = settings.crop.map(i64::from).filter(|&padding| padding > 0) {
+            // Padding beyond the image's size would only add more black.
+            let mut along = |size: u32| whole(padding.min(i64::from(size)), rng);
+            shift = (along(width), along(height));
+        }
+        let flip = settings.flip && rng.random::<bool>();
+        let affine = settings.affine.and_then(|affine| affine.draw(width, height, rng));
+        Self { size: (width, height), shift, flip, affine }
+    }
+
+    fn apply<P>(&self, mut image: Picture<P>, black: P) -> Picture<P>
+    where
+        P: Pixel<Subpixel = u8> + Send + Sync + 'static,
+    {
+        if self.shift != (0, 0) {
+            image = translate(&image, self.shift, Border::Constant(black));
+        }
+        if self.flip {
+            imageops::flip_horizontal_in_place(&mut image);
+        }
+        let (width, height) = self.size;
+        if let Some(map) = self.affine.and_then(|turn| turn.projection(width, height)) {
+            image = warp(&image, map, Interpolation::Bilinear, Border::Constant(black));
+        }
+        image
+    }
+
+    fn transform(&self) -> Transform {
+        let (width, height) = (self.size.0 as usize, self.size.1 as usize);
+        let (x, y) = self.shift;
+        let mut own =
+            Transform::identity(width, height).crop(-f64::from(x), -f64::from(y), width, height);
+        if self.flip {
+            own = own.flip_horizontal();
+        }
+        match self.affine.filter(|turn| turn.projection(self.size.0, self.size.1).is_some()) {
+            Some(turn) => turn.step(own),
+            None => own,
+        }
+    }
+}
+
 /// A whole number between `-most` and `most`.
 fn whole(most: i64, rng: &mut impl Rng) -> i32 {
     i32::try_from(rng.random_range(-most..=most)).unwrap_or_default()
@@ -132,21 +191,37 @@ fn between(low: f32, high: f32, rng: &mut impl Rng) -> f32 {
 }
 
 impl Affine {
-    /// One map for pixel coordinates; none where it would change nothing.
-    fn draw(&self, width: u32, height: u32, rng: &mut impl Rng) -> Option<Projection> {
+    /// One choice; none where it would change nothing.
+    fn draw(&self, width: u32, height: u32, rng: &mut impl Rng) -> Option<Turn> {
         let angle = between(-self.degrees, self.degrees, rng).to_radians();
         let fraction = self.translate.clamp(0.0, 1.0);
         let mut shift = |size: u32| between(-fraction, fraction, rng) * size as f32;
-        let (tx, ty) = (shift(width).round(), shift(height).round());
+        let shift = (shift(width).round(), shift(height).round());
         let scale = between(self.scale.0, self.scale.1, rng);
         let slant = -between(-self.shear, self.shear, rng).to_radians().tan();
-        if (angle, tx, ty, scale, slant) == (0.0, 0.0, 0.0, 1.0, 0.0) {
-            return None;
-        }
+        let turn = Turn { angle, shift, scale, slant };
+        (turn != Turn { angle: 0.0, shift: (0.0, 0.0), scale: 1.0, slant: 0.0 }).then_some(turn)
+    }
+}
+
+/// A scaling, a shear and a rotation about an image's centre, then a shift.
+#[derive(Clone, Copy, PartialEq)]
+struct Turn {
+    angle: f32,
+    shift: (f32, f32),
+    scale: f32,
+    slant: f32,
+}
+
+impl Turn {
+    /// The map for places of pixels, whose centres are whole numbers there. A scale of almost
+    /// nothing has no inverse, and no map.
+    fn projection(&self, width: u32, height: u32) -> Option<Projection> {
+        let Self { angle, shift: (tx, ty), scale, slant } = *self;
         let (cx, cy) = ((width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0);
         let shear = Projection::from_matrix([1.0, slant, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0])?;
-        // A product applies its right-hand map first. A scale of almost nothing has no inverse.
         let scale = Projection::from_matrix([scale, 0.0, 0.0, 0.0, scale, 0.0, 0.0, 0.0, 1.0])?;
+        // A product applies its right-hand map first.
         Some(
             Projection::translate(cx + tx, cy + ty)
                 * Projection::rotate(angle)
@@ -154,6 +229,16 @@ impl Affine {
                 * scale
                 * Projection::translate(-cx, -cy),
         )
+    }
+
+    /// The same map as a step of a transform.
+    fn step(&self, before: Transform) -> Transform {
+        let [scale, slant] = [self.scale, self.slant].map(f64::from);
+        let (sin, cos) = f64::from(self.angle).sin_cos();
+        // The rotation's matrix times the shear's, times the scale.
+        let linear = [[cos, cos * slant - sin], [sin, sin * slant + cos]];
+        let linear = linear.map(|row| row.map(|value| value * scale));
+        before.about_centre(linear, [self.shift.0.into(), self.shift.1.into()])
     }
 }
 
@@ -191,12 +276,13 @@ fn jitter_rgb(image: &mut RgbImage, jitter: &Jitter, rng: &mut impl Rng) {
         match change {
             0 => blend(image, |_| 0.0, factor),
             1 => {
-                let sum: u64 = image.pixels().map(|pixel| u64::from(picture::luma(pixel.0))).sum();
+                let sum: u64 =
+                    image.pixels().map(|pixel| u64::from(image_file::luma(pixel.0))).sum();
                 let count = u64::from(image.width()) * u64::from(image.height());
                 let mean = (sum as f64 / count as f64).round() as f32;
                 blend(image, |_| mean, factor);
             }
-            2 => blend(image, |pixel| f32::from(picture::luma(pixel.0)), factor),
+            2 => blend(image, |pixel| f32::from(image_file::luma(pixel.0)), factor),
             _ => {
                 let degrees = (factor * 360.0).round() as i32;
                 if degrees != 0 {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::data::random::SplitMix64;
+use crate::geometry::{BoundingBox, Point, Polygon};
 use proptest::prelude::*;
 
 fn colourful(width: u32, height: u32) -> DynamicImage {
@@ -197,4 +198,79 @@ proptest! {
             prop_assert_eq!(augment.to_string().parse::<Augment>().unwrap(), augment);
         }
     }
+}
+
+/// The white part of an image that was black around it, tightly, by the share of each edge pixel.
+fn white(image: &GrayImage) -> Option<BoundingBox> {
+    let bright = |(x, y, pixel): (u32, u32, &Luma<u8>)| (pixel.0[0] > 127).then_some((x, y));
+    let points: Vec<Point> = image
+        .enumerate_pixels()
+        .filter_map(bright)
+        .flat_map(|(x, y)| [[x, y], [x + 1, y + 1]])
+        .map(|[x, y]| Point { x: x as f32, y: y as f32 })
+        .collect();
+    BoundingBox::around(&points)
+}
+
+#[test]
+fn places_move_as_the_pixels_do() {
+    let white_box = GrayImage::from_fn(40, 30, |x, y| {
+        Luma([if (11..23).contains(&x) && (8..17).contains(&y) { 255 } else { 0 }])
+    });
+    let bounds = BoundingBox::new(11.0, 8.0, 23.0, 17.0);
+    let outline = Polygon::from(bounds);
+    for text in
+        ["crop:9", "flip", "crop:9,flip", "affine:0:0.3", "affine:180", "affine:0:0:0.7-1.6"]
+    {
+        let augment: Augment = text.parse().unwrap();
+        for seed in 0..60 {
+            let image = white_box.clone().into();
+            let (image, transform) = augment.apply_located(image, &mut SplitMix64::new(seed));
+            assert_eq!(image, augment.apply(white_box.clone().into(), &mut SplitMix64::new(seed)));
+            let drawn = image.into_luma8();
+            // What was drawn and what is computed have the same pixels, but for those on the edge.
+            let expected = transform.polygon(&outline).rasterise(30, 40).to_pixels();
+            let exact = !text.contains("180") && !text.contains('-');
+            for (place, (pixel, inside)) in drawn.pixels().zip(expected).enumerate() {
+                let off = (f32::from(pixel.0[0]) / 255.0 - f32::from(u8::from(inside))).abs();
+                let most = if exact { 0.001 } else { 0.8 };
+                assert!(off < most, "{text} {seed}: {} {}", place % 40, place / 40);
+            }
+            let moved = transform.bounding_box(&bounds).clip(40, 30);
+            match white(&drawn) {
+                Some(found) => {
+                    let (found, moved) = (<[f32; 4]>::from(found), <[f32; 4]>::from(moved));
+                    let most = if exact { 1e-3 } else { 2.0 };
+                    let near = found.iter().zip(moved).all(|(a, b)| (a - b).abs() < most);
+                    assert!(near, "{text} {seed}: {found:?} {moved:?}");
+                }
+                None => assert!(moved.area() < 1.0, "{text} {seed}: {moved:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn objects_move_with_their_image_and_leave_it() {
+    use crate::data::scenes::{Crowds, Part};
+    use crate::data::{Example, Input};
+    use burn_dataset::Dataset;
+    let augment: Augment = "crop:30,flip".parse().unwrap();
+    let mut gone = 0;
+    for index in 0..30 {
+        let Example { input, target } = Crowds::new(Part::Train).get(index).unwrap();
+        let Input::Image(image) = input else { panic!() };
+        let rng = SplitMix64::keyed(&[1, 2, index as u64]);
+        let (_, moved) = augment.apply_objects(image.clone(), target.clone(), &mut rng.clone());
+        gone += target.len() - moved.len();
+        // The masks as images, moved by the code that moves pixels.
+        let drawn = target.iter().filter_map(|object| {
+            let pixels = object.mask.as_ref().unwrap().to_pixels();
+            let bytes = pixels.iter().map(|&inside| if inside { 255 } else { 0 }).collect();
+            let image = GrayImage::from_raw(64, 64, bytes).unwrap().into();
+            white(&augment.apply(image, &mut rng.clone()).into_luma8())
+        });
+        assert!(drawn.eq(moved.iter().map(|object| object.bounding_box)));
+    }
+    assert!(gone > 0, "a shift of half the image loses some");
 }

@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 use burn_dataset::Dataset;
 use image::{DynamicImage, RgbImage};
 
-use super::{Example, Input};
+use super::example::{Example, Input};
 use crate::{Error, Result};
 
-/// Rows and columns of every picture.
+/// Rows and columns of every image.
 pub const SIDE: usize = 32;
 const AREA: usize = SIDE * SIDE;
 const RECORD: usize = 1 + 3 * AREA;
 
-/// The pictures of several files, one after the other, held as they were read.
-pub struct CifarPictures {
+/// The images of several files, one after the other, held as they were read.
+pub struct CifarImages {
     files: Vec<Vec<u8>>,
     len: usize,
 }
 
-impl CifarPictures {
+impl CifarImages {
     /// Reads `paths` in order; labels count from 0 to `classes - 1`.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ impl CifarPictures {
         Ok(Self { files, len })
     }
 
-    /// The class of each picture.
+    /// The class of each image.
     pub fn labels(&self) -> Vec<usize> {
         let records = self.files.iter().flat_map(|file| file.chunks_exact(RECORD));
         records.map(|record| usize::from(record[0])).collect()
@@ -68,7 +68,7 @@ fn check(path: &Path, bytes: &[u8], classes: usize) -> Result<()> {
     Ok(())
 }
 
-impl Dataset<Example, Error> for CifarPictures {
+impl Dataset<Example, Error> for CifarImages {
     fn get(&self, index: usize) -> Result<Example> {
         let mut at = index * RECORD;
         let mut files = self.files.iter();
@@ -77,7 +77,7 @@ impl Dataset<Example, Error> for CifarPictures {
                 Some(file) if at < file.len() => break &file[at..at + RECORD],
                 Some(file) => at -= file.len(),
                 // The contract of `Dataset`: an index past the end is the caller's bug.
-                None => panic!("index {index} of {} pictures", self.len),
+                None => panic!("index {index} of {} images", self.len),
             }
         };
         let planes = &record[1..];
@@ -86,8 +86,8 @@ impl Dataset<Example, Error> for CifarPictures {
             image::Rgb([planes[at], planes[AREA + at], planes[2 * AREA + at]])
         });
         Ok(Example {
-            input: Input::Picture(DynamicImage::ImageRgb8(image)),
-            label: usize::from(record[0]),
+            input: Input::Image(DynamicImage::ImageRgb8(image)),
+            target: usize::from(record[0]),
         })
     }
 
@@ -113,12 +113,12 @@ mod tests {
             record[1 + plane * AREA + SIDE + 2] = value;
         }
         std::fs::write(&paths[1], &record).unwrap();
-        let data = CifarPictures::read(&paths, 10).unwrap();
+        let data = CifarImages::read(&paths, 10).unwrap();
         assert_eq!(data.len(), 2);
-        assert_eq!(data.get(0).unwrap().label, 3);
+        assert_eq!(data.get(0).unwrap().target, 3);
         let second = data.get(1).unwrap();
-        assert_eq!(second.label, 9);
-        let Input::Picture(DynamicImage::ImageRgb8(image)) = second.input else { panic!() };
+        assert_eq!(second.target, 9);
+        let Input::Image(DynamicImage::ImageRgb8(image)) = second.input else { panic!() };
         assert_eq!(image.get_pixel(2, 1).0, [10, 20, 30]);
     }
 

@@ -8,7 +8,7 @@ use burn_dataset::Dataset;
 use csv::StringRecord;
 use serde::{Deserialize, Serialize};
 
-use super::{Example, Input};
+use super::example::{Example, Input};
 use crate::{Error, Result};
 
 /// The most different words that a column may hold; one that holds more is an identifier or
@@ -20,7 +20,8 @@ const MOST_WORDS: usize = 256;
 const MOST_NUMBERED_CLASSES: usize = 20;
 
 /// What is to be said of an example.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
     /// Which class it belongs to.
@@ -209,7 +210,7 @@ impl Dataset<Example, Error> for Table {
     fn get(&self, index: usize) -> Result<Example> {
         let width = self.columns.len();
         let row = self.values[index * width..][..width].to_vec();
-        Ok(Example { input: Input::Row(row), label: self.labels[index] })
+        Ok(Example { input: Input::Row(row), target: self.labels[index] })
     }
 
     fn len(&self) -> usize {

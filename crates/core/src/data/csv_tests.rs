@@ -12,7 +12,7 @@ fn why(text: &str) -> String {
 fn row(table: &Table, index: usize) -> Vec<f32> {
     match table.get(index).unwrap().input {
         Input::Row(values) => values,
-        Input::Picture(_) => panic!("a table holds rows"),
+        _ => panic!("a table holds rows"),
     }
 }
 
@@ -158,7 +158,7 @@ proptest! {
             prop_assert!(table.classes.len() > 1 || table.targets.is_some());
             for index in 0..table.len() {
                 let labels = table.targets.as_ref().map_or(table.classes.len(), Vec::len);
-                prop_assert!(table.get(index).unwrap().label < labels);
+                prop_assert!(table.get(index).unwrap().target < labels);
                 prop_assert!(row(&table, index).iter().all(|value| value.is_finite()));
             }
         }

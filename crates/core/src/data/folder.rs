@@ -1,4 +1,4 @@
-//! Reads a folder of pictures, one subfolder a class: `CLASS/*.png`.
+//! Reads a folder of images, one subfolder a class: `CLASS/*.png`.
 //!
 //! Opening looks at every file's header, in parallel; pixels are decoded when an example is
 //! asked for.
@@ -8,31 +8,31 @@ use std::path::{Path, PathBuf};
 use burn_dataset::Dataset;
 use rayon::prelude::*;
 
-use super::picture::{self, Header};
-use super::{Example, Input};
+use super::example::{Example, Input};
+use super::image_file::{self, Header};
 use crate::{Error, Result};
 
-/// Files with these extensions, in either case, are taken for pictures.
+/// Files with these extensions, in either case, are taken for images.
 const EXTENSIONS: [&str; 11] =
     ["png", "jpg", "jpeg", "jpe", "gif", "bmp", "webp", "pnm", "pbm", "pgm", "ppm"];
 
-/// The pictures of a folder, sorted by class and then by name.
-pub struct FolderPictures {
-    /// The class of each picture.
+/// The images of a folder, sorted by class and then by name.
+pub struct FolderImages {
+    /// The class of each image.
     pub labels: Vec<usize>,
-    /// The first picture's size, with three channels where any picture has colour.
+    /// The first image's size, with three channels where any image has colour.
     pub header: Header,
-    /// Files that are no readable picture, one line each, with the reason.
+    /// Files that are no readable image, one line each, with the reason.
     pub skipped: Vec<String>,
     files: Vec<PathBuf>,
 }
 
-impl FolderPictures {
-    /// Lists the pictures of `folder`, whose subfolders are named by `classes`.
+impl FolderImages {
+    /// Lists the images of `folder`, whose subfolders are named by `classes`.
     ///
     /// # Errors
     ///
-    /// When a folder cannot be read, a class's folder has no picture, a subfolder is none of
+    /// When a folder cannot be read, a class's folder has no image, a subfolder is none of
     /// `classes`, or no file at all can be read.
     pub fn read(folder: impl AsRef<Path>, classes: &[String]) -> Result<Self> {
         let folder = folder.as_ref();
@@ -45,11 +45,11 @@ impl FolderPictures {
                 ));
             };
             let class = folder.join(class);
-            let files = pictures_in(&class)?;
+            let files = images_in(&class)?;
             if files.is_empty() {
                 return Err(Error::file(
                     class,
-                    "a class without any picture; expected PNG, JPEG, GIF, BMP, WebP or PNM files",
+                    "a class without any image; expected PNG, JPEG, GIF, BMP, WebP or PNM files",
                 ));
             }
             found.extend(files.into_iter().map(|file| (file, label)));
@@ -57,9 +57,9 @@ impl FolderPictures {
         Self::listed(folder, found)
     }
 
-    /// Pictures with the places of their classes; `folder` is named where none can be read.
+    /// Images with the places of their classes; `folder` is named where none can be read.
     pub(crate) fn listed(folder: &Path, found: Vec<(PathBuf, usize)>) -> Result<Self> {
-        let headers: Vec<_> = found.par_iter().map(|(file, _)| picture::header(file)).collect();
+        let headers: Vec<_> = found.par_iter().map(|(file, _)| image_file::header(file)).collect();
         let (mut files, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
         let mut header: Option<Header> = None;
         for ((file, label), found) in found.into_iter().zip(headers) {
@@ -75,7 +75,7 @@ impl FolderPictures {
         }
         let Some(header) = header else {
             let why = match skipped.first() {
-                Some(first) => format!("none of {} pictures can be read; {first}", skipped.len()),
+                Some(first) => format!("none of {} images can be read; {first}", skipped.len()),
                 None => "no class folders; expected CLASS/*.png".into(),
             };
             return Err(Error::file(folder, why));
@@ -84,10 +84,10 @@ impl FolderPictures {
     }
 }
 
-impl Dataset<Example, Error> for FolderPictures {
+impl Dataset<Example, Error> for FolderImages {
     fn get(&self, index: usize) -> Result<Example> {
-        let image = picture::read(&self.files[index])?;
-        Ok(Example { input: Input::Picture(image), label: self.labels[index] })
+        let image = image_file::read(&self.files[index])?;
+        Ok(Example { input: Input::Image(image), target: self.labels[index] })
     }
 
     fn len(&self) -> usize {
@@ -110,17 +110,17 @@ pub(crate) fn class_names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The picture files directly in `folder`, by their names' endings, sorted.
+/// The image files directly in `folder`, by their names' endings, sorted.
 ///
 /// # Errors
 ///
 /// When the folder cannot be read.
-pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let is_picture = |path: &PathBuf| {
+pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_image = |path: &PathBuf| {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
         EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) && path.is_file()
     };
-    Ok(entries(folder)?.into_iter().filter(is_picture).collect())
+    Ok(entries(folder)?.into_iter().filter(is_image).collect())
 }
 
 /// What `folder` holds, sorted by name, without hidden files: the order in which a file
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use image::{GrayImage, Luma, Rgb, RgbImage};
 
-    /// `dog` has a grey 3x2 picture and a text file; `cat` a colour picture named wrongly, a
+    /// `dog` has a grey 3x2 image and a text file; `cat` a colour image named wrongly, a
     /// text file named .png, and a hidden file.
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -171,12 +171,12 @@ mod tests {
         let folder = folder();
         let classes = class_names(folder.path()).unwrap();
         assert_eq!(classes, ["cat", "dog"]);
-        let data = FolderPictures::read(folder.path(), &classes).unwrap();
+        let data = FolderImages::read(folder.path(), &classes).unwrap();
         assert_eq!((data.len(), &data.labels[..]), (2, &[0, 1][..]));
         assert_eq!(data.header, Header { channels: 3, height: 4, width: 5 });
         assert_eq!(data.skipped.len(), 1);
-        assert!(data.skipped[0].contains("b.png: not a picture that can be read"));
-        let Input::Picture(image) = data.get(0).unwrap().input else { panic!() };
+        assert!(data.skipped[0].contains("b.png: not an image that can be read"));
+        let Input::Image(image) = data.get(0).unwrap().input else { panic!() };
         assert_eq!(image.to_rgb8().get_pixel(0, 0).0, [1, 2, 3], "told by content, not name");
     }
 
@@ -184,14 +184,14 @@ mod tests {
     fn an_empty_class_an_unknown_class_and_no_class_are_named() {
         let folder = folder();
         let why = |classes: &[String]| {
-            FolderPictures::read(folder.path(), classes).err().unwrap().to_string()
+            FolderImages::read(folder.path(), classes).err().unwrap().to_string()
         };
         assert!(why(&["cat".into()]).contains("dog: not a class"));
         std::fs::create_dir(folder.path().join("emu")).unwrap();
         let classes = class_names(folder.path()).unwrap();
-        assert!(why(&classes).contains("emu: a class without any picture"));
+        assert!(why(&classes).contains("emu: a class without any image"));
         let empty = tempfile::tempdir().unwrap();
-        let error = FolderPictures::read(empty.path(), &[]).err().unwrap().to_string();
+        let error = FolderImages::read(empty.path(), &[]).err().unwrap().to_string();
         assert!(error.contains("no class folders"));
     }
 
@@ -200,18 +200,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("a")).unwrap();
         std::fs::write(folder.path().join("a/x.png"), "").unwrap();
-        let error = FolderPictures::read(folder.path(), &["a".into()]).err().unwrap().to_string();
-        assert!(error.contains("none of 1 pictures can be read"), "{error}");
+        let error = FolderImages::read(folder.path(), &["a".into()]).err().unwrap().to_string();
+        assert!(error.contains("none of 1 images can be read"), "{error}");
         assert!(error.contains("x.png") && !error.contains('\n'));
     }
 
     #[test]
     fn a_file_that_vanishes_or_breaks_after_opening_is_an_error() {
         let folder = folder();
-        let data = FolderPictures::read(folder.path(), &["cat".into(), "dog".into()]).unwrap();
+        let data = FolderImages::read(folder.path(), &["cat".into(), "dog".into()]).unwrap();
         std::fs::write(folder.path().join("cat/a.JPG"), "broken").unwrap();
         std::fs::remove_file(folder.path().join("dog/a.png")).unwrap();
-        assert!(data.get(0).err().unwrap().to_string().contains("a.JPG: not a picture"));
+        assert!(data.get(0).err().unwrap().to_string().contains("a.JPG: not an image"));
         assert!(data.get(1).err().unwrap().to_string().contains("a.png: "));
     }
 }

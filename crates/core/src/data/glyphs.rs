@@ -1,42 +1,41 @@
 //! The embedded data set `glyphs`: digits and capital letters, 28x28 grey, white on black, an
 //! MNIST that needs no download.
 //!
-//! Each picture is drawn when it is asked for, from a pen's path with a hand's slant, tremor,
+//! Each image is drawn when it is asked for, from a pen's path with a hand's slant, tremor,
 //! pressure and pen width. It follows from seed, part and index alone.
 
 mod draw;
 mod strokes;
 
+pub use draw::SIDE;
+pub use strokes::CLASSES;
+
 use burn_dataset::Dataset;
 use image::{DynamicImage, GrayImage};
 
+use super::example::{Example, Input};
 use super::random::SplitMix64;
-use super::{Example, Input};
 use crate::{Error, Result};
 
 /// The name to open it by.
 pub const NAME: &str = "glyphs";
-/// Rows and columns of every picture.
-pub const SIDE: usize = 28;
-/// How many classes there are: 0 to 9, then A to Z.
-pub const CLASSES: usize = 36;
 
 /// The seed of the data set that `--data glyphs` opens. It is fixed, so that runs with
-/// different seeds are judged by the same pictures.
+/// different seeds are judged by the same images.
 pub const SEED: u64 = 28;
 
 /// One part of the data set; parts are drawn from streams of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// 18,000 pictures.
+    /// 18,000 images.
     Train,
-    /// 1,800 pictures.
+    /// 1,800 images.
     Validation,
-    /// 3,600 pictures.
+    /// 3,600 images.
     Test,
 }
 
-/// The pictures of one part, with as many of every class.
+/// The images of one part, with as many of every class.
 #[derive(Clone, Copy, Debug)]
 pub struct Glyphs {
     seed: u64,
@@ -77,7 +76,7 @@ impl Dataset<Example, Error> for Glyphs {
         let image = GrayImage::from_fn(SIDE as u32, SIDE as u32, |x, y| {
             image::Luma([pixels[y as usize * SIDE + x as usize]])
         });
-        Ok(Example { input: Input::Picture(DynamicImage::ImageLuma8(image)), label })
+        Ok(Example { input: Input::Image(DynamicImage::ImageLuma8(image)), target: label })
     }
 
     fn len(&self) -> usize {
@@ -95,8 +94,8 @@ mod tests {
 
     fn pixels(data: &Glyphs, index: usize) -> Vec<u8> {
         match data.get(index).unwrap().input {
-            Input::Picture(image) => image.into_luma8().into_raw(),
-            Input::Row(_) => panic!("glyphs are pictures"),
+            Input::Image(image) => image.into_luma8().into_raw(),
+            _ => panic!("glyphs are images"),
         }
     }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use burn_dataset::Dataset;
 use image::{DynamicImage, GrayImage};
 
-use super::{Example, Input, picture};
+use super::example::{Example, Input};
+use super::image_file;
 use crate::{Error, Result};
 
 /// An idx file of unsigned bytes, held as it was read.
@@ -86,13 +87,13 @@ impl Idx {
     }
 }
 
-/// Grey pictures of one idx file with the labels of another.
-pub struct IdxPictures {
+/// Grey images of one idx file with the labels of another.
+pub struct IdxImages {
     pictures: Idx,
     labels: Idx,
 }
 
-impl IdxPictures {
+impl IdxImages {
     /// Reads the two files and checks that they belong together; labels count from 0 to
     /// `classes - 1`.
     ///
@@ -110,18 +111,18 @@ impl IdxPictures {
         let [count, height, width] = pictures.sizes[..] else {
             return Err(Error::file(pictures_path, "expected three dimensions"));
         };
-        let most = picture::MOST_SIDE as usize;
+        let most = image_file::MOST_SIDE as usize;
         if height > most || width > most {
             return Err(Error::file(
                 pictures_path,
-                format!("pictures of {width} x {height} pixels; expected at most {most} a side"),
+                format!("images of {width} x {height} pixels; expected at most {most} a side"),
             ));
         }
         if labels.sizes[0] != count {
             return Err(Error::file(
                 labels_path,
                 format!(
-                    "{} labels; expected {count}, one for each picture of {}",
+                    "{} labels; expected {count}, one for each image of {}",
                     labels.sizes[0],
                     pictures_path.display()
                 ),
@@ -141,27 +142,27 @@ impl IdxPictures {
         Ok(Self { pictures, labels })
     }
 
-    /// The class of each picture.
+    /// The class of each image.
     pub fn labels(&self) -> Vec<usize> {
         self.labels.values().iter().map(|&label| usize::from(label)).collect()
     }
 
-    /// Rows and columns of every picture.
+    /// Rows and columns of every image.
     pub fn size(&self) -> (usize, usize) {
         (self.pictures.sizes[1], self.pictures.sizes[2])
     }
 }
 
-impl Dataset<Example, Error> for IdxPictures {
+impl Dataset<Example, Error> for IdxImages {
     fn get(&self, index: usize) -> Result<Example> {
         let (height, width) = self.size();
         let area = height * width;
         let pixels = self.pictures.values()[index * area..][..area].to_vec();
         let image = GrayImage::from_raw(width as u32, height as u32, pixels)
-            .ok_or_else(|| Error::argument("idx", "a picture's size does not fit its pixels"))?;
+            .ok_or_else(|| Error::argument("idx", "an image's size does not fit its pixels"))?;
         Ok(Example {
-            input: Input::Picture(DynamicImage::ImageLuma8(image)),
-            label: usize::from(self.labels.values()[index]),
+            input: Input::Image(DynamicImage::ImageLuma8(image)),
+            target: usize::from(self.labels.values()[index]),
         })
     }
 
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Two pictures of two rows and three columns: 0..6, then 6..12.
+    /// Two images of two rows and three columns: 0..6, then 6..12.
     fn valid() -> Vec<u8> {
         let mut bytes = vec![0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3];
         bytes.extend(0..12);
@@ -187,12 +188,12 @@ mod tests {
     }
 
     /// Writes both files into a fresh folder and opens them.
-    fn open(pictures: &[u8], labels: &[u8], classes: usize) -> Result<IdxPictures> {
+    fn open(pictures: &[u8], labels: &[u8], classes: usize) -> Result<IdxImages> {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (folder.path().join("images"), folder.path().join("labels"));
         std::fs::write(&a, pictures).unwrap();
         std::fs::write(&b, labels).unwrap();
-        IdxPictures::read(a, b, classes)
+        IdxImages::read(a, b, classes)
     }
 
     #[test]
@@ -200,8 +201,8 @@ mod tests {
         let data = open(&valid(), &[0, 0, 8, 1, 0, 0, 0, 2, 4, 9], 10).unwrap();
         assert_eq!((data.len(), data.size()), (2, (2, 3)));
         let second = data.get(1).unwrap();
-        assert_eq!(second.label, 9);
-        let Input::Picture(DynamicImage::ImageLuma8(image)) = second.input else { panic!() };
+        assert_eq!(second.target, 9);
+        let Input::Image(DynamicImage::ImageLuma8(image)) = second.input else { panic!() };
         assert_eq!(image.dimensions(), (3, 2));
         assert_eq!(image.get_pixel(2, 1).0, [11]);
     }
@@ -231,7 +232,7 @@ mod tests {
         let why = |labels: &[u8]| open(&valid(), labels, 10).err().unwrap().to_string();
         assert!(why(&[0, 0, 8, 1, 0, 0, 0, 1, 4]).contains("1 labels; expected 2"));
         assert!(why(&[0, 0, 8, 1, 0, 0, 0, 2, 4, 10]).contains("label 10 of example 1"));
-        assert!(IdxPictures::read("/nowhere/a", "/nowhere/b", 10).is_err());
+        assert!(IdxImages::read("/nowhere/a", "/nowhere/b", 10).is_err());
     }
 
     proptest! {

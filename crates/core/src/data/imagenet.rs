@@ -1,5 +1,5 @@
 //! What ImageNet has beside class folders: names for its numbers (`n01440764` is `tench`),
-//! and the list that tells the classes of validation pictures which lie in one folder.
+//! and the list that tells the classes of validation images which lie in one folder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::{Error, Result, files};
 /// Files of names, as they come with the data; each line has a number, then names.
 const NAMES: [&str; 4] =
     ["LOC_synset_mapping.txt", "synset_words.txt", "words.txt", "classnames.txt"];
-/// The list of the validation pictures: `ImageId,PredictionString`, the latter beginning with
+/// The list of the validation images: `ImageId,PredictionString`, the latter beginning with
 /// a number.
 const SOLUTION: &str = "LOC_val_solution.csv";
-/// In the challenge's own tree the names lie three folders above the pictures.
+/// In the challenge's own tree the names lie three folders above the images.
 const ABOVE: usize = 3;
 
 /// Whether classes are called by numbers of WordNet: `n` and eight digits.
@@ -65,11 +65,11 @@ fn entry(line: &str) -> Option<(&str, &str)> {
     (is_id(id) && !name.is_empty()).then_some((id, name))
 }
 
-/// The pictures of a folder without class folders, by the challenge's list of them; none
+/// The images of a folder without class folders, by the challenge's list of them; none
 /// where there are class folders, or no list.
 ///
 /// # Errors
-/// A row that is no picture and class of `classes`.
+/// A row that is no image and class of `classes`.
 pub(crate) fn solution(
     root: &Path,
     pictures: &Path,

@@ -1,10 +1,10 @@
-//! Where a data set is, for the tasks whose examples are neither pictures in classes nor
+//! Where a data set is, for the tasks whose examples are neither images in classes nor
 //! rows: they read its files by themselves.
 
 use super::manifest;
+pub use super::manifest::{Fetched, Layout};
+use crate::zoo::did_you_mean;
 use crate::{Error, Result};
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What a name leads to.
@@ -16,43 +16,6 @@ pub enum Place {
     Folder(PathBuf),
     /// A fetched data set, or a folder with a `dataset.toml`.
     Fetched(Fetched),
-}
-
-/// A folder with a `dataset.toml`.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-    /// The folder.
-    pub folder: PathBuf,
-    /// How its files are laid out, such as `parallel-text`.
-    pub layout: String,
-    /// The names of the labels, if it has any.
-    pub classes: Vec<String>,
-    splits: BTreeMap<String, BTreeMap<String, toml::Value>>,
-}
-
-impl Fetched {
-    /// The file or folder that a split has under this name, such as `images` of `train`.
-    ///
-    /// # Errors
-    /// The split lacks it, or it leads out of the folder.
-    pub fn path(&self, split: &str, field: &str) -> Result<PathBuf> {
-        let value = self.splits.get(split).and_then(|fields| fields.get(field)?.as_str());
-        let value = value.ok_or_else(|| {
-            let why = format!("no `splits.{split}.{field}`, which its layout needs");
-            Error::file(self.folder.join(manifest::FILE), why)
-        })?;
-        manifest::inside(&self.folder, value)
-    }
-
-    /// Whether there is such a split.
-    pub fn has(&self, split: &str) -> bool {
-        self.splits.contains_key(split)
-    }
-
-    /// The names that a split has files under.
-    pub fn fields(&self, split: &str) -> Vec<&str> {
-        self.splits.get(split).into_iter().flatten().map(|(name, _)| name.as_str()).collect()
-    }
 }
 
 /// Finds what `--data` names: a path, or a fetched data set under `data_dir`.
@@ -67,7 +30,7 @@ pub fn locate(name_or_path: &str, data_dir: &Path) -> Result<Place> {
     let fetched = data_dir.join(name_or_path);
     for folder in [path, &fetched] {
         if folder.join(manifest::FILE).is_file() {
-            return Ok(Place::Fetched(read(folder)?));
+            return Ok(Place::Fetched(Fetched::read(folder)?));
         }
     }
     if path.is_dir() {
@@ -76,38 +39,58 @@ pub fn locate(name_or_path: &str, data_dir: &Path) -> Result<Place> {
     Err(missing(name_or_path, data_dir))
 }
 
+/// The data sets that need no file, and those that `cargo xtask fetch` knows.
+const KNOWN: &[&str] = &[
+    "glyphs",
+    "houses",
+    "scenes",
+    "bccd",
+    "cifar10",
+    "cifar10-images",
+    "dsb2018",
+    "easy-vqa",
+    "fashion-mnist",
+    "membrane",
+    "mnist",
+    "multi30k",
+    "otb-crossing",
+    "review-polarity",
+    "schemaorg",
+    "tabular",
+    "tinyshakespeare",
+];
+
 /// The error for a name that leads nowhere.
 pub(super) fn missing(name_or_path: &str, data_dir: &Path) -> Error {
+    let meant = match KNOWN.contains(&name_or_path) {
+        true => String::new(),
+        false => did_you_mean(name_or_path, KNOWN.iter().copied()),
+    };
     let why = format!(
-        "no embedded data set, folder or file `{name_or_path}`, and none fetched under {}: \
-         `cargo xtask fetch {name_or_path}` gets a known one, `cargo xtask fetch --list` \
+        "no embedded data set, folder or file `{name_or_path}`{meant}, and none fetched under \
+         {}: `cargo xtask fetch {name_or_path}` gets a known one, `cargo xtask fetch --list` \
          shows them",
         data_dir.display()
     );
     Error::argument("--data", why)
 }
 
-fn read(folder: &Path) -> Result<Fetched> {
-    #[derive(Deserialize)]
-    struct File {
-        layout: String,
-        #[serde(default)]
-        classes: Vec<String>,
-        #[serde(default)]
-        splits: BTreeMap<String, BTreeMap<String, toml::Value>>,
-    }
-    let path = folder.join(manifest::FILE);
-    let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, source))?;
-    let text =
-        std::str::from_utf8(&bytes).map_err(|_| Error::file(&path, "not UTF-8; expected TOML"))?;
-    let File { layout, classes, splits } =
-        toml::from_str(text).map_err(|why| Error::file(&path, why.message()))?;
-    Ok(Fetched { folder: folder.into(), layout, classes, splits })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_manifest_is_known_and_a_slip_is_understood() {
+        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
+        for entry in std::fs::read_dir(manifests).unwrap().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            if let Some(name) = name.strip_suffix(".toml") {
+                assert!(KNOWN.contains(&name), "{name}");
+            }
+        }
+        let why = missing("minst", Path::new("nowhere")).to_string();
+        assert!(why.contains("(did you mean `mnist`?)"), "{why}");
+    }
 
     #[test]
     fn paths_names_and_what_is_nowhere() {

@@ -6,52 +6,31 @@ use std::sync::Arc;
 
 use burn_dataset::Dataset;
 
-use super::cifar::{self, CifarPictures};
+use super::cifar::{self, CifarImages};
 use super::csv::{Names, Table};
-use super::folder::{self, FolderPictures};
+use super::example::{DataSet, Example, Examples, Kind};
+use super::folder::{self, FolderImages};
 use super::glyphs;
-use super::idx::IdxPictures;
-use super::manifest::{self, Layout, Manifest, Split};
-use super::picture::Header;
-use super::split::{self, view};
-use super::{DataSet, Examples, Kind, Task, houses, imagenet, locate, scenes, voc};
+use super::idx::IdxImages;
+use super::image_file::Header;
+use super::manifest::{self, Fetched, Layout};
+use super::objects::Object;
+use super::options::OpenOptions;
+use super::split::Published;
+use super::{houses, imagenet, locate, scenes, voc};
 use crate::{Error, Result};
 
 /// Names by which a split to validate with goes, in `dataset.toml` and as a folder.
 const VALIDATION: [&str; 3] = ["validation", "val", "valid"];
 
-/// How to open a data set.
-#[derive(Clone, Debug)]
-pub struct OpenOptions {
-    /// Where fetched data sets are: see [`default_data_dir`].
-    pub data_dir: PathBuf,
-    /// Decides which examples are held out; the same seed, the same choice.
-    pub seed: u64,
-    /// Only the first examples to train on, validation included; never limits the test.
-    pub limit: Option<usize>,
-    /// The column of a table to predict: its name, or its number counted from 1.
-    pub target: Option<String>,
-    /// What is to be said of that column; decided by what it holds where nothing is said.
-    /// Pictures have classes, whatever stands here.
-    pub task: Option<Task>,
-}
-
-/// `$TENFOLD_DATA`, else `tenfold` in the platform's cache folder.
-pub fn default_data_dir() -> PathBuf {
-    match std::env::var_os("TENFOLD_DATA") {
-        Some(folder) if !folder.is_empty() => folder.into(),
-        _ => dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("tenfold"),
-    }
-}
-
 /// Opens an embedded data set (`glyphs`, `scenes`, `houses`), a folder, a `.csv` file, a store
 /// of decisions, or a fetched data set.
 ///
 /// - A folder with a `dataset.toml` is read as that says. Any other has one subfolder of
-///   pictures a class, or `train`, `val` and `test` with such subfolders.
+///   images a class, or `train`, `val` and `test` with such subfolders.
 /// - Classes that are called by ImageNet's numbers get their names from the file of names
-///   that lies beside them; its validation pictures may lie in one folder with their list.
-/// - A year of PASCAL VOC (a folder with `ImageSets/Main`) gives its pictures of one class.
+///   that lies beside them; its validation images may lie in one folder with their list.
+/// - A year of PASCAL VOC (a folder with `ImageSets/Main`) gives its images of one class.
 /// - A fetched data set of several tables is opened as `tabular/iris`.
 /// - Where no split validates, a tenth of the training examples, 5,000 at most, is held out.
 ///   Where there is `val` and no `test`, `val` judges and validation is held out. Where there
@@ -63,9 +42,7 @@ pub fn default_data_dir() -> PathBuf {
 ///
 /// When there is no such data set, or a file of it is faulty: the reader's error.
 pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
-    if options.limit == Some(0) {
-        return Err(Error::argument("--limit", "0 examples; expected 2 or more"));
-    }
+    check_limit(options)?;
     if name_or_path == glyphs::NAME {
         return open_glyphs(options);
     }
@@ -109,6 +86,13 @@ pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
     Err(locate::missing(name_or_path, &options.data_dir))
 }
 
+fn check_limit(options: &OpenOptions) -> Result<()> {
+    match options.limit {
+        Some(0) => Err(Error::argument("--limit", "0 examples; expected 2 or more")),
+        _ => Ok(()),
+    }
+}
+
 fn is_sqlite(path: &Path) -> bool {
     let mut start = [0; 16];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
@@ -136,19 +120,50 @@ fn open_glyphs(options: &OpenOptions) -> Result<DataSet> {
     builder.validation = Some(part(glyphs::Part::Validation));
     builder.test = Some(part(glyphs::Part::Test));
     let side = glyphs::SIDE;
-    let kind = Kind::Pictures { channels: 1, height: side, width: side };
+    let kind = Kind::Images { channels: 1, height: side, width: side };
     builder.build(kind, part(glyphs::Part::Train), &[])
 }
 
-/// Pictures of one object, labelled by its shape.
+/// Images of one object, labelled by its shape.
 fn open_scenes(options: &OpenOptions) -> Result<DataSet> {
     let part = |part| Arc::new(scenes::Scenes::new(part)) as Examples;
     let mut builder = Builder::new(scenes::NAME, Path::new(scenes::NAME), options);
     builder.classes = scenes::classes();
     builder.validation = Some(part(scenes::Part::Validation));
     builder.test = Some(part(scenes::Part::Test));
-    let kind = Kind::Pictures { channels: 3, height: scenes::SIDE, width: scenes::SIDE };
+    let kind = Kind::Images { channels: 3, height: scenes::SIDE, width: scenes::SIDE };
     builder.build(kind, part(scenes::Part::Train), &[])
+}
+
+/// Opens a data set of images with the objects in them: the embedded `scenes`.
+///
+/// # Errors
+///
+/// When there is no such data set.
+pub fn open_objects(name: &str, options: &OpenOptions) -> Result<DataSet<Vec<Object>>> {
+    check_limit(options)?;
+    if name != scenes::NAME {
+        return Err(locate::missing(name, &options.data_dir));
+    }
+    let part = |part| Arc::new(scenes::Crowds::new(part)) as Examples<Vec<Object>>;
+    let published = Published {
+        train: part(scenes::Part::Train),
+        validation: Some(part(scenes::Part::Validation)),
+        test: Some(part(scenes::Part::Test)),
+        sorted: false,
+    };
+    let OpenOptions { seed, limit, .. } = *options;
+    let [train, validation, test] = published.split(&[], seed, limit, Path::new(name))?;
+    Ok(DataSet {
+        name: name.to_owned(),
+        kind: Kind::Images { channels: 3, height: scenes::SIDE, width: scenes::SIDE },
+        classes: scenes::classes(),
+        values: None,
+        train,
+        validation,
+        test,
+        skipped: Vec::new(),
+    })
 }
 
 /// A folder that has a `dataset.toml`.
@@ -158,83 +173,84 @@ fn open_fetched(
     table: Option<&str>,
     options: &OpenOptions,
 ) -> Result<DataSet> {
-    let manifest = Manifest::read(folder)?;
-    if manifest.layout == Layout::Csv {
-        return open_fetched_table(folder, &manifest, table, options);
+    let fetched = Fetched::read(folder)?;
+    if fetched.layout == Layout::Csv {
+        return open_fetched_table(&fetched, table, options);
     }
     let mut builder = Builder::new(name, folder, options);
-    builder.classes.clone_from(&manifest.classes);
-    let missing = || Error::file(folder.join(manifest::FILE), "no `splits.train`");
-    let train = manifest.split(&["train"]).ok_or_else(missing)?;
-    let (validation, test) = (manifest.split(&VALIDATION), manifest.split(&["test"]));
-    let classes = manifest.classes.len();
-    match manifest.layout {
+    builder.classes.clone_from(&fetched.classes);
+    let first = |names: &[&'static str]| names.iter().copied().find(|name| fetched.has(name));
+    let train = first(&["train"]).ok_or_else(|| fetched.fault("no `splits.train`"))?;
+    let (validation, test) = (first(&VALIDATION), first(&["test"]));
+    let classes = fetched.classes.len();
+    match fetched.layout {
         Layout::Idx => {
-            let read = |split: &Split| {
-                let file =
-                    |field, name| manifest::inside(folder, manifest::needed(folder, field, name)?);
-                let pictures = file(split.images.as_ref(), "images")?;
-                IdxPictures::read(pictures, file(split.labels.as_ref(), "labels")?, classes)
+            let read = |split: &str| {
+                let pictures = fetched.path(split, "images")?;
+                IdxImages::read(pictures, fetched.path(split, "labels")?, classes)
             };
             let train = read(train)?;
             builder.validation = optional(validation, read)?;
             builder.test = optional(test, read)?;
             let (height, width) = train.size();
             let labels = train.labels();
-            builder.build(Kind::Pictures { channels: 1, height, width }, Arc::new(train), &labels)
+            builder.build(Kind::Images { channels: 1, height, width }, Arc::new(train), &labels)
         }
         Layout::CifarBinary => {
-            let read = |split: &Split| {
-                let files = split.files.iter().map(|file| manifest::inside(folder, file));
-                CifarPictures::read(&files.collect::<Result<Vec<_>>>()?, classes)
-            };
+            let read = |split: &str| CifarImages::read(&fetched.paths(split, "files")?, classes);
             let train = read(train)?;
             builder.validation = optional(validation, read)?;
             builder.test = optional(test, read)?;
-            let kind = Kind::Pictures { channels: 3, height: cifar::SIDE, width: cifar::SIDE };
+            let kind = Kind::Images { channels: 3, height: cifar::SIDE, width: cifar::SIDE };
             let labels = train.labels();
             builder.build(kind, Arc::new(train), &labels)
         }
-        Layout::ImageFolder | Layout::Csv => {
-            let subfolder = |split: &Split| {
-                manifest::inside(folder, manifest::needed(folder, split.folder.as_ref(), "folder")?)
-            };
+        Layout::ImageFolder => {
+            let subfolder = |split: &str| fetched.path(split, "folder");
             let validation = validation.map(subfolder).transpose()?;
             let test = test.map(subfolder).transpose()?;
             builder.pictures(subfolder(train)?, validation, test)
         }
+        other => {
+            let why = format!(
+                "{name} is laid out as {other}; expected idx, cifar-binary, image-folder or csv"
+            );
+            Err(Error::argument("--data", why))
+        }
     }
 }
 
-fn optional<D: Dataset<super::Example, Error> + 'static>(
-    split: Option<&Split>,
-    read: impl Fn(&Split) -> Result<D>,
+fn optional<D: Dataset<Example, Error> + 'static>(
+    split: Option<&str>,
+    read: impl Fn(&str) -> Result<D>,
 ) -> Result<Option<Examples>> {
     Ok(split.map(read).transpose()?.map(|data| Arc::new(data) as Examples))
 }
 
 fn open_fetched_table(
-    folder: &Path,
-    manifest: &Manifest,
+    fetched: &Fetched,
     table: Option<&str>,
     options: &OpenOptions,
 ) -> Result<DataSet> {
-    let Some((name, entry)) = table.and_then(|name| manifest.tables.get_key_value(name)) else {
-        let set = folder.file_name().unwrap_or_default().display();
-        let tables: Vec<_> = manifest.tables.keys().map(|table| format!("{set}/{table}")).collect();
+    let Some((name, entry)) = table.and_then(|name| fetched.tables.get_key_value(name)) else {
+        let set = fetched.folder.file_name().unwrap_or_default().display();
+        let tables: Vec<_> = fetched.tables.keys().map(|table| format!("{set}/{table}")).collect();
         return Err(Error::argument(
             "--data",
             format!("`{set}` holds several tables; expected one of {}", tables.join(", ")),
         ));
     };
-    let path = manifest::inside(folder, &entry.file)?;
+    let path = fetched.inside(&entry.file)?;
     let names = match (entry.has_header, &entry.columns[..]) {
         (true, _) => Names::Header,
         (false, []) => Names::Numbers,
         (false, columns) => Names::Given(columns),
     };
-    let number = (entry.target + 1).to_string();
-    let target = options.target.as_deref().unwrap_or(&number);
+    let number = entry.target.map(|target| (target + 1).to_string());
+    let Some(target) = options.target.as_deref().or(number.as_deref()) else {
+        let why = format!("`{name}` names no column to predict; expected one here");
+        return Err(Error::argument("--target", why));
+    };
     // The manifest knows its own column; of another one its cells decide.
     let known = entry.task.filter(|_| options.target.is_none());
     let table = Table::read(&path, names, Some(target), options.task.or(known))?;
@@ -254,7 +270,7 @@ fn open_folder(name: &str, folder: &Path, options: &OpenOptions) -> Result<DataS
     let part = |names: &[&str]| {
         names.iter().map(|name| folder.join(name)).find(|subfolder| subfolder.is_dir())
     };
-    // ImageNet's own test pictures come without labels.
+    // ImageNet's own test images come without labels.
     let test = part(&["test"]).filter(|test| {
         let labelled = folder::class_names(test).map_or(true, |classes| !classes.is_empty());
         labelled || !folder::class_names(&train).is_ok_and(|all| imagenet::are_ids(&all))
@@ -304,7 +320,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Pictures in class folders.
+    /// Images in class folders.
     fn pictures(
         mut self,
         train: PathBuf,
@@ -318,8 +334,8 @@ impl<'a> Builder<'a> {
         self.classes = imagenet::named(self.path, &folders)?;
         let mut read = |folder: PathBuf| {
             let mut data = match imagenet::solution(self.path, &folder, &folders)? {
-                Some(pictures) => FolderPictures::listed(&folder, pictures)?,
-                None => FolderPictures::read(folder, &folders)?,
+                Some(pictures) => FolderImages::listed(&folder, pictures)?,
+                None => FolderImages::read(folder, &folders)?,
             };
             self.skipped.append(&mut data.skipped);
             Ok(data)
@@ -331,7 +347,7 @@ impl<'a> Builder<'a> {
         (self.validation, self.test, self.sorted) = (validation, test, true);
         let Header { channels, height, width } = train.header;
         let labels = train.labels.clone();
-        self.build(Kind::Pictures { channels, height, width }, Arc::new(train), &labels)
+        self.build(Kind::Images { channels, height, width }, Arc::new(train), &labels)
     }
 
     /// A year of PASCAL VOC.
@@ -339,7 +355,7 @@ impl<'a> Builder<'a> {
         let voc::Year { classes, train, validation, test, skipped } = voc::read(self.path)?;
         (self.classes, self.skipped) = (classes, skipped);
         let mut read = |pictures| {
-            let mut data = FolderPictures::listed(self.path, pictures)?;
+            let mut data = FolderImages::listed(self.path, pictures)?;
             self.skipped.append(&mut data.skipped);
             Ok(data)
         };
@@ -350,40 +366,19 @@ impl<'a> Builder<'a> {
         (self.validation, self.test, self.sorted) = (validation, test, true);
         let Header { channels, height, width } = train.header;
         let labels = train.labels.clone();
-        self.build(Kind::Pictures { channels, height, width }, Arc::new(train), &labels)
+        self.build(Kind::Images { channels, height, width }, Arc::new(train), &labels)
     }
 
     /// The data set, with every split that the files lack taken from `train`. The labels are
     /// only looked at where there is nothing to test with.
-    fn build(mut self, kind: Kind, train: Examples, labels: &[usize]) -> Result<DataSet> {
+    fn build(self, kind: Kind, train: Examples, labels: &[usize]) -> Result<DataSet> {
         if self.classes.len() < 2 && self.values.is_none() {
             return Err(Error::file(self.path, "only one class; expected two or more"));
         }
         let OpenOptions { seed, limit, .. } = *self.options;
-        // A lone `val` is what its publisher reports results on.
-        let test = self.test.take().or_else(|| self.validation.take());
-        let (train, validation, test) = if let Some(test) = test {
-            let order = split::first(train.len(), limit, self.sorted.then_some(seed));
-            match self.validation.take() {
-                Some(validation) => (view(&train, order), validation, test),
-                None => {
-                    let (learn, held) = split::hold_out(&order, seed);
-                    (view(&train, learn), view(&train, held), test)
-                }
-            }
-        } else {
-            let parts = split::stratify(labels, seed, limit);
-            let parts = parts.map_err(|why| Error::file(self.path, why))?;
-            let test = view(&train, parts.test);
-            (view(&train, parts.train), view(&train, parts.validation), test)
-        };
-        if train.is_empty() || validation.is_empty() {
-            let why = "too few examples to train on one and validate with another";
-            return Err(match limit {
-                Some(_) => Error::argument("--limit", why),
-                None => Error::file(self.path, why),
-            });
-        }
+        let Self { validation, test, sorted, .. } = self;
+        let published = Published { train, validation, test, sorted };
+        let [train, validation, test] = published.split(labels, seed, limit, self.path)?;
         Ok(DataSet {
             name: self.name.to_owned(),
             kind,

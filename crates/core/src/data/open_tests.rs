@@ -16,8 +16,8 @@ fn why(name: &str, options: &OpenOptions) -> String {
     error
 }
 
-/// `count` pictures of one grey in `folder`.
-fn write_pictures(folder: &Path, grey: u8, count: usize) {
+/// `count` images of one grey in `folder`.
+fn write_images(folder: &Path, grey: u8, count: usize) {
     std::fs::create_dir_all(folder).unwrap();
     for number in 0..count {
         let image = GrayImage::from_pixel(3, 2, Luma([grey]));
@@ -39,7 +39,7 @@ fn glyphs_are_embedded() {
     let mut options = options(folder.path());
     let data = open("glyphs", &options).unwrap();
     assert_eq!(sizes(&data), [18_000, 1_800, 3_600]);
-    assert_eq!(data.kind, Kind::Pictures { channels: 1, height: 28, width: 28 });
+    assert_eq!(data.kind, Kind::Images { channels: 1, height: 28, width: 28 });
     assert_eq!((data.classes.len(), &data.classes[10][..]), (36, "A"));
     options.limit = Some(100);
     assert_eq!(sizes(&open("glyphs", &options).unwrap()), [100, 1_800, 3_600]);
@@ -52,9 +52,9 @@ fn scenes_are_embedded() {
     let folder = tempfile::tempdir().unwrap();
     let data = open("scenes", &options(folder.path())).unwrap();
     assert_eq!(sizes(&data), [16_000, 1_600, 4_000]);
-    assert_eq!(data.kind, Kind::Pictures { channels: 3, height: 64, width: 64 });
+    assert_eq!(data.kind, Kind::Images { channels: 3, height: 64, width: 64 });
     assert_eq!((data.classes.len(), &data.classes[7][..]), (8, "ring"));
-    assert!(data.test.get(3_999).unwrap().label < 8);
+    assert!(data.test.get(3_999).unwrap().target < 8);
 }
 
 #[test]
@@ -90,9 +90,9 @@ fn a_fetched_idx_set_is_read_as_its_manifest_says() {
     assert_eq!(data.classes, ["zero", "one"]);
     let place = |examples: &Examples, index: usize| {
         let example = examples.get(index).unwrap();
-        let Input::Picture(image) = example.input else { panic!() };
+        let Input::Image(image) = example.input else { panic!() };
         let place = image.as_bytes()[0];
-        assert_eq!(example.label, usize::from(place % 2));
+        assert_eq!(example.target, usize::from(place % 2));
         place
     };
     let all = |data: &DataSet| {
@@ -117,15 +117,15 @@ fn a_fetched_idx_set_is_read_as_its_manifest_says() {
 #[test]
 fn a_folder_of_classes_is_split_class_by_class() {
     let folder = tempfile::tempdir().unwrap();
-    write_pictures(&folder.path().join("dark"), 10, 20);
-    write_pictures(&folder.path().join("light"), 250, 40);
+    write_images(&folder.path().join("dark"), 10, 20);
+    write_images(&folder.path().join("light"), 250, 40);
     let data = open(folder.path().to_str().unwrap(), &options(folder.path())).unwrap();
     assert_eq!(sizes(&data), [48, 6, 6]);
     assert_eq!(data.classes, ["dark", "light"]);
-    assert_eq!(data.kind, Kind::Pictures { channels: 1, height: 2, width: 3 });
-    let light = (0..6).filter(|&i| data.test.get(i).unwrap().label == 1).count();
+    assert_eq!(data.kind, Kind::Images { channels: 1, height: 2, width: 3 });
+    let light = (0..6).filter(|&i| data.test.get(i).unwrap().target == 1).count();
     assert_eq!(light, 4);
-    let first: Vec<usize> = (0..10).map(|i| data.train.get(i).unwrap().label).collect();
+    let first: Vec<usize> = (0..10).map(|i| data.train.get(i).unwrap().target).collect();
     assert!(first.contains(&0) && first.contains(&1), "shuffled");
 }
 
@@ -133,18 +133,18 @@ fn a_folder_of_classes_is_split_class_by_class() {
 fn train_and_test_folders_are_splits() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    write_pictures(&at("train/a"), 0, 10);
-    write_pictures(&at("train/b"), 1, 10);
-    write_pictures(&at("val/a"), 0, 3);
+    write_images(&at("train/a"), 0, 10);
+    write_images(&at("train/b"), 1, 10);
+    write_images(&at("val/a"), 0, 3);
     let open = || open(folder.path().to_str().unwrap(), &options(folder.path()));
     assert_eq!(sizes(&open().unwrap()), [18, 2, 3], "a lone val judges");
-    write_pictures(&at("test/b"), 1, 4);
+    write_images(&at("test/b"), 1, 4);
     std::fs::write(at("test/b/000.png"), "").unwrap();
     let data = open().unwrap();
     assert_eq!(sizes(&data), [20, 3, 3]);
     assert_eq!(data.skipped.len(), 1);
-    assert_eq!(data.test.get(0).unwrap().label, 1);
-    write_pictures(&at("test/c"), 1, 1);
+    assert_eq!(data.test.get(0).unwrap().target, 1);
+    write_images(&at("test/c"), 1, 1);
     assert!(open().err().unwrap().to_string().contains("c: not a class of the training part"));
 }
 
@@ -181,19 +181,19 @@ fn imagenets_numbers_are_shown_by_name() {
     let at = |name: &str| folder.path().join(name);
     let data = at("ILSVRC/Data/CLS-LOC");
     for (id, grey) in [("n01440764", 10), ("n02012849", 90)] {
-        write_pictures(&data.join("train").join(id), grey, 20);
+        write_images(&data.join("train").join(id), grey, 20);
     }
     std::fs::write(at("LOC_synset_mapping.txt"), "n01440764 tench, Tinca tinca\nn02012849 crane\n")
         .unwrap();
-    // Test pictures without labels are left alone.
-    write_pictures(&data.join("test"), 0, 3);
+    // Test images without labels are left alone.
+    write_images(&data.join("test"), 0, 3);
     let open = || open(data.to_str().unwrap(), &options(folder.path()));
     let set = open().unwrap();
     assert_eq!(set.classes, ["tench", "crane"]);
     assert_eq!(sizes(&set), [32, 4, 4]);
 
-    // Validation pictures in one folder, with the challenge's list of them.
-    write_pictures(&data.join("val"), 50, 4);
+    // Validation images in one folder, with the challenge's list of them.
+    write_images(&data.join("val"), 50, 4);
     let why = open().err().unwrap().to_string();
     assert!(why.contains("val: no class folders"), "{why}");
     for number in 0..4 {
@@ -205,7 +205,7 @@ fn imagenets_numbers_are_shown_by_name() {
     std::fs::write(&list, format!("ImageId,PredictionString\n{rows}")).unwrap();
     let set = open().unwrap();
     assert_eq!(sizes(&set), [36, 4, 2]);
-    let labels: Vec<usize> = (0..2).map(|index| set.test.get(index).unwrap().label).collect();
+    let labels: Vec<usize> = (0..2).map(|index| set.test.get(index).unwrap().target).collect();
     assert_eq!(labels, [1, 0]);
     std::fs::write(&list, "ImageId,PredictionString\n000,n00000001 1 2\n").unwrap();
     let why = open().err().unwrap().to_string();
@@ -258,7 +258,7 @@ fn pascal_voc_gives_its_pictures_of_one_class() {
             "val_01: of no class without doubt",
         ]
     );
-    let labels: Vec<usize> = (0..4).map(|index| set.test.get(index).unwrap().label).collect();
+    let labels: Vec<usize> = (0..4).map(|index| set.test.get(index).unwrap().target).collect();
     assert_eq!(labels, [0, 1, 0, 1]);
 
     std::fs::write(lists.join("dog_val.txt"), "val_03 2\n").unwrap();
@@ -270,4 +270,39 @@ fn pascal_voc_gives_its_pictures_of_one_class() {
         std::fs::remove_file(lists.join(name)).unwrap();
     }
     assert!(open().err().unwrap().to_string().contains("Main: no CLASS_train.txt"));
+}
+
+#[test]
+fn scenes_have_objects_whose_boxes_fit_their_masks() {
+    let limited = OpenOptions { limit: Some(5), ..options(Path::new("none")) };
+    let set = open_objects("scenes", &limited).unwrap();
+    assert_eq!((set.train.len(), set.validation.len(), set.test.len()), (5, 1_600, 4_000));
+    let mut counts = std::collections::HashSet::new();
+    for index in 0..5 {
+        let Example { input, target } = set.train.get(index).unwrap();
+        let Input::Image(image) = input else { panic!("scenes are images") };
+        assert_eq!((image.width(), image.height()), (64, 64));
+        for object in &target {
+            let mask = object.mask.as_ref().unwrap();
+            assert_eq!((mask.size, mask.bounding_box()), ([64, 64], Some(object.bounding_box)));
+            assert!(object.label < set.classes.len());
+        }
+        counts.insert(target.len());
+    }
+    assert!(counts.len() > 1, "{counts:?}");
+    assert_ne!(set.train.get(0).unwrap().target, set.test.get(0).unwrap().target);
+    let why = open_objects("glyphs", &limited).err().unwrap().to_string();
+    assert!(why.starts_with("--data: ") && why.contains("glyphs"), "{why}");
+    let none = OpenOptions { limit: Some(0), ..limited };
+    assert!(open_objects("scenes", &none).err().unwrap().to_string().starts_with("--limit: "));
+}
+
+#[test]
+fn a_layout_of_another_task_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "layout = \"text\"\n[splits.train]\nfile = \"a.txt\"\n";
+    std::fs::write(folder.path().join("dataset.toml"), text).unwrap();
+    let name = folder.path().to_str().unwrap();
+    let why = open(name, &options(folder.path())).err().unwrap().to_string();
+    assert!(why.contains("is laid out as text; expected idx, "), "{why}");
 }

@@ -1,17 +1,19 @@
 //! Turns one input into the numbers a model takes, the same way in training and long after.
 
+use burn::tensor::{Device, Tensor, TensorData};
 use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Examples, Input, Kind, picture, resample};
-use crate::viz::heat::Window;
+use super::example::{Examples, Input, Kind};
+use super::{image_file, resample};
+use crate::geometry::{BoundingBox, Transform, fitted};
 use crate::{Error, Result};
 
 /// How many training examples mean and deviation are measured on, at most.
 const MOST_MEASURED: usize = 10_000;
 
-/// How a picture of another size is brought to the model's.
+/// How an image of another size is brought to the model's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resize {
@@ -20,22 +22,25 @@ pub enum Resize {
     /// The shorter side to this many pixels, then the middle is cut out; black is added where
     /// that is too small. As torchvision's `Resize` and `CenterCrop`.
     ShorterSide(usize),
+    /// The whole image inside, with its proportions; black is added on both sides.
+    Letterbox,
 }
 
 /// What is done to an input before a model sees it; kept with the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "input", rename_all = "snake_case")]
 pub enum Preprocess {
-    /// For pictures: to grey or colour, to one size, from bytes to 0..1, then
+    /// For images: to grey or colour, to one size, from bytes to 0..1, then
     /// `(x - mean) / std`.
-    Picture {
+    #[serde(rename = "picture", alias = "image")]
+    Image {
         /// 1 for grey, 3 for colour.
         channels: usize,
         /// Rows of pixels.
         height: usize,
         /// Columns of pixels.
         width: usize,
-        /// What is done to pictures of another size.
+        /// What is done to images of another size.
         resize: Resize,
         /// Subtracted, one number a channel, on the scale 0..1.
         mean: Vec<f32>,
@@ -53,7 +58,7 @@ pub enum Preprocess {
 
 impl Preprocess {
     /// The preprocessing that `kind` asks for, with mean and standard deviation measured on
-    /// `train`: on all of it, or on 10,000 examples evenly spread. Pictures of other sizes are
+    /// `train`: on all of it, or on 10,000 examples evenly spread. Images of other sizes are
     /// stretched. What never varies gets a deviation of 1.
     ///
     /// # Errors
@@ -63,11 +68,9 @@ impl Preprocess {
         let (len, count) = (train.len(), train.len().min(MOST_MEASURED));
         let input = |place: usize| Ok::<_, Error>(train.get(place * len / count)?.input);
         match kind {
-            &Kind::Pictures { channels, height, width } => {
+            &Kind::Images { channels, height, width } => {
                 let resize = Resize::Stretch;
-                let (mean, std) = (vec![0.0; channels], vec![1.0; channels]);
-                let raw = Self::Picture { channels, height, width, resize, mean, std };
-                raw.check()?;
+                Self::unit([channels, height, width]).check()?;
                 // Whole numbers add up to the same in any order, so threads may share the work.
                 let sums = (0..count)
                     .into_par_iter()
@@ -78,7 +81,7 @@ impl Preprocess {
                     .try_reduce(Sums::default, |a, b| Ok(a.plus(b)))?;
                 let pixels = (count * height * width).max(1) as f64;
                 let (mean, std) = (0..channels).map(|c| sums.moments(c, pixels)).unzip();
-                Ok(Self::Picture { channels, height, width, resize, mean, std })
+                Ok(Self::Image { channels, height, width, resize, mean, std })
             }
             Kind::Rows { columns } => {
                 let rows = (0..count)
@@ -89,7 +92,31 @@ impl Preprocess {
                     .unzip();
                 Ok(Self::Row { mean, std })
             }
+            Kind::Texts => Err(Error::argument("input", "texts; expected images or rows")),
         }
+    }
+
+    /// Images stretched to `[channels, height, width]`, their values in 0..1.
+    pub fn unit([channels, height, width]: [usize; 3]) -> Self {
+        let (mean, std) = (vec![0.0; channels], vec![1.0; channels]);
+        Self::Image { channels, height, width, resize: Resize::Stretch, mean, std }
+    }
+
+    /// Inputs as one batch `[batch, channels, height, width]`; a row of a table is
+    /// `[1, 1, columns]`.
+    ///
+    /// # Errors
+    /// As [`Preprocess::apply`].
+    pub fn batch(&self, inputs: &[&Input], device: &Device) -> Result<Tensor<4>> {
+        let values = inputs.par_iter().map(|input| self.apply(input));
+        Ok(self.tensor(values.collect::<Result<Vec<_>>>()?.concat(), device))
+    }
+
+    /// The numbers of any number of inputs, one after the other, as a batch.
+    pub fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
+        let [channels, height, width] = self.shape();
+        let count = values.len() / (channels * height * width).max(1);
+        Tensor::from_data(TensorData::new(values, [count, channels, height, width]), device)
     }
 
     /// The numbers of `input`, in the order of [`Preprocess::shape`].
@@ -101,7 +128,7 @@ impl Preprocess {
     pub fn apply(&self, input: &Input) -> Result<Vec<f32>> {
         self.check()?;
         match self {
-            Self::Picture { channels, height, width, resize, mean, std } => {
+            Self::Image { channels, height, width, resize, mean, std } => {
                 let image = shaped(input, *channels, *height, *width, *resize)?;
                 let bytes = image.as_bytes();
                 let mut values = Vec::with_capacity(bytes.len());
@@ -127,22 +154,41 @@ impl Preprocess {
     /// `[1, 1, n]`.
     pub fn shape(&self) -> [usize; 3] {
         match self {
-            Self::Picture { channels, height, width, .. } => [*channels, *height, *width],
+            Self::Image { channels, height, width, .. } => [*channels, *height, *width],
             Self::Row { mean, .. } => [1, 1, mean.len()],
         }
     }
 
-    /// The part of a picture of this size that [`Preprocess::apply`] keeps.
-    pub fn window(&self, width: u32, height: u32) -> Window {
-        let (w, h) = (width as f32, height as f32);
-        match self {
-            Self::Picture { height, width, resize: Resize::ShorterSide(side), .. } => {
-                let scale = w.min(h) / *side as f32;
-                let (kept_w, kept_h) = (*width as f32 * scale, *height as f32 * scale);
-                let (left, top) = ((w - kept_w) / 2.0, (h - kept_h) / 2.0);
-                Window { left, top, width: kept_w, height: kept_h }
+    /// Where [`Preprocess::apply`] takes the places of an image of this size. What a model says
+    /// of places comes back through [`Transform::inverse`]. Rows of numbers have no places:
+    /// nothing is moved.
+    pub fn transform(&self, width: u32, height: u32) -> Transform {
+        let own = Transform::identity(width as usize, height as usize);
+        let Self::Image { height: new_height, width: new_width, resize, .. } = *self else {
+            return own;
+        };
+        match resize {
+            Resize::Stretch => own.resize(new_width, new_height),
+            Resize::Letterbox => own.letterbox(new_width, new_height),
+            Resize::ShorterSide(side) => {
+                let steps = Steps::new([width, height], side as u32, [new_width, new_height]);
+                let ([x, y], [w, h]) = steps.trim;
+                let own = own.crop(x.into(), y.into(), w as usize, h as usize);
+                let [w, h] = steps.scaled;
+                let [x, y] = steps.crop.map(|at| at as f64);
+                own.resize(w as usize, h as usize).crop(x, y, new_width, new_height)
             }
-            _ => Window { left: 0.0, top: 0.0, width: w, height: h },
+        }
+    }
+
+    /// The part of an image of this size that [`Preprocess::apply`] keeps; it may reach beyond.
+    pub fn window(&self, width: u32, height: u32) -> BoundingBox {
+        let transform = self.transform(width, height);
+        let whole =
+            |[width, height]: [usize; 2]| BoundingBox::new(0.0, 0.0, width as f32, height as f32);
+        match transform.inverse() {
+            Some(back) => back.bounding_box(&whole(transform.size())),
+            None => whole([width as usize, height as usize]),
         }
     }
 
@@ -150,11 +196,11 @@ impl Preprocess {
     fn check(&self) -> Result<()> {
         let wrong = |why: &str| Err(Error::argument("preprocessing", why));
         let (mean, std, expected) = match self {
-            Self::Picture { channels, height, width, resize, mean, std } => {
+            Self::Image { channels, height, width, resize, mean, std } => {
                 if ![1, 3].contains(channels) {
                     return wrong("expected 1 or 3 channels");
                 }
-                let sides = 1..=picture::MOST_SIDE as usize / 4;
+                let sides = 1..=image_file::MOST_SIDE as usize / 4;
                 let short = if let Resize::ShorterSide(side) = resize { side } else { height };
                 if ![height, width, short].into_iter().all(|side| sides.contains(side)) {
                     return wrong("expected a height and a width from 1 to 4096 pixels");
@@ -182,13 +228,14 @@ fn row(input: &Input, columns: usize) -> Result<&[f32]> {
             "input",
             format!("a row of {} numbers; expected {columns}", row.len()),
         )),
-        Input::Picture(_) => {
-            Err(Error::argument("input", format!("a picture; expected a row of {columns} numbers")))
+        other => {
+            let why = format!("{}; expected a row of {columns} numbers", other.name());
+            Err(Error::argument("input", why))
         }
     }
 }
 
-/// The picture with the wanted channels and size.
+/// The image with the wanted channels and size.
 fn shaped(
     input: &Input,
     channels: usize,
@@ -196,40 +243,69 @@ fn shaped(
     width: usize,
     resize: Resize,
 ) -> Result<DynamicImage> {
-    let Input::Picture(image) = input else {
-        return Err(Error::argument("input", "a row of numbers; expected a picture"));
+    let Input::Image(image) = input else {
+        return Err(Error::argument("input", format!("{}; expected an image", input.name())));
     };
     let image = match (image, channels) {
         (DynamicImage::ImageLuma8(_), 1) | (DynamicImage::ImageRgb8(_), 3) => image.clone(),
-        (image, 1) => DynamicImage::ImageLuma8(picture::grey(image.clone())),
+        (image, 1) => DynamicImage::ImageLuma8(image_file::grey(image.clone())),
         (image, _) => DynamicImage::ImageRgb8(image.to_rgb8()),
     };
     let (height, width) = (height as u32, width as u32);
     match resize {
         Resize::Stretch => resized(image, height, width),
+        Resize::Letterbox => {
+            let [w, h] = fitted([image.width(), image.height()], [width, height]);
+            let image = resized(image, h, w)?;
+            Ok(placed(
+                &image,
+                [-i64::from((width - w) / 2), -i64::from((height - h) / 2)],
+                height,
+                width,
+            ))
+        }
         Resize::ShorterSide(side) => {
-            let image = trimmed(image, side as u32, height.max(width));
-            let (w, h) = (u64::from(image.width()), u64::from(image.height()));
-            let scaled = |long: u64, short: u64| (side as u64 * long / short) as u32;
-            let side = side as u32;
-            let (new_h, new_w) = if h <= w { (side, scaled(w, h)) } else { (scaled(h, w), side) };
-            Ok(centre_crop(&resized(image, new_h, new_w)?, height, width))
+            let size = [image.width(), image.height()];
+            let steps = Steps::new(size, side as u32, [width as usize, height as usize]);
+            let ([x, y], [w, h]) = steps.trim;
+            let image = if [w, h] == size { image } else { image.crop_imm(x, y, w, h) };
+            let [w, h] = steps.scaled;
+            Ok(placed(&resized(image, h, w)?, steps.crop, height, width))
         }
     }
 }
 
-/// Cuts the ends off a picture so long and thin that scaling its shorter side up would make
-/// millions of pixels that the crop throws away again.
-fn trimmed(image: DynamicImage, side: u32, crop: u32) -> DynamicImage {
-    let (w, h) = (image.width(), image.height());
-    let needed = u64::from(w.min(h)) * u64::from(crop) / u64::from(side);
-    let keep = needed.saturating_mul(4).saturating_add(64);
-    let keep = |size: u32| u32::try_from(keep).unwrap_or(u32::MAX).min(size);
-    let (kept_w, kept_h) = (keep(w), keep(h));
-    if (kept_w, kept_h) == (w, h) {
-        return image;
+/// What [`Resize::ShorterSide`] does to an image; all pairs are columns, then rows.
+struct Steps {
+    /// A part of the image, by its upper left corner and its size. The ends are cut off an image
+    /// so long and thin that scaling its shorter side up would make millions of pixels that the
+    /// crop throws away again.
+    trim: ([u32; 2], [u32; 2]),
+    /// The size to scale that to.
+    scaled: [u32; 2],
+    /// The upper left corner of the middle part; below 0 where black is added.
+    crop: [i64; 2],
+}
+
+impl Steps {
+    fn new([w, h]: [u32; 2], side: u32, new: [usize; 2]) -> Self {
+        let longer = new[0].max(new[1]) as u64;
+        let needed = u64::from(w.min(h)) * longer / u64::from(side);
+        let keep = needed.saturating_mul(4).saturating_add(64);
+        let keep = |size: u32| u32::try_from(keep).unwrap_or(u32::MAX).min(size);
+        let kept = [keep(w), keep(h)];
+        let trim = [(w - kept[0]) / 2, (h - kept[1]) / 2];
+        let [w, h] = kept;
+        let long =
+            |long: u32, short: u32| (u64::from(side) * u64::from(long) / u64::from(short)) as u32;
+        let scaled = if h <= w { [long(w, h), side] } else { [side, long(h, w)] };
+        // Python rounds halves to the even number, and torchvision with it.
+        let offset = |have: u32, want: usize| {
+            ((i64::from(have) - want as i64) as f64 / 2.0).round_ties_even() as i64
+        };
+        let crop = [offset(scaled[0], new[0]), offset(scaled[1], new[1])];
+        Self { trim: (trim, kept), scaled, crop }
     }
-    image.crop_imm((w - kept_w) / 2, (h - kept_h) / 2, kept_w, kept_h)
 }
 
 /// Bilinear with antialiasing, as Pillow resizes.
@@ -247,14 +323,11 @@ fn resized(image: DynamicImage, height: u32, width: u32) -> Result<DynamicImage>
     } else {
         RgbImage::from_raw(width, height, bytes).map(DynamicImage::ImageRgb8)
     };
-    image.ok_or_else(|| Error::argument("input", "a picture whose size does not fit its pixels"))
+    image.ok_or_else(|| Error::argument("input", "an image whose size does not fit its pixels"))
 }
 
-fn centre_crop(image: &DynamicImage, height: u32, width: u32) -> DynamicImage {
-    let (w, h) = (i64::from(image.width()), i64::from(image.height()));
-    // Python rounds halves to the even number, and torchvision with it.
-    let offset = |have: i64, want: u32| ((have - i64::from(want)) as f64 / 2.0).round_ties_even();
-    let (x, y) = (offset(w, width) as i64, offset(h, height) as i64);
+/// The part of an image from (`x`, `y`) on, black where that lies outside.
+fn placed(image: &DynamicImage, [x, y]: [i64; 2], height: u32, width: u32) -> DynamicImage {
     let mut out = match image {
         DynamicImage::ImageLuma8(_) => DynamicImage::new_luma8(width, height),
         _ => DynamicImage::new_rgb8(width, height),

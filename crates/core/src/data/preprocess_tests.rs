@@ -7,7 +7,7 @@ struct List(Vec<Input>);
 
 impl burn_dataset::Dataset<Example, Error> for List {
     fn get(&self, index: usize) -> Result<Example> {
-        Ok(Example { input: self.0[index].clone(), label: 0 })
+        Ok(Example { input: self.0[index].clone(), target: 0 })
     }
 
     fn len(&self) -> usize {
@@ -21,12 +21,12 @@ fn examples(inputs: Vec<Input>) -> Examples {
 
 fn grey(width: u32, height: u32, value: impl Fn(u32, u32) -> u8) -> Input {
     let image = GrayImage::from_fn(width, height, |x, y| Luma([value(x, y)]));
-    Input::Picture(DynamicImage::ImageLuma8(image))
+    Input::Image(DynamicImage::ImageLuma8(image))
 }
 
 fn plain(channels: usize, height: usize, width: usize, resize: Resize) -> Preprocess {
     let (mean, std) = (vec![0.0; channels], vec![1.0 / 255.0; channels]);
-    Preprocess::Picture { channels, height, width, resize, mean, std }
+    Preprocess::Image { channels, height, width, resize, mean, std }
 }
 
 fn rounded(values: Vec<f32>) -> Vec<i32> {
@@ -36,7 +36,7 @@ fn rounded(values: Vec<f32>) -> Vec<i32> {
 #[test]
 fn pixels_become_planes_around_the_mean() {
     let image = RgbImage::from_fn(2, 1, |x, _| Rgb([0, 51 * x as u8, 255]));
-    let preprocess = Preprocess::Picture {
+    let preprocess = Preprocess::Image {
         channels: 3,
         height: 1,
         width: 2,
@@ -44,7 +44,7 @@ fn pixels_become_planes_around_the_mean() {
         mean: vec![0.5, 0.0, 0.0],
         std: vec![0.5, 1.0, 2.0],
     };
-    let values = preprocess.apply(&Input::Picture(DynamicImage::ImageRgb8(image))).unwrap();
+    let values = preprocess.apply(&Input::Image(DynamicImage::ImageRgb8(image))).unwrap();
     assert_eq!(values, [-1.0, -1.0, 0.0, 0.2, 0.5, 0.5]);
     assert_eq!(preprocess.shape(), [3, 1, 2]);
 }
@@ -58,7 +58,7 @@ fn grey_and_colour_become_each_other() {
         [([255, 0, 0], 76), ([0, 255, 0], 150), ([0, 0, 255], 29), ([255; 3], 255), ([1, 2, 3], 2)]
     {
         let image = DynamicImage::ImageRgb8(RgbImage::from_pixel(1, 1, Rgb(colour)));
-        let values = plain(1, 1, 1, Resize::Stretch).apply(&Input::Picture(image)).unwrap();
+        let values = plain(1, 1, 1, Resize::Stretch).apply(&Input::Image(image)).unwrap();
         assert_eq!(rounded(values), [expected], "{colour:?}");
     }
 }
@@ -85,15 +85,15 @@ fn the_shorter_side_is_scaled_and_the_middle_cut_out() {
     let start = std::time::Instant::now();
     let long = plain(1, 224, 224, Resize::ShorterSide(256));
     assert_eq!(long.apply(&grey(16_384, 1, |_, _| 9)).unwrap().len(), 224 * 224);
-    assert!(start.elapsed().as_secs() < 2, "a thread of a picture costs no gigabytes");
+    assert!(start.elapsed().as_secs() < 2, "a thread of an image costs no gigabytes");
 }
 
 #[test]
 fn fitting_measures_pictures_and_rows() {
     // Half of the pixels are 0 and half 255: mean 0.5, deviation 0.5.
     let data = examples(vec![grey(2, 2, |x, _| 255 * x as u8), grey(2, 2, |_, y| 255 * y as u8)]);
-    let kind = Kind::Pictures { channels: 1, height: 2, width: 2 };
-    let Preprocess::Picture { mean, std, .. } = Preprocess::fit(&kind, &data).unwrap() else {
+    let kind = Kind::Images { channels: 1, height: 2, width: 2 };
+    let Preprocess::Image { mean, std, .. } = Preprocess::fit(&kind, &data).unwrap() else {
         panic!()
     };
     assert_eq!((mean, std), (vec![0.5], vec![0.5]));
@@ -108,9 +108,9 @@ fn fitting_measures_pictures_and_rows() {
 
 #[test]
 fn what_never_varies_has_a_deviation_of_one() {
-    let kind = Kind::Pictures { channels: 1, height: 3, width: 3 };
+    let kind = Kind::Images { channels: 1, height: 3, width: 3 };
     let data = examples(vec![grey(3, 3, |_, _| 201); 3]);
-    let Preprocess::Picture { std, .. } = Preprocess::fit(&kind, &data).unwrap() else { panic!() };
+    let Preprocess::Image { std, .. } = Preprocess::fit(&kind, &data).unwrap() else { panic!() };
     assert_eq!(std, [1.0]);
     let empty = Preprocess::fit(&kind, &examples(vec![])).unwrap();
     assert_eq!(empty.shape(), [1, 3, 3]);
@@ -120,10 +120,10 @@ fn what_never_varies_has_a_deviation_of_one() {
 fn wrong_inputs_and_settings_are_errors() {
     let picture = plain(1, 2, 2, Resize::Stretch);
     let why = |preprocess: &Preprocess, input| preprocess.apply(&input).unwrap_err().to_string();
-    assert_eq!(why(&picture, Input::Row(vec![1.0])), "input: a row of numbers; expected a picture");
+    assert_eq!(why(&picture, Input::Row(vec![1.0])), "input: a row of numbers; expected an image");
     let row = Preprocess::Row { mean: vec![0.0; 2], std: vec![1.0; 2] };
     assert_eq!(why(&row, Input::Row(vec![1.0])), "input: a row of 1 numbers; expected 2");
-    assert!(why(&row, grey(1, 1, |_, _| 0)).contains("a picture; expected a row of 2 numbers"));
+    assert!(why(&row, grey(1, 1, |_, _| 0)).contains("an image; expected a row of 2 numbers"));
     for broken in [
         plain(2, 2, 2, Resize::Stretch),
         plain(1, 0, 2, Resize::Stretch),
@@ -151,12 +151,71 @@ fn settings_survive_json() {
 
 #[test]
 fn the_window_is_what_the_crop_keeps() {
-    let window = |resize, width, height| {
-        let Window { left, top, width, height } = plain(3, 224, 224, resize).window(width, height);
-        [left, top, width, height]
-    };
+    let window = |resize, width, height| plain(3, 224, 224, resize).window(width, height).xywh();
     assert_eq!(window(Resize::Stretch, 500, 300), [0.0, 0.0, 500.0, 300.0]);
     // 512 x 256 pixels are kept as they are, and 224 x 224 cut out of their middle.
     assert_eq!(window(Resize::ShorterSide(256), 512, 256), [144.0, 16.0, 224.0, 224.0]);
     assert_eq!(window(Resize::ShorterSide(256), 512, 1024), [32.0, 288.0, 448.0, 448.0]);
+}
+
+/// An image that is white inside a box, and black elsewhere.
+fn drawn(width: u32, height: u32, bounds: BoundingBox) -> Input {
+    let inside = |x: u32, y: u32| {
+        (bounds.x1..bounds.x2).contains(&(x as f32)) && (bounds.y1..bounds.y2).contains(&(y as f32))
+    };
+    grey(width, height, |x, y| if inside(x, y) { 255 } else { 0 })
+}
+
+#[test]
+fn boxes_move_as_the_pixels_do_and_come_back() {
+    let all =
+        [Resize::Stretch, Resize::Letterbox, Resize::ShorterSide(40), Resize::ShorterSide(56)];
+    let mut seen = 0;
+    for resize in all {
+        for (width, height, [a, b, c, d]) in [
+            (64, 64, [16.0, 24.0, 40.0, 48.0]),
+            (120, 63, [50.0, 20.0, 75.0, 41.0]),
+            (31, 90, [9.0, 35.0, 23.0, 60.0]),
+            (20, 9, [8.0, 3.0, 13.0, 7.0]),
+            // Long enough to be trimmed.
+            (1500, 10, [740.0, 2.0, 760.0, 8.0]),
+        ] {
+            let bounds = BoundingBox::new(a, b, c, d);
+            let preprocess = plain(1, 40, 48, resize);
+            let values = preprocess.apply(&drawn(width, height, bounds)).unwrap();
+            // Edges are blurred: of a line of pixels, the middle and the sum tell where they are.
+            let line = |at: &dyn Fn(usize) -> usize, count: usize| -> [f32; 2] {
+                let share = |i: usize| values[at(i)] / 255.0;
+                let sum: f32 = (0..count).map(share).sum();
+                let middle = (0..count).map(|i| (i as f32 + 0.5) * share(i)).sum::<f32>() / sum;
+                [middle - sum / 2.0, middle + sum / 2.0]
+            };
+            let transform = preprocess.transform(width, height);
+            let moved = transform.bounding_box(&bounds);
+            if moved.width() < 2.0 || moved.height() < 2.0 {
+                // No pixel is all white, by which the others could be judged.
+                continue;
+            }
+            seen += 1;
+            let (x, y) = ((moved.x1 + moved.x2) / 2.0, (moved.y1 + moved.y2) / 2.0);
+            let [x1, x2] = line(&|x| y as usize * 48 + x, 48);
+            let [y1, y2] = line(&|y| y * 48 + x as usize, 40);
+            let found = [x1, y1, x2, y2];
+            let clipped = <[f32; 4]>::from(moved.clip(48, 40));
+            let near = clipped.iter().zip(found).all(|(a, b)| (a - b).abs() < 0.5);
+            assert!(near, "{resize:?} {width} x {height}: {clipped:?}, drawn {found:?}");
+            let back = transform.inverse().unwrap().bounding_box(&moved);
+            let near =
+                <[f32; 4]>::from(back).iter().zip([a, b, c, d]).all(|(a, b)| (a - b).abs() < 1e-3);
+            assert!(near, "{back:?}");
+        }
+    }
+    assert_eq!(seen, 18, "the long image is only too thin stretched and in a letterbox");
+}
+
+#[test]
+fn a_letterbox_keeps_proportions_between_two_black_bars() {
+    let values = plain(1, 4, 4, Resize::Letterbox).apply(&grey(8, 4, |_, _| 200)).unwrap();
+    let [black, white] = [[0; 4], [200; 4]];
+    assert_eq!(rounded(values), [black, white, white, black].concat());
 }

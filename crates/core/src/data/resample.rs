@@ -15,7 +15,7 @@ struct Window {
     weights: Vec<i64>,
 }
 
-/// The triangle filter's windows, as wide as the picture shrinks.
+/// The triangle filter's windows, as wide as the image shrinks.
 fn windows(inputs: usize, outputs: usize) -> Vec<Window> {
     let scale = inputs as f64 / outputs as f64;
     let support = scale.max(1.0);

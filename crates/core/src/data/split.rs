@@ -2,25 +2,28 @@
 //!
 //! Every choice follows from the seed alone, on every platform.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use burn_dataset::Dataset;
 
 use super::random::SplitMix64;
-use super::{Example, Examples};
 use crate::{Error, Result};
 
 /// The largest validation part taken from a data set that has none of its own.
 const MOST_VALIDATION: usize = 5_000;
 
+/// Examples of any kind by index.
+type Items<I> = Arc<dyn Dataset<I, Error>>;
+
 /// Some of the examples of another data set, in an order of their own.
-struct View {
-    base: Examples,
+struct View<I> {
+    base: Items<I>,
     indices: Vec<usize>,
 }
 
-impl Dataset<Example, Error> for View {
-    fn get(&self, index: usize) -> Result<Example> {
+impl<I> Dataset<I, Error> for View<I> {
+    fn get(&self, index: usize) -> Result<I> {
         self.base.get(self.indices[index])
     }
 
@@ -30,12 +33,67 @@ impl Dataset<Example, Error> for View {
 }
 
 /// The examples of `base` at `indices`, in that order.
-pub(crate) fn view(base: &Examples, indices: Vec<usize>) -> Examples {
+pub fn view<I: 'static>(base: &Items<I>, indices: Vec<usize>) -> Items<I> {
     Arc::new(View { base: base.clone(), indices })
 }
 
+/// What a data set comes with; what it lacks is taken from `train`.
+pub struct Published<I> {
+    /// To learn from.
+    pub train: Items<I>,
+    /// To choose by, if there is such a part.
+    pub validation: Option<Items<I>>,
+    /// To judge by, if there is such a part.
+    pub test: Option<Items<I>>,
+    /// Whether training examples lie sorted by class, so that a limit must shuffle them first.
+    pub sorted: bool,
+}
+
+impl<I: 'static> Published<I> {
+    /// Training, validation and test. A lone validation part judges, and another one is held
+    /// out, since that is what its publisher reports results on. Without both, each class of
+    /// `labels` is split 80/10/10: see [`stratify`]; they are not looked at otherwise.
+    ///
+    /// `limit` keeps the first examples to train on, validation included; never limits the test.
+    ///
+    /// # Errors
+    /// When there are too few examples for a part to have any; `path` is named.
+    pub fn split(
+        self,
+        labels: &[usize],
+        seed: u64,
+        limit: Option<usize>,
+        path: &Path,
+    ) -> Result<[Items<I>; 3]> {
+        let Self { train, mut validation, test, sorted } = self;
+        let test = test.or_else(|| validation.take());
+        let (train, validation, test) = if let Some(test) = test {
+            let order = first(train.len(), limit, sorted.then_some(seed));
+            match validation {
+                Some(validation) => (view(&train, order), validation, test),
+                None => {
+                    let (learn, held) = hold_out(&order, seed);
+                    (view(&train, learn), view(&train, held), test)
+                }
+            }
+        } else {
+            let parts = stratify(labels, seed, limit).map_err(|why| Error::file(path, why))?;
+            let test = view(&train, parts.test);
+            (view(&train, parts.train), view(&train, parts.validation), test)
+        };
+        if train.is_empty() || validation.is_empty() {
+            let why = "too few examples to train on one and validate with another";
+            return Err(match limit {
+                Some(_) => Error::argument("--limit", why),
+                None => Error::file(path, why),
+            });
+        }
+        Ok([train, validation, test])
+    }
+}
+
 /// The first `limit` places of `len`, or all of them; shuffled first where a seed is given.
-pub(crate) fn first(len: usize, limit: Option<usize>, shuffle: Option<u64>) -> Vec<usize> {
+pub fn first(len: usize, limit: Option<usize>, shuffle: Option<u64>) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     if let Some(seed) = shuffle {
         SplitMix64::keyed(&[seed, u64::from_be_bytes(*b"shuffled")]).shuffle(&mut order);
@@ -46,7 +104,7 @@ pub(crate) fn first(len: usize, limit: Option<usize>, shuffle: Option<u64>) -> V
 
 /// Takes a tenth of `places`, 5,000 at most, away to validate with, chosen by a shuffle with
 /// `seed`. Returns (training, validation), each in the order of `places`.
-pub(crate) fn hold_out(places: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
+pub fn hold_out(places: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
     let count = places.len();
     let size = if count < 2 { 0 } else { (count / 10).clamp(1, MOST_VALIDATION) };
     let mut order: Vec<usize> = (0..count).collect();
@@ -63,9 +121,12 @@ pub(crate) fn hold_out(places: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) 
 
 /// Training, validation and test places of a data set that comes without any split.
 #[derive(Debug)]
-pub(crate) struct Parts {
+pub struct Parts {
+    /// To learn from.
     pub train: Vec<usize>,
+    /// To choose by.
     pub validation: Vec<usize>,
+    /// To judge by.
     pub test: Vec<usize>,
 }
 
@@ -77,11 +138,7 @@ pub(crate) struct Parts {
 /// # Errors
 ///
 /// When there are too few examples for a part to have any.
-pub(crate) fn stratify(
-    labels: &[usize],
-    seed: u64,
-    limit: Option<usize>,
-) -> Result<Parts, &'static str> {
+pub fn stratify(labels: &[usize], seed: u64, limit: Option<usize>) -> Result<Parts, &'static str> {
     let order = first(labels.len(), None, Some(seed));
     // The test leaves one example of its class to train on and one to validate with.
     let (mut rest, test) = take(&order, labels, 10, 2);
@@ -187,5 +244,42 @@ mod tests {
         );
         assert!(stratify(&[0, 0, 1, 1], 0, None).is_err());
         assert!(stratify(&[], 0, None).is_err());
+    }
+
+    /// A hundred lines of text, which are no [`Example`](crate::data::Example)s.
+    struct Lines(&'static str);
+
+    impl Dataset<String, Error> for Lines {
+        fn get(&self, index: usize) -> Result<String> {
+            Ok(format!("{}{index}", self.0))
+        }
+
+        fn len(&self) -> usize {
+            100
+        }
+    }
+
+    #[test]
+    fn what_is_lacking_is_taken_from_training() {
+        let part = |name| Arc::new(Lines(name)) as Items<String>;
+        let split = |validation: Option<&'static str>, test: Option<&'static str>, limit| {
+            let (validation, test) = (validation.map(part), test.map(part));
+            let own = Published { train: part("train"), validation, test, sorted: false };
+            let split = own.split(&[0; 100], 1, limit, Path::new("lines"));
+            split.map(|parts| parts.map(|part| (part.get(0).unwrap(), part.len())))
+        };
+        let begins = |parts: [(String, usize); 3], names: [&str; 3], counts: [usize; 3]| {
+            let found = parts.each_ref().map(|(_, count)| *count);
+            assert_eq!(found, counts);
+            assert!(parts.iter().zip(names).all(|((first, _), name)| first.starts_with(name)));
+        };
+        let all = ["train", "val", "test"];
+        begins(split(Some("val"), Some("test"), Some(7)).unwrap(), all, [7, 100, 100]);
+        // A lone validation part judges.
+        let held_out = ["train", "train", "val"];
+        begins(split(Some("val"), None, None).unwrap(), held_out, [90, 10, 100]);
+        begins(split(None, None, None).unwrap(), ["train"; 3], [80, 10, 10]);
+        let why = split(None, Some("test"), Some(1)).unwrap_err().to_string();
+        assert!(why.starts_with("--limit: too few examples"), "{why}");
     }
 }

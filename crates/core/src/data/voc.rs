@@ -1,13 +1,13 @@
 //! The classification splits of a year of PASCAL VOC: `ImageSets/Main/CLASS_SPLIT.txt`, a
-//! line a picture with 1 (an object of the class is there), -1 (none) or 0 (only difficult
-//! ones), and the pictures in `JPEGImages`.
+//! line an image with 1 (an object of the class is there), -1 (none) or 0 (only difficult
+//! ones), and the images in `JPEGImages`.
 //!
 //! M. Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 88 (2010).
 //!
-//! Differs from the challenge: there a picture may be of several classes, each a question of
-//! its own, judged by average precision. The models here give one answer: pictures of exactly
+//! Differs from the challenge: there an image may be of several classes, each a question of
+//! its own, judged by average precision. The models here give one answer: images of exactly
 //! one class are taken, the others left out and counted, and the figures are not the
-//! challenge's. A class of which a picture has only difficult objects does not count.
+//! challenge's. A class of which an image has only difficult objects does not count.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(crate) struct Year {
     pub train: Pictures,
     pub validation: Option<Pictures>,
     pub test: Option<Pictures>,
-    /// Pictures of several classes or none, one line each.
+    /// Images of several classes or none, one line each.
     pub skipped: Vec<String>,
 }
 

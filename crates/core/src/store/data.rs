@@ -1,8 +1,8 @@
 //! What people decided, as a data set to train on: `train ... --data STORE`.
 
-use super::{Action, Item, Store};
+use super::{Action, Content, Item, Store};
 use crate::data::split::{hold_out, view};
-use crate::data::{DataSet, Example, Examples, Input, Kind, OpenOptions, picture};
+use crate::data::{DataSet, Example, Examples, Input, Kind, OpenOptions, image_file};
 use crate::{Error, Result};
 use burn_dataset::Dataset;
 use std::collections::HashMap;
@@ -20,19 +20,12 @@ pub fn open_data(path: &Path, options: &OpenOptions) -> Result<DataSet> {
     let classes = store.labels()?;
     let places: HashMap<&str, usize> =
         classes.iter().enumerate().map(|(place, name)| (&name[..], place)).collect();
-    let mut said = HashMap::new();
-    for decision in store.decisions()? {
-        if decision.action == Action::Label
-            && let Some(&place) = decision.label.as_deref().and_then(|name| places.get(name))
-        {
-            said.insert(decision.item, place);
-        }
-    }
     let mut parts = [Vec::new(), Vec::new()];
     let mut skipped = Vec::new();
     let origin = store.origin();
-    for item in store.items()? {
-        let Some(&label) = said.get(&item.id) else { continue };
+    for (item, decision) in store.decided()? {
+        let label = decision.label().filter(|_| decision.action == Action::Label);
+        let Some(&label) = label.and_then(|name| places.get(&name[..])) else { continue };
         let fixed = item.fixed;
         match source(item, &origin.queue, &origin.kind) {
             Ok(input) => parts[usize::from(fixed)].push((input, label)),
@@ -64,26 +57,31 @@ pub fn open_data(path: &Path, options: &OpenOptions) -> Result<DataSet> {
 }
 
 enum Source {
-    Picture(PathBuf),
+    Image(PathBuf),
     Row(Vec<f32>),
+    Text(String),
 }
 
 fn source(item: Item, queue: &Path, kind: &Kind) -> Result<Source> {
-    match (kind, item.row) {
-        (Kind::Rows { columns }, Some(row)) if row.len() == columns.len() => Ok(Source::Row(row)),
+    match (kind, item.content) {
+        (Kind::Rows { columns }, Content::Row(row)) if row.len() == columns.len() => {
+            Ok(Source::Row(row))
+        }
         (Kind::Rows { columns }, _) => {
             let why = format!("item {}: expected {} numbers", item.name, columns.len());
             Err(Error::file(queue, why))
         }
-        (Kind::Pictures { .. }, _) => {
-            let path = Store::picture(queue, &item.name)?;
-            picture::header(&path)?;
-            Ok(Source::Picture(path))
+        (Kind::Texts, Content::Text(text)) => Ok(Source::Text(text)),
+        (Kind::Texts, _) => Err(Error::file(queue, format!("item {}: expected a text", item.name))),
+        (Kind::Images { .. }, _) => {
+            let path = Store::file(queue, &item.name)?;
+            image_file::header(&path)?;
+            Ok(Source::Image(path))
         }
     }
 }
 
-/// Decided items, pictures decoded when they are asked for.
+/// Decided items, images decoded when they are asked for.
 struct Decided {
     pairs: Vec<(Source, usize)>,
 }
@@ -92,10 +90,11 @@ impl Dataset<Example, Error> for Decided {
     fn get(&self, index: usize) -> Result<Example> {
         let (source, label) = &self.pairs[index];
         let input = match source {
-            Source::Picture(path) => Input::Picture(picture::read(path)?),
+            Source::Image(path) => Input::Image(image_file::read(path)?),
             Source::Row(row) => Input::Row(row.clone()),
+            Source::Text(text) => Input::Text(text.clone()),
         };
-        Ok(Example { input, label: *label })
+        Ok(Example { input, target: *label })
     }
 
     fn len(&self) -> usize {

@@ -3,14 +3,19 @@
 //!
 //! A decision is never changed or removed: one that is taken back is marked so. What an item
 //! is follows from the last decision about it that was not taken back.
+//!
+//! Format 2 has a verdict for each slot of what was proposed. Format 1 had one label an item:
+//! a store of it gets a column more when it is opened to write, and its lines stay as they are;
+//! they are read by their shape.
 
 mod data;
 mod tables;
 
 pub use data::open_data;
-pub use tables::{Action, Decision, Item, Proposal, Round, Saved, now};
+pub use tables::{Action, Content, Decision, Item, Proposed, Round, Saved, last, now};
 
 use crate::data::Kind;
+use crate::suggest::Agreement;
 use crate::{Error, Result, files};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use serde::{Deserialize, Serialize};
@@ -20,7 +25,7 @@ use std::time::Duration;
 
 /// Version of the tables. A higher number in a file was written by a newer program and is
 /// refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What SQLite's header says of whose file it is: "10ld".
 const APPLICATION: u32 = 0x3130_6C64;
@@ -50,6 +55,7 @@ CREATE TABLE decisions(
   seconds REAL,
   action TEXT NOT NULL CHECK(action IN ('label', 'skip', 'auto')),
   label TEXT,
+  verdicts TEXT,
   proposed TEXT,
   weights TEXT,
   hidden INTEGER NOT NULL,
@@ -69,16 +75,19 @@ CREATE TABLE rounds(
 ";
 
 /// Where a store's items come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
     /// The task, such as `classification`.
     pub task: String,
-    /// The folder of the pictures, or the table.
+    /// The folder of the images, the table, or the file of texts.
     pub queue: PathBuf,
     /// What the model takes, at the size in which it takes it.
     pub kind: Kind,
     /// Decides which items are of the fixed part.
     pub seed: u64,
+    /// How far two answers are the same.
+    #[serde(default)]
+    pub agreement: Agreement,
 }
 
 /// An open store.
@@ -86,11 +95,13 @@ pub struct Store {
     path: PathBuf,
     connection: Connection,
     origin: Origin,
+    /// Of the file as it is: one that is only read is not migrated.
+    version: u32,
 }
 
 impl Store {
     /// Opens the store at `path` to write, or makes one; `labels` are those that the model
-    /// knows, and are added where they are new.
+    /// knows, and are added where they are new. One of an older format is migrated.
     ///
     /// # Errors
     /// A file that is no store, is damaged, or was written by a newer program, which is left
@@ -123,6 +134,7 @@ impl Store {
                 path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")),
             )?;
         }
+        migrate(&connection).map_err(fail)?;
         let store = Self::read_origin(path, connection)?;
         if (&store.origin.task, &store.origin.queue) != (&origin.task, &origin.queue) {
             let why = format!(
@@ -161,7 +173,8 @@ impl Store {
         let text: String =
             connection.query_row(ask, [], |row| row.get(0)).map_err(|why| failure(path, &why))?;
         let origin = serde_json::from_str(&text).map_err(|why| Error::file(path, why))?;
-        Ok(Self { path: path.into(), connection, origin })
+        let version = version(&connection).map_err(|why| failure(path, &why))?;
+        Ok(Self { path: path.into(), connection, origin, version })
     }
 
     /// The file.
@@ -196,6 +209,24 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "foreign_keys", true)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// From format 1 to 2, whole or not at all. No line is changed: what stands in it is read by
+/// its shape.
+fn migrate(connection: &Connection) -> rusqlite::Result<()> {
+    if version(connection)? >= VERSION {
+        return Ok(());
+    }
+    let all = connection.unchecked_transaction()?;
+    all.execute("ALTER TABLE decisions ADD COLUMN verdicts TEXT", [])?;
+    all.pragma_update(None, "user_version", VERSION)?;
+    all.commit()?;
+    // The header is read without SQLite: it has to stand in the file itself.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 fn header(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -1,11 +1,15 @@
 //! What stands in a store's tables, in and out.
 
 use super::{FIXED, MOST_FIXED, Store};
+use crate::annotate::{self, Annotation, Change, Verdict};
 use crate::data::random::SplitMix64;
-use crate::suggest::Suggestion;
+use crate::geometry::BoundingBox;
+use crate::suggest::{Proposal, Region, Slot, Suggestion};
 use crate::{Error, Result};
+use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,12 +18,25 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Item {
     /// Its number in the store.
     pub id: i64,
-    /// A picture's path below the queue's folder, or a row's number.
+    /// An image's path below the queue's folder, or a row's or line's number.
     pub name: String,
     /// Whether it is of the fixed part, which is never trained on.
     pub fixed: bool,
+    /// What the store has of it.
+    pub content: Content,
+}
+
+/// What a store has of an item. JSON as it stands in the table, where there is any: a list of
+/// numbers, or a text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Content {
+    /// Its name alone: it is a file of the queue's folder.
+    File,
     /// A row's numbers, in the order of the columns.
-    pub row: Option<Vec<f32>>,
+    Row(Vec<f32>),
+    /// A text.
+    Text(String),
 }
 
 /// What was done about an item.
@@ -45,7 +62,7 @@ impl Action {
 }
 
 /// One line of a store's history.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// The item.
     pub item: i64,
@@ -57,10 +74,11 @@ pub struct Decision {
     pub seconds: Option<f64>,
     /// What was done.
     pub action: Action,
-    /// What it is, where that was said.
-    pub label: Option<String>,
-    /// What was suggested: JSON, as the person saw it.
-    pub proposed: Option<String>,
+    /// Of each slot what was said; none where it was skipped, or where nothing was proposed
+    /// and nothing is there.
+    pub verdicts: Vec<Verdict>,
+    /// What was proposed, as the person saw it.
+    pub proposed: Option<Proposal>,
     /// By which weights.
     pub weights: Option<String>,
     /// Whether the suggestions were withheld, to measure what they save.
@@ -72,16 +90,51 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether the best suggestion was what the person said.
+    /// Whether all is as it was proposed.
     pub fn confirmed(&self) -> bool {
-        !self.hidden && self.label.is_some() && self.label == self.best().map(|best| best.label)
+        let as_proposed = |verdict: &Verdict| self.change(verdict) == Change::Confirmed;
+        !self.hidden
+            && self.action != Action::Skip
+            && self.proposed.is_some()
+            && self.verdicts.iter().all(as_proposed)
     }
 
-    /// The best suggestion.
-    pub fn best(&self) -> Option<Suggestion> {
-        let proposed: Vec<Suggestion> = serde_json::from_str(self.proposed.as_ref()?).ok()?;
-        proposed.into_iter().next()
+    /// What one of its verdicts made of the proposal.
+    pub fn change(&self, verdict: &Verdict) -> Change {
+        verdict.change(self.proposed.as_ref())
     }
+
+    /// What stands by it; `None` where it was skipped.
+    pub fn annotations(&self) -> Option<Vec<Annotation>> {
+        (self.action != Action::Skip).then(|| annotate::standing(&self.verdicts))
+    }
+
+    /// The one answer about the input as a whole, where that is what was said.
+    pub fn label(&self) -> Option<String> {
+        match &self.verdicts[..] {
+            [Verdict { annotation: Some(Annotation { at: None, answer }), .. }] => {
+                Some(answer.to_string())
+            }
+            _ => None,
+        }
+    }
+
+    /// The best suggestion for the input as a whole.
+    pub fn best(&self) -> Option<&Suggestion> {
+        self.proposed.as_ref()?.whole()?.first()
+    }
+}
+
+/// What stands of each item: a person's last word, else what was accepted without one.
+pub fn last(all: &[Decision]) -> BTreeMap<i64, &Decision> {
+    let mut last: BTreeMap<i64, &Decision> = BTreeMap::new();
+    for decision in all.iter().filter(|decision| decision.action != Action::Skip) {
+        let by_person = last.get(&decision.item).is_some_and(|old| old.action == Action::Label);
+        if decision.action == Action::Label || !by_person {
+            last.insert(decision.item, decision);
+        }
+    }
+    last
 }
 
 /// What became of a decision that was to be saved.
@@ -119,18 +172,23 @@ pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// One suggestion list a line of `suggestions`: item, weights, JSON.
-pub type Proposal = (i64, String, String);
+/// A line of `suggestions`: what was proposed for an item.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposed {
+    /// The item.
+    pub item: i64,
+    /// By which weights.
+    pub weights: String,
+    /// What.
+    pub proposal: Proposal,
+}
 
 impl Store {
-    /// Adds the items that are new, by their names; rows with their numbers.
+    /// Adds the items that are new, by their names.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn add_items<'a>(
-        &self,
-        items: impl Iterator<Item = (&'a str, Option<&'a [f32]>)>,
-    ) -> Result<()> {
+    pub fn add_items<'a>(&self, items: impl Iterator<Item = (&'a str, Content)>) -> Result<()> {
         let seed = self.origin.seed;
         let add = || {
             let all = self.connection.unchecked_transaction()?;
@@ -140,8 +198,11 @@ impl Store {
                 let mut fixed = fixed as usize;
                 let text = "INSERT OR IGNORE INTO items(name, fixed, row) VALUES (?, ?, ?)";
                 let mut insert = all.prepare(text)?;
-                for (name, row) in items {
-                    let row = row.map(|row| serde_json::json!(row).to_string());
+                for (name, content) in items {
+                    let row = match content {
+                        Content::File => None,
+                        content => serde_json::to_string(&content).ok(),
+                    };
                     let is_fixed = fixed < MOST_FIXED && is_fixed(name, seed);
                     let new = insert.execute(params![name, is_fixed, row])?;
                     fixed += usize::from(is_fixed && new > 0);
@@ -159,12 +220,12 @@ impl Store {
     pub fn items(&self) -> Result<Vec<Item>> {
         self.list("SELECT id, name, fixed, row FROM items ORDER BY id", |row| {
             let text: Option<String> = row.get(3)?;
-            let row_of = |text: &String| serde_json::from_str(text).ok();
+            let content = |text: String| serde_json::from_str(&text).ok();
             Ok(Item {
                 id: row.get(0)?,
                 name: row.get(1)?,
                 fixed: row.get(2)?,
-                row: text.as_ref().and_then(row_of),
+                content: text.and_then(content).unwrap_or(Content::File),
             })
         })
     }
@@ -187,18 +248,18 @@ impl Store {
         self.list("SELECT name FROM labels ORDER BY id", |row| row.get(0))
     }
 
-    /// Keeps what was suggested for some items, in the place of what was before.
+    /// Keeps what was proposed for some items, in the place of what was before.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn suggest(&self, proposals: &[Proposal]) -> Result<()> {
+    pub fn suggest(&self, proposals: &[Proposed]) -> Result<()> {
         let keep = || {
             let all = self.connection.unchecked_transaction()?;
             {
                 let text = "INSERT OR REPLACE INTO suggestions VALUES (?, ?, ?)";
                 let mut insert = all.prepare(text)?;
-                for (item, weights, suggestions) in proposals {
-                    insert.execute(params![item, weights, suggestions])?;
+                for Proposed { item, weights, proposal } in proposals {
+                    insert.execute(params![item, weights, json(proposal)?])?;
                 }
             }
             all.commit()
@@ -206,14 +267,17 @@ impl Store {
         keep().map_err(self.fail())
     }
 
-    /// What was suggested for each item.
+    /// What was proposed for each item. What cannot be read is left out: it can be proposed
+    /// anew.
     ///
     /// # Errors
     /// The store is damaged.
-    pub fn suggestions(&self) -> Result<Vec<Proposal>> {
-        self.list("SELECT item, weights, suggestions FROM suggestions", |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
+    pub fn suggestions(&self) -> Result<Vec<Proposed>> {
+        let all = self.list("SELECT item, weights, suggestions FROM suggestions", |row| {
+            let (item, weights, text) = (row.get(0)?, row.get(1)?, row.get::<_, String>(2)?);
+            Ok(proposal(&text).map(|proposal| Proposed { item, weights, proposal }))
+        })?;
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// Saves decisions, all or none. They are on the disk when this returns.
@@ -226,8 +290,8 @@ impl Store {
             let mut saved = Vec::with_capacity(decisions.len());
             {
                 let text = "INSERT INTO decisions(item, person, at, seconds, action, label, \
-                            proposed, weights, hidden, grid, key) \
-                            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING";
+                            verdicts, proposed, weights, hidden, grid, key) \
+                            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO NOTHING";
                 let mut insert = all.prepare(text)?;
                 for d in decisions {
                     let new = insert.execute(params![
@@ -236,8 +300,12 @@ impl Store {
                         d.at,
                         d.seconds,
                         d.action.name(),
-                        d.label,
-                        d.proposed,
+                        d.label(),
+                        match d.action {
+                            Action::Skip => None,
+                            _ => Some(json(&d.verdicts)?),
+                        },
+                        d.proposed.as_ref().map(json).transpose()?,
                         d.weights,
                         d.hidden,
                         d.grid,
@@ -252,23 +320,22 @@ impl Store {
         save().map_err(self.fail())
     }
 
-    /// Takes back the last decision of a person that was not taken back: its item, and whether
-    /// suggestions were withheld.
+    /// Takes back the last decision of a person that was not taken back, and gives it.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub fn undo(&self, person: &str) -> Result<Option<(i64, bool)>> {
+    pub fn undo(&self, person: &str) -> Result<Option<Decision>> {
         let undo = || {
             let all = self.connection.unchecked_transaction()?;
-            let text = "SELECT id, item, hidden FROM decisions WHERE person = ? AND undone = 0 \
+            let text = "SELECT id FROM decisions WHERE person = ? AND undone = 0 \
                         AND action != 'auto' ORDER BY id DESC LIMIT 1";
-            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-            let last: Option<(i64, i64, bool)> = all.query_row(text, [person], read).optional()?;
-            if let Some((id, ..)) = last {
-                all.execute("UPDATE decisions SET undone = 1 WHERE id = ?", [id])?;
-            }
+            let last: Option<i64> = all.query_row(text, [person], |row| row.get(0)).optional()?;
+            let Some(id) = last else { return Ok(None) };
+            let text = format!("{} AND id = ?", self.select());
+            let undone = all.query_row(&text, [id], decision)?;
+            all.execute("UPDATE decisions SET undone = 1 WHERE id = ?", [id])?;
             all.commit()?;
-            Ok(last.map(|(_, item, hidden)| (item, hidden)))
+            Ok(Some(undone))
         };
         undo().map_err(self.fail())
     }
@@ -278,7 +345,7 @@ impl Store {
     /// # Errors
     /// The store is damaged.
     pub fn decisions(&self) -> Result<Vec<Decision>> {
-        self.list_with(&format!("{DECISIONS} ORDER BY id"), [], decision)
+        self.list_with(&format!("{} ORDER BY id", self.select()), [], decision)
     }
 
     /// Those about one item.
@@ -286,7 +353,26 @@ impl Store {
     /// # Errors
     /// The store is damaged.
     pub fn decisions_of(&self, item: i64) -> Result<Vec<Decision>> {
-        self.list_with(&format!("{DECISIONS} AND item = ? ORDER BY id"), [item], decision)
+        self.list_with(&format!("{} AND item = ? ORDER BY id", self.select()), [item], decision)
+    }
+
+    /// Every item of which something stands, with the decision by which it does.
+    ///
+    /// # Errors
+    /// The store is damaged.
+    pub fn decided(&self) -> Result<Vec<(Item, Decision)>> {
+        let decisions = self.decisions()?;
+        let mut last = last(&decisions);
+        let of = |item: Item| last.remove(&item.id).map(|decision| (item, decision.clone()));
+        Ok(self.items()?.into_iter().filter_map(of).collect())
+    }
+
+    fn select(&self) -> String {
+        let verdicts = if self.version < 2 { "NULL" } else { "verdicts" };
+        format!(
+            "SELECT item, person, at, seconds, action, label, {verdicts}, proposed, weights, \
+             hidden, grid, key FROM decisions WHERE undone = 0"
+        )
     }
 
     /// Adds a round.
@@ -350,12 +436,12 @@ impl Store {
         all().map_err(self.fail())
     }
 
-    /// The path of a picture among the items, which lies below the queue's folder.
+    /// The path of a file among the items, which lies below the queue's folder.
     ///
     /// # Errors
     /// A name that leads out of the folder, a link on the way, or what is no file: a store
     /// may come from others.
-    pub fn picture(queue: &Path, name: &str) -> Result<std::path::PathBuf> {
+    pub fn file(queue: &Path, name: &str) -> Result<std::path::PathBuf> {
         use std::path::Component;
         let refused = |why: &str| Error::file(queue.join(name), why);
         let mut path = queue.to_path_buf();
@@ -376,11 +462,22 @@ impl Store {
     }
 }
 
-const DECISIONS: &str = "SELECT item, person, at, seconds, action, label, proposed, weights, \
-                         hidden, grid, key FROM decisions WHERE undone = 0";
+fn json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|why| rusqlite::Error::ToSqlConversionFailure(why.into()))
+}
 
 fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
     let action: String = row.get(4)?;
+    let label: Option<String> = row.get(5)?;
+    let verdicts: Option<String> = row.get(6)?;
+    let proposed: Option<String> = row.get(7)?;
+    let proposed = proposed.and_then(|text| proposal(&text));
+    let verdicts = match (verdicts, label) {
+        (Some(text), _) => serde_json::from_str(&text)
+            .map_err(|why| rusqlite::Error::FromSqlConversionFailure(6, Type::Text, why.into()))?,
+        (None, Some(label)) => older_verdicts(&label, proposed.as_ref()),
+        (None, None) => Vec::new(),
+    };
     Ok(Decision {
         item: row.get(0)?,
         person: row.get(1)?,
@@ -391,13 +488,67 @@ fn decision(row: &Row<'_>) -> rusqlite::Result<Decision> {
             "skip" => Action::Skip,
             _ => Action::Auto,
         },
-        label: row.get(5)?,
-        proposed: row.get(6)?,
-        weights: row.get(7)?,
-        hidden: row.get(8)?,
-        grid: row.get(9)?,
-        key: row.get(10)?,
+        verdicts,
+        proposed,
+        weights: row.get(8)?,
+        hidden: row.get(9)?,
+        grid: row.get(10)?,
+        key: row.get(11)?,
     })
+}
+
+/// A proposal, also as format 1 has it: a list of alternatives, of which one may have a box as
+/// `[x, y, width, height]` and is then a slot of its own. `None` where it cannot be read.
+fn proposal(text: &str) -> Option<Proposal> {
+    #[derive(Deserialize)]
+    struct Older {
+        #[serde(rename = "box")]
+        rectangle: Option<[f32; 4]>,
+        label: String,
+        score: f32,
+    }
+    if let Ok(proposal) = serde_json::from_str(text) {
+        return Some(proposal);
+    }
+    let mut proposal = Proposal::default();
+    let mut whole = Vec::new();
+    for older in serde_json::from_str::<Vec<Older>>(text).ok()? {
+        let suggestion = Suggestion::new(older.label, older.score);
+        match older.rectangle {
+            Some(sides) => proposal.slots.push(Slot {
+                at: Some(Region::Box(BoundingBox::from_xywh(sides))),
+                ranked: vec![suggestion],
+            }),
+            None => whole.push(suggestion),
+        }
+    }
+    if !whole.is_empty() {
+        proposal.slots.insert(0, Slot { at: None, ranked: whole });
+    }
+    Some(proposal)
+}
+
+/// What a decision of format 1, which was one label, says of each slot: of boxes the first with
+/// this label is the one that was chosen.
+fn older_verdicts(label: &str, proposed: Option<&Proposal>) -> Vec<Verdict> {
+    let answer = crate::suggest::Answer::Label(label.into());
+    let slots = proposed.map_or(&[][..], |proposed| &proposed.slots);
+    let named = |slot: &Slot| {
+        slot.at.is_some() && slot.ranked.first().is_some_and(|best| best.answer == answer)
+    };
+    let whole = |slot: &Slot| slot.at.is_none();
+    let chosen = slots.iter().position(named).or_else(|| slots.iter().position(whole));
+    let annotation = |at: Option<Region>| Some(Annotation { at, answer: answer.clone() });
+    let mut verdicts: Vec<Verdict> = (slots.iter().enumerate())
+        .map(|(place, slot)| Verdict {
+            slot: Some(place),
+            annotation: (chosen == Some(place)).then(|| annotation(slot.at.clone())).flatten(),
+        })
+        .collect();
+    if chosen.is_none() {
+        verdicts.push(Verdict { slot: None, annotation: annotation(None) });
+    }
+    verdicts
 }
 
 /// Whether an item is of the fixed part: by its name and the store's seed alone, so that no

@@ -1,8 +1,12 @@
 use super::*;
+use crate::annotate::{Annotation, Verdict};
 use crate::data::OpenOptions;
+use crate::geometry::BoundingBox;
+use crate::suggest::{Answer, Proposal, Region, Slot, Suggestion};
 
 fn origin(queue: &Path, kind: Kind) -> Origin {
-    Origin { task: "classification".into(), queue: queue.into(), kind, seed: 1 }
+    let agreement = Agreement::default();
+    Origin { task: "classification".into(), queue: queue.into(), kind, seed: 1, agreement }
 }
 
 fn rows() -> Kind {
@@ -17,6 +21,14 @@ fn open(folder: &Path) -> Store {
     Store::open(&folder.join("s.sqlite"), &origin(folder, rows()), &labels()).unwrap()
 }
 
+fn says(slot: Option<usize>, at: Option<Region>, label: &str) -> Verdict {
+    Verdict { slot, annotation: Some(Annotation { at, answer: Answer::Label(label.into()) }) }
+}
+
+fn boxed(x1: f32, y1: f32, x2: f32, y2: f32) -> Option<Region> {
+    Some(Region::Box(BoundingBox::new(x1, y1, x2, y2)))
+}
+
 fn said(item: i64, label: &str, key: &str) -> Decision {
     Decision {
         item,
@@ -24,8 +36,8 @@ fn said(item: i64, label: &str, key: &str) -> Decision {
         at: 1.5,
         seconds: Some(0.25),
         action: Action::Label,
-        label: Some(label.into()),
-        proposed: Some(r#"[{"label":"tall","score":0.75}]"#.into()),
+        verdicts: vec![says(Some(0), None, label)],
+        proposed: Some(Proposal::alternatives(vec![Suggestion::new("tall", 0.75)])),
         weights: Some("3f9a".into()),
         hidden: false,
         grid: false,
@@ -36,8 +48,8 @@ fn said(item: i64, label: &str, key: &str) -> Decision {
 fn filled(folder: &Path, count: usize) -> Store {
     let store = open(folder);
     let names: Vec<String> = (0..count).map(|i| format!("row {i}")).collect();
-    let row = [1.0, 2.5];
-    store.add_items(names.iter().map(|name| (&name[..], Some(&row[..])))).unwrap();
+    let row = || Content::Row(vec![1.0, 2.5]);
+    store.add_items(names.iter().map(|name| (&name[..], row()))).unwrap();
     store
 }
 
@@ -52,15 +64,34 @@ fn what_was_decided_is_there_after_reopening() {
     assert_eq!(store.decide(&[said(1, "tall", "a"), said(2, "wide", "b")]).unwrap().len(), 2);
     assert!(store.add_label("square", Some("ann")).unwrap());
     assert!(!store.add_label("square", Some("bob")).unwrap());
-    store.suggest(&[(3, "3f9a".into(), "[]".into())]).unwrap();
+    let proposal = Proposal {
+        slots: vec![
+            Slot { at: boxed(1.5, 2.0, 10.3, 20.1), ranked: vec![Suggestion::new("tall", 0.9)] },
+            Slot { at: None, ranked: vec![Suggestion::text("a tall one", 0.25)] },
+        ],
+    };
+    let proposed = [Proposed { item: 3, weights: "3f9a".into(), proposal: proposal.clone() }];
+    store.suggest(&proposed).unwrap();
+    let set = Decision {
+        verdicts: vec![
+            says(Some(0), boxed(1.25, 2.0, 10.3, 20.1), "tall"),
+            Verdict { slot: Some(1), annotation: None },
+            says(None, boxed(0.1, 0.2, 0.3, 0.4), "wide"),
+        ],
+        proposed: Some(proposal),
+        ..said(3, "", "c")
+    };
+    store.decide(std::slice::from_ref(&set)).unwrap();
     drop(store);
     let store = filled(folder.path(), 12);
     assert_eq!(store.items().unwrap().len(), 12);
-    assert_eq!(store.items().unwrap()[0].row, Some(vec![1.0, 2.5]));
-    assert_eq!(store.decisions().unwrap(), [said(1, "tall", "a"), said(2, "wide", "b")]);
+    assert_eq!(store.items().unwrap()[0].content, Content::Row(vec![1.0, 2.5]));
+    let decisions = store.decisions().unwrap();
+    assert_eq!(decisions, [said(1, "tall", "a"), said(2, "wide", "b"), set.clone()]);
+    assert_eq!((set.label(), set.annotations().unwrap().len()), (None, 2));
     assert_eq!(store.labels().unwrap(), ["tall", "wide", "square"]);
-    assert_eq!(store.suggestions().unwrap(), [(3, "3f9a".into(), "[]".into())]);
-    let [confirmed, corrected] = &store.decisions().unwrap()[..] else { panic!() };
+    assert_eq!(store.suggestions().unwrap(), proposed);
+    let [confirmed, corrected, _] = &decisions[..] else { panic!() };
     assert!(confirmed.confirmed() && !corrected.confirmed());
 }
 
@@ -74,9 +105,10 @@ fn the_same_key_counts_once_and_a_last_decision_can_be_taken_back() {
         [Saved::Already, Saved::New]
     );
     assert_eq!(store.undo("bob").unwrap(), None);
-    assert_eq!(store.undo("ann").unwrap(), Some((1, false)));
+    assert_eq!(store.undo("ann").unwrap(), Some(said(1, "wide", "b")));
     assert_eq!(store.decisions_of(1).unwrap(), [said(1, "tall", "a")]);
-    assert_eq!((store.undo("ann").unwrap(), store.undo("ann").unwrap()), (Some((1, false)), None));
+    assert_eq!(store.undo("ann").unwrap(), Some(said(1, "tall", "a")));
+    assert_eq!(store.undo("ann").unwrap(), None);
 }
 
 #[test]
@@ -145,13 +177,13 @@ fn a_fifth_is_fixed_by_name_alone_and_not_without_end() {
     let again = tempfile::tempdir().unwrap();
     let store = open(again.path());
     let names: Vec<String> = (0..1_000).rev().map(|i| format!("row {i}")).collect();
-    store.add_items(names.iter().map(|name| (&name[..], Some(&[0.0, 0.0][..])))).unwrap();
+    store.add_items(names.iter().map(|name| (&name[..], Content::File))).unwrap();
     let mut same: Vec<String> =
         store.items().unwrap().into_iter().filter(|i| i.fixed).map(|i| i.name).collect();
     same.reverse();
     assert_eq!(fixed, same);
     let names: Vec<String> = (0..9_000).map(|i| format!("more {i}")).collect();
-    store.add_items(names.iter().map(|name| (&name[..], Some(&[0.0, 0.0][..])))).unwrap();
+    store.add_items(names.iter().map(|name| (&name[..], Content::File))).unwrap();
     let fixed = store.items().unwrap().into_iter().filter(|item| item.fixed).count();
     assert_eq!(fixed, MOST_FIXED);
 }
@@ -181,7 +213,7 @@ fn people_are_trained_on_the_model_itself_is_not() {
     let mut tall = 0;
     for part in [&data.train, &data.validation, &data.test] {
         for i in 0..part.len() {
-            tall += usize::from(part.get(i).unwrap().label == 0);
+            tall += usize::from(part.get(i).unwrap().target == 0);
         }
     }
     assert_eq!(tall, 26);
@@ -203,17 +235,92 @@ fn no_name_leads_out_of_the_queue() {
     std::fs::create_dir_all(queue.join("a")).unwrap();
     std::fs::write(queue.join("a/b.png"), "x").unwrap();
     std::fs::write(folder.path().join("secret"), "x").unwrap();
-    assert!(Store::picture(&queue, "a/b.png").is_ok());
+    assert!(Store::file(&queue, "a/b.png").is_ok());
     for name in ["../secret", "a/../../secret", "/etc/passwd", "a", "", "a/./../..", "missing"] {
-        assert!(Store::picture(&queue, name).is_err(), "{name}");
+        assert!(Store::file(&queue, name).is_err(), "{name}");
     }
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(folder.path(), queue.join("link")).unwrap();
         std::os::unix::fs::symlink(folder.path().join("secret"), queue.join("c.png")).unwrap();
         for name in ["link/secret", "c.png"] {
-            let why = Store::picture(&queue, name).unwrap_err().to_string();
+            let why = Store::file(&queue, name).unwrap_err().to_string();
             assert!(why.contains("a link"), "{why}");
         }
     }
+}
+
+/// What `serve` made before there were slots.
+fn of_format_1(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    let tables = TABLES.replace("  verdicts TEXT,\n", "");
+    assert_ne!(tables, TABLES);
+    connection.execute_batch(&tables).unwrap();
+    let origin = r#"{"task":"classification","queue":"QUEUE","kind":
+        {"rows":{"columns":["height","width"]}},"seed":1}"#;
+    let queue = path.parent().unwrap().to_str().unwrap();
+    let origin = origin.replace("QUEUE", &queue.replace('\\', "\\\\"));
+    connection.execute("INSERT INTO about VALUES ('origin', ?)", [origin]).unwrap();
+    connection
+        .execute_batch(&format!(
+            r#"PRAGMA application_id = {APPLICATION};
+            PRAGMA user_version = 1;
+            INSERT INTO labels(name) VALUES ('tall'), ('wide');
+            INSERT INTO labels(name, person, at) VALUES ('square', 'ann', 7.5);
+            INSERT INTO items(name, fixed, row) VALUES
+              ('row 1', 0, '[1.0,2.5]'), ('row 2', 1, '[3.0,4.0]'), ('a.png', 0, NULL);
+            INSERT INTO suggestions VALUES (3, 'w1',
+              '[{{"label":"wide","score":0.75}},{{"label":"tall","score":0.25}}]');
+            INSERT INTO decisions(item, person, at, seconds, action, label, proposed, weights,
+              hidden, grid, key, undone) VALUES
+              (1, 'ann', 1.5, 0.25, 'label', 'tall', '[{{"label":"tall","score":0.75}}]', '3f9a',
+               0, 0, 'a', 0),
+              (2, 'ann', 1.5, 0.25, 'label', 'square', '[{{"label":"tall","score":0.75}}]', '3f9a',
+               1, 0, 'b', 0),
+              (2, 'bob', 2.5, NULL, 'label', 'wide', NULL, NULL, 0, 1, NULL, 1),
+              (3, 'bob', 3.5, NULL, 'skip', NULL, NULL, NULL, 0, 0, 'c', 0),
+              (3, '(model)', 4.5, NULL, 'auto', 'wide',
+               '[{{"label":"wide","score":0.9,"box":[1,2,3,4]}},{{"label":"tall","score":0.4,"box":[5,6,7,8]}}]',
+               'w1', 0, 0, NULL, 0);
+            INSERT INTO rounds VALUES (1, 'runs/x', 'w1', 9.5, 20, 0.5, 0.75, 1);"#
+        ))
+        .unwrap();
+}
+
+#[test]
+fn a_store_of_format_1_is_read_and_migrated_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.sqlite");
+    of_format_1(&path);
+    let before = std::fs::read(&path).unwrap();
+    let check = |store: &Store| {
+        assert_eq!(store.labels().unwrap(), ["tall", "wide", "square"]);
+        let contents: Vec<Content> =
+            store.items().unwrap().into_iter().map(|item| item.content).collect();
+        let row = |a, b| Content::Row(vec![a, b]);
+        assert_eq!(contents, [row(1.0, 2.5), row(3.0, 4.0), Content::File]);
+        let ranked = vec![Suggestion::new("wide", 0.75), Suggestion::new("tall", 0.25)];
+        assert_eq!(store.suggestions().unwrap()[0].proposal, Proposal::alternatives(ranked));
+        assert_eq!(store.rounds().unwrap().len(), 1);
+        let all = store.decisions().unwrap();
+        let hidden = Decision { hidden: true, ..said(2, "square", "b") };
+        assert_eq!(all[..2], [said(1, "tall", "a"), hidden]);
+        assert!(all[0].confirmed() && !all[1].confirmed());
+        assert_eq!((all[2].action, all[2].annotations()), (Action::Skip, None));
+        // The box of the label that was chosen stands, by its corners; the other is not there.
+        assert_eq!(all[3].verdicts[0], says(Some(0), boxed(1.0, 2.0, 4.0, 6.0), "wide"));
+        assert_eq!(all[3].verdicts[1], Verdict { slot: Some(1), annotation: None });
+        assert_eq!(all.len(), 4, "what was taken back stays so");
+    };
+    check(&Store::read(&path).unwrap());
+    assert!(std::fs::read(&path).unwrap() == before, "reading changes nothing");
+    let store = open(folder.path());
+    check(&store);
+    store.decide(&[said(3, "tall", "new")]).unwrap();
+    drop(store);
+    assert_eq!(std::fs::read(&path).unwrap()[60..64], VERSION.to_be_bytes());
+    let store = open(folder.path());
+    assert_eq!(store.decisions().unwrap()[4], said(3, "tall", "new"));
+    assert_eq!(store.undo("ann").unwrap(), Some(said(3, "tall", "new")));
+    check(&store);
 }

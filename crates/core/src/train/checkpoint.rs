@@ -1,72 +1,76 @@
-//! The checkpoint: all that continues a training exactly where an epoch ended.
+//! The checkpoint: all that continues a training exactly.
 //!
-//! Each one is a folder `checkpoint/epoch-NNNN` that appears by one rename after its files
-//! are on disk; the one before it is removed afterwards. Whatever instant the program is
-//! killed at, at least one whole checkpoint is there.
+//! Each one is a folder `checkpoint/UNIT-N` that appears by one rename after its files are on
+//! disk; the one before it is removed afterwards. Whatever instant the program is killed at,
+//! at least one whole checkpoint is there.
 
 use super::history::History;
+use super::learner::{Learner, Model};
+use super::parts::Parts;
+use super::plan::Unit;
 use crate::{Error, Result, files};
-use burn::module::Module;
-use burn::optim::{ModuleOptimizer, OptimizerRecord};
-use burn::store::ModuleRecord;
-use burn::tensor::Bytes;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const MODEL: &str = "model.bpk";
-const OPTIMIZER: &str = "optimizer.bpk";
 const STATE: &str = "state.json";
 const NEW: &str = ".new";
 
-/// The numbers beside the tensors. The learning-rate schedule and every random stream are
-/// functions of the seed, the epoch and the step, so these say it all.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct State {
-    /// The epoch that has ended, counted from 1.
-    pub epoch: usize,
-    /// Optimiser steps taken.
-    pub step: usize,
+/// What stands beside the parts.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    /// SHA-256 of every part's file.
+    parts: BTreeMap<String, String>,
+    /// Rounds that have ended.
+    round: usize,
     /// Everything measured so far.
-    pub history: History,
-    /// SHA-256 of the model's file.
+    history: History,
+}
+
+/// What version 0.1's first programs wrote: a network in a wrapper, and its optimiser.
+#[derive(Debug, Deserialize)]
+struct OldState {
+    epoch: usize,
+    step: usize,
+    history: History,
     model_sha256: String,
-    /// SHA-256 of the optimiser's file.
     optimizer_sha256: String,
 }
 
-/// Saves the end of `epoch` under `root`, then removes what was there before.
+/// What reinforcement learning wrote before it had the parts of the others.
+#[derive(Debug, Deserialize)]
+struct EarlierState {
+    #[serde(rename = "state")]
+    _state: serde::de::IgnoredAny,
+}
+
+/// Saves the end of round `round`, at `at` in the plan's unit, under `root`; then removes what
+/// was there before.
 ///
 /// # Errors
 /// The folder cannot be written or the disk is full; the earlier checkpoint is then intact.
-pub fn save<M: Module>(
+pub(super) fn save<M: Model>(
     root: &Path,
-    epoch: usize,
-    step: usize,
+    (unit, at): (Unit, usize),
+    round: usize,
     history: &History,
-    model: &M,
-    optimizer: &ModuleOptimizer,
+    learner: &mut dyn Learner<Model = M>,
 ) -> Result<()> {
     // One fixed name: the run's lock keeps other writers out, and the next save reuses it.
     let new = root.join(NEW);
     let _ = std::fs::remove_dir_all(&new);
     std::fs::create_dir_all(&new).map_err(|source| Error::io(&new, source))?;
-    let put = |name: &str, bytes: Bytes| {
-        files::write(&new.join(name), &bytes)?;
-        Ok::<_, Error>(digest(&bytes))
-    };
-    let encode = |why| Error::Training(format!("the checkpoint cannot be encoded: {why}"));
-    let model = model.clone().into_record().into_bytes().map_err(encode)?;
-    let optimizer = optimizer.to_record().into_bytes().map_err(encode)?;
-    let state = State {
-        epoch,
-        step,
-        history: history.clone(),
-        model_sha256: put(MODEL, model)?,
-        optimizer_sha256: put(OPTIMIZER, optimizer)?,
-    };
+    let mut parts = Parts::into(&new);
+    learner.parts(&mut parts)?;
+    let digests = parts.end()?;
+    if digests.is_empty() {
+        // What has no parts begins anew.
+        return std::fs::remove_dir_all(root).map_err(|source| Error::io(root, source));
+    }
+    let state = State { parts: digests, round, history: history.clone() };
     files::write_json(&new.join(STATE), &state)?;
-    let target = root.join(format!("epoch-{epoch:04}"));
+    let width = if unit == Unit::Epoch { 4 } else { 12 };
+    let target = root.join(format!("{}-{at:0width$}", unit.name()));
     let _ = std::fs::remove_dir_all(&target);
     std::fs::rename(&new, &target).map_err(|source| Error::io(&target, source))?;
     files::sync_folder(root)?;
@@ -74,48 +78,54 @@ pub fn save<M: Module>(
     Ok(())
 }
 
-/// The folder of the newest checkpoint under `root`, if there is one.
-pub fn newest(root: &Path) -> Option<PathBuf> {
-    let whole = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("epoch-") && path.join(STATE).is_file()
+/// The folder of the newest whole checkpoint under `root`, if there is one.
+pub(super) fn newest(root: &Path) -> Option<PathBuf> {
+    let whole = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?;
+        let (_, number) = name.split_once('-')?;
+        let number: usize = number.parse().ok()?;
+        path.join(STATE).is_file().then_some((number, path))
     };
     let entries = std::fs::read_dir(root).ok()?;
-    entries.flatten().map(|entry| entry.path()).filter(whole).max()
+    entries.flatten().filter_map(|entry| whole(entry.path())).max().map(|(_, path)| path)
 }
 
-/// Loads a checkpoint into a model and an optimiser made from the same configuration.
+/// Reads a checkpoint into a learner made from the same configuration: the rounds that had
+/// ended, and what they measured.
 ///
 /// # Errors
-/// A file that is missing, damaged, or of another model.
-pub fn load<M: Module>(
+/// A file that is missing, damaged, or another learner's.
+pub(super) fn load<M: Model>(
     folder: &Path,
-    model: M,
-    optimizer: ModuleOptimizer,
-) -> Result<(State, M, ModuleOptimizer)> {
+    learner: &mut dyn Learner<Model = M>,
+) -> Result<(usize, History)> {
     let path = folder.join(STATE);
+    let text = files::read_text(&path)?;
     let damaged = |why: serde_json::Error| Error::file(&path, format!("damaged ({why})"));
-    let state: State = serde_json::from_str(&files::read_text(&path)?).map_err(damaged)?;
-    let get = |name: &str, expected: &str| {
-        let path = folder.join(name);
-        let bytes = std::fs::read(&path).map_err(|source| Error::io(&path, source))?;
-        match digest(&bytes) == expected {
-            true => Ok(Bytes::from_bytes_vec(bytes)),
-            false => Err(Error::file(&path, "damaged: its SHA-256 is not the recorded one")),
+    let (digests, round, history, old) = match serde_json::from_str::<OldState>(&text) {
+        Ok(old) => {
+            let digests = [
+                ("network", old.model_sha256.clone()),
+                ("optimizer", old.optimizer_sha256.clone()),
+                ("step", String::new()),
+            ];
+            let digests = digests.map(|(name, digest)| (name.to_string(), digest)).into();
+            (digests, old.epoch, old.history, Some(old.step))
+        }
+        Err(_) if serde_json::from_str::<EarlierState>(&text).is_ok() => {
+            let why = "a checkpoint of an earlier version, from which this one cannot go on: train \
+                       anew, or from its weights with --weights";
+            return Err(Error::file(&path, why));
+        }
+        Err(_) => {
+            let State { parts, round, history } = serde_json::from_str(&text).map_err(damaged)?;
+            (parts, round, history, None)
         }
     };
-    let unfit = |name: &str, why: String| Error::file(folder.join(name), why);
-    let record = ModuleRecord::from_bytes(get(MODEL, &state.model_sha256)?)
-        .map_err(|why| unfit(MODEL, why.to_string()))?;
-    let model = model.try_load_record(record).map_err(|why| unfit(MODEL, why.to_string()))?;
-    let record = OptimizerRecord::from_bytes(get(OPTIMIZER, &state.optimizer_sha256)?)
-        .map_err(|why| unfit(OPTIMIZER, why.to_string()))?;
-    let optimizer = optimizer.load_record(record);
-    Ok((state, model, optimizer))
-}
-
-fn digest(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
+    let mut parts = Parts::from(folder, digests, old);
+    learner.parts(&mut parts)?;
+    parts.end()?;
+    Ok((round, history))
 }
 
 /// Older checkpoints, and what a killed program left half-written.
@@ -124,5 +134,119 @@ pub(super) fn remove_all_but(root: &Path, keep: &Path) {
     for path in entries.flatten().map(|entry| entry.path()).filter(|path| path != keep) {
         // Litter harms nothing: the next save tries again.
         let _ = std::fs::remove_dir_all(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parts::{Wrapped, digest};
+    use super::*;
+    use crate::device::autodiff_device;
+    use crate::train::optim::{OptimizerConfig, OptimizerKind};
+    use crate::train::{Figures, Watch, Weights, descend, drawn};
+    use burn::lr_scheduler::module_lr_scheduler::ModuleLrScheduler;
+    use burn::module::Module;
+    use burn::nn::{Linear, LinearConfig};
+    use burn::optim::ModuleOptimizer;
+    use burn::tensor::Tensor;
+
+    struct Line {
+        network: Linear,
+        config: OptimizerConfig,
+        optimizer: ModuleOptimizer,
+        step: usize,
+        forgets: bool,
+    }
+
+    impl Line {
+        fn new(seed: u64) -> Self {
+            let _stream = crate::train::random_stream();
+            let device = autodiff_device(&crate::device::open("cpu").unwrap(), seed);
+            let config = OptimizerConfig::new(OptimizerKind::Adam);
+            let optimizer = config.build().unwrap();
+            let network = drawn(LinearConfig::new(2, 1).init(&device));
+            Self { network, config, optimizer, step: 0, forgets: false }
+        }
+
+        fn learn(&mut self) {
+            let device = self.network.weight.val().device();
+            let loss = self.network.forward(Tensor::<2>::ones([1, 2], &device)).square().sum();
+            let rate = ModuleLrScheduler::new(0.1).step();
+            let optimizer = (&self.config, &mut self.optimizer);
+            self.network = descend(self.network.clone(), &loss, optimizer, rate);
+            self.step += 1;
+        }
+
+        fn weights(&self) -> Vec<f32> {
+            self.network.weight.val().into_data().iter().collect()
+        }
+    }
+
+    impl Learner for Line {
+        type Model = Weights<Linear>;
+
+        fn round(&mut self, _: usize, _: &mut Watch) -> Result<Option<Figures>> {
+            self.learn();
+            Ok(Some(Figures::new()))
+        }
+
+        fn model(&self) -> Weights<Linear> {
+            Weights(self.network.valid())
+        }
+
+        fn parts(&mut self, parts: &mut Parts) -> Result<()> {
+            parts.module("network", &mut self.network)?;
+            parts.optimizer("optimizer", &mut self.optimizer)?;
+            if self.forgets {
+                return Ok(());
+            }
+            parts.value("step", &mut self.step)
+        }
+    }
+
+    #[test]
+    fn what_was_saved_goes_on_bit_for_bit_and_damage_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut line, mut other) = (Line::new(1), Line::new(2));
+        line.learn();
+        save(folder.path(), (Unit::Epoch, 1), 1, &History::default(), &mut line).unwrap();
+        let found = newest(folder.path()).unwrap();
+        assert_eq!(load(&found, &mut other).unwrap().0, 1);
+        line.learn();
+        other.learn();
+        assert_eq!((line.weights(), line.step), (other.weights(), other.step));
+
+        let mut forgetful = Line { forgets: true, ..Line::new(3) };
+        let why = load(&found, &mut forgetful).unwrap_err().to_string();
+        assert!(why.contains("`step` is not this model's"), "{why}");
+        std::fs::write(found.join("network"), "other").unwrap();
+        let why = load(&found, &mut other).unwrap_err().to_string();
+        assert!(why.contains("damaged"), "{why}");
+    }
+
+    #[test]
+    fn checkpoints_of_earlier_programs_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut line, mut other) = (Line::new(1), Line::new(2));
+        line.learn();
+        let root = folder.path().join("epoch-0007");
+        std::fs::create_dir_all(&root).unwrap();
+        let network = Wrapped { network: line.network.clone() }.into_record().into_bytes().unwrap();
+        let optimizer = line.optimizer.to_record().into_bytes().unwrap();
+        std::fs::write(root.join("model.bpk"), &network[..]).unwrap();
+        std::fs::write(root.join("optimizer.bpk"), &optimizer[..]).unwrap();
+        let state = serde_json::json!({
+            "epoch": 7,
+            "step": 1,
+            "history": [{"epoch": 7, "split": "validation", "loss": 0.5, "lr": 0.1, "seconds": 1.0}],
+            "model_sha256": digest(&network),
+            "optimizer_sha256": digest(&optimizer),
+        });
+        std::fs::write(root.join(STATE), state.to_string()).unwrap();
+        let (round, history) = load(&newest(folder.path()).unwrap(), &mut other).unwrap();
+        assert_eq!((round, history.last(), other.step), (7, 7, 1));
+        line.learn();
+        other.learn();
+        assert_eq!(line.weights(), other.weights());
     }
 }

@@ -1,23 +1,61 @@
-//! What happened in each epoch: the source of `metrics.jsonl`, the curves, the best epoch
-//! and early stopping, so that all of them survive a restart together.
+//! What was measured in each round: the source of `metrics.jsonl`, the curves, the round that
+//! is kept and early stopping, so that all of them survive a restart together.
 
+use super::plan::Unit;
 use crate::{Error, Result, files};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Where a line stands: JSON `"epoch": n` or `"step": n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum At {
+    /// Epochs that have ended.
+    Epoch(usize),
+    /// Steps taken so far.
+    Step(usize),
+}
+
+impl At {
+    /// A number in a unit.
+    pub fn new(unit: Unit, number: usize) -> Self {
+        match unit {
+            Unit::Epoch => Self::Epoch(number),
+            Unit::Step => Self::Step(number),
+        }
+    }
+
+    /// The number.
+    pub fn number(self) -> usize {
+        match self {
+            Self::Epoch(number) | Self::Step(number) => number,
+        }
+    }
+
+    /// The unit.
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Epoch(_) => Unit::Epoch,
+            Self::Step(_) => Unit::Step,
+        }
+    }
+}
+
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
-    /// Counted from 1.
-    pub epoch: usize,
+    /// The end of which epoch, or which step.
+    #[serde(flatten)]
+    pub at: At,
     /// `train` or `validation`.
     pub split: String,
     /// Means over the split: `loss` in nats, `accuracy` in 0..1, and so on.
     #[serde(flatten)]
     pub metrics: BTreeMap<String, f64>,
-    /// Learning rate at the end of the epoch.
-    pub lr: f64,
+    /// Learning rate at the end of the round, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lr: Option<f64>,
     /// Wall time of the split in seconds.
     pub seconds: f64,
 }
@@ -26,27 +64,21 @@ pub struct Line {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct History {
-    /// Epoch by epoch, training before validation.
+    /// Round by round, training before validation.
     pub lines: Vec<Line>,
 }
 
 impl History {
-    /// The values of one metric on one split, as (epoch, value).
+    /// The values of one metric on one split, by the number of the epoch or step.
     pub fn series(&self, split: &str, metric: &str) -> Vec<(usize, f64)> {
         let of_split = self.lines.iter().filter(|line| line.split == split);
-        of_split.filter_map(|line| Some((line.epoch, *line.metrics.get(metric)?))).collect()
+        let value = |line: &Line| Some((line.at.number(), *line.metrics.get(metric)?));
+        of_split.filter_map(value).collect()
     }
 
-    /// The epoch with the lowest validation loss (the first of equals), and that loss.
-    pub fn best(&self) -> Option<(usize, f64)> {
-        let losses = self.series("validation", "loss");
-        losses.into_iter().reduce(|best, next| if next.1 < best.1 { next } else { best })
-    }
-
-    /// Whether the validation loss has not improved for `patience` epochs.
-    pub fn stalled(&self, patience: usize) -> bool {
-        let last = self.lines.last().map_or(0, |line| line.epoch);
-        self.best().is_some_and(|(best, _)| last - best >= patience)
+    /// The number of the last line; 0 where there is none.
+    pub fn last(&self) -> usize {
+        self.lines.last().map_or(0, |line| line.at.number())
     }
 
     /// Wall time of all splits in seconds.
@@ -70,49 +102,52 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::Keep;
     use super::*;
 
-    fn with_losses(losses: &[f64]) -> History {
-        let line = |(i, &loss): (usize, &f64)| Line {
-            epoch: i + 1,
+    fn with(metric: &str, values: &[f64]) -> History {
+        let line = |(i, &value): (usize, &f64)| Line {
+            at: At::Epoch(i + 1),
             split: "validation".into(),
-            metrics: BTreeMap::from([("loss".to_string(), loss)]),
-            lr: 0.1,
+            metrics: BTreeMap::from([(metric.to_string(), value)]),
+            lr: Some(0.1),
             seconds: 1.0,
         };
-        History { lines: losses.iter().enumerate().map(line).collect() }
+        History { lines: values.iter().enumerate().map(line).collect() }
     }
 
     #[test]
     fn numbers_come_back_from_json_as_they_were() {
         // serde_json reads this one wrong unless its `float_roundtrip` is on.
-        let history = with_losses(&[0.0024352369618492894, 1.0 / 3.0, f64::MIN_POSITIVE]);
+        let history = with("loss", &[0.0024352369618492894, 1.0 / 3.0, f64::MIN_POSITIVE]);
         let text = serde_json::to_string(&history).unwrap();
         assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
     }
 
     #[test]
-    fn the_best_epoch_is_the_first_of_the_lowest_losses() {
-        assert_eq!(with_losses(&[3.0, 1.0, 2.0, 1.0]).best(), Some((2, 1.0)));
-        assert_eq!(with_losses(&[]).best(), None);
-    }
-
-    #[test]
-    fn patience_counts_epochs_since_the_best() {
-        assert!(!with_losses(&[3.0, 1.0, 2.0]).stalled(2));
-        assert!(with_losses(&[3.0, 1.0, 2.0, 2.0]).stalled(2));
-        assert!(!with_losses(&[]).stalled(1));
+    fn of_equal_losses_the_first_is_kept_and_of_equal_scores_the_last() {
+        let lowest = |values: &[f64]| with("loss", values).kept(Keep::Lowest("loss"));
+        assert_eq!(lowest(&[3.0, 1.0, 2.0, 1.0]), Some(2));
+        assert_eq!(lowest(&[f64::NAN, 1.0, f64::NAN]), Some(2));
+        assert_eq!(lowest(&[]), None);
+        let highest = |values: &[f64]| with("map", values).kept(Keep::Highest("map"));
+        assert_eq!(highest(&[0.1, 0.5, 0.2, 0.5]), Some(4));
+        assert_eq!(with("loss", &[1.0, 2.0]).kept(Keep::Last), Some(2));
     }
 
     #[test]
     fn lines_are_one_json_object_each() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let history = with_losses(&[0.5, 0.25]);
+        let history = with("loss", &[0.5, 0.25]);
         history.write(&path).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         let lines: Vec<Line> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         assert_eq!(History { lines }, history);
         assert!(text.starts_with(r#"{"epoch":1,"split":"validation","loss":0.5,"#), "{text}");
+        let step = r#"{"step":70,"split":"train","mean_return":1.5,"seconds":2.0}"#;
+        let line: Line = serde_json::from_str(step).unwrap();
+        assert_eq!((line.at, line.metrics.len(), line.lr), (At::Step(70), 1, None));
+        assert_eq!(serde_json::to_string(&line).unwrap(), step);
     }
 }

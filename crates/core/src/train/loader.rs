@@ -6,8 +6,6 @@
 
 use crate::data::random::SplitMix64;
 use crate::{Error, Result};
-use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
-use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,14 +74,12 @@ pub struct Loader<C> {
     epoch: Epoch,
     device: Device,
     workers: usize,
-    range: std::ops::Range<usize>,
 }
 
 impl<C: Collate> Loader<C> {
     /// Batches in the data set's own order.
     pub fn new(collate: Arc<C>, batch_size: usize, device: Device) -> Self {
         let workers = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
-        let range = 0..collate.len();
         Self {
             collate,
             batch_size: batch_size.max(1),
@@ -92,7 +88,6 @@ impl<C: Collate> Loader<C> {
             epoch: Epoch::default(),
             device,
             workers: workers.clamp(1, 8),
-            range,
         }
     }
 
@@ -108,14 +103,14 @@ impl<C: Collate> Loader<C> {
 
     /// How many batches one pass has.
     pub fn batches(&self) -> usize {
-        self.range.len().div_ceil(self.batch_size)
+        self.collate.len().div_ceil(self.batch_size)
     }
 
     /// One pass over the data.
     pub fn pass(&self) -> Pass<C> {
         let mut random = SplitMix64::keyed(&[self.seed, self.epoch.get()]);
         let seed = random.bits();
-        let mut order: Vec<usize> = self.range.clone().collect();
+        let mut order: Vec<usize> = (0..self.collate.len()).collect();
         if self.shuffle {
             random.shuffle(&mut order);
             order = self.collate.arrange(order, self.batch_size, &mut random);
@@ -146,41 +141,7 @@ impl<C: Collate> Loader<C> {
             handles,
             next: 0,
             done: 0,
-            total: self.range.len(),
-        }
-    }
-}
-
-impl<C: Collate> DataLoader<C::Batch> for Loader<C> {
-    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<C::Batch> + 'a> {
-        Box::new(BurnPass(self.pass()))
-    }
-
-    fn num_items(&self) -> usize {
-        self.range.len()
-    }
-
-    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<C::Batch>> {
-        Arc::new(Self { device: device.clone(), ..self.shallow() })
-    }
-
-    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<C::Batch>> {
-        let range = self.range.start + start..(self.range.start + end).min(self.range.end);
-        Arc::new(Self { range, ..self.shallow() })
-    }
-}
-
-impl<C> Loader<C> {
-    fn shallow(&self) -> Self {
-        Self {
-            collate: self.collate.clone(),
-            batch_size: self.batch_size,
-            seed: self.seed,
-            shuffle: self.shuffle,
-            epoch: self.epoch.clone(),
-            device: self.device.clone(),
-            workers: self.workers,
-            range: self.range.clone(),
+            total: self.collate.len(),
         }
     }
 }
@@ -200,6 +161,11 @@ impl<C: Collate> Pass<C> {
     /// Examples handed out so far.
     pub fn done(&self) -> usize {
         self.done
+    }
+
+    /// Examples in all.
+    pub fn total(&self) -> usize {
+        self.total
     }
 }
 
@@ -228,23 +194,6 @@ fn reason(outcome: std::thread::Result<()>) -> String {
     let Err(payload) = outcome else { return "without a reason".into() };
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("panic").to_string()
-}
-
-/// [`Pass`] with the error type that Burn's loaders have.
-struct BurnPass<C: Collate>(Pass<C>);
-
-impl<C: Collate> Iterator for BurnPass<C> {
-    type Item = Result<C::Batch, DatasetError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|batch| batch.map_err(DatasetError::new))
-    }
-}
-
-impl<C: Collate> DataLoaderIterator<C::Batch> for BurnPass<C> {
-    fn progress(&self) -> Progress {
-        Progress::new(self.0.done, self.0.total, Some("examples".into()))
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::data::Task;
 use crate::{Error, Result};
 
 /// The losses, by the names that `--loss` takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum LossKind {
     /// Classes: minus the logarithm of the right class's probability.
@@ -86,6 +87,31 @@ impl LossConfig {
                 let loss = CrossEntropyLossConfig::new().with_smoothing(smoothing).init(&device);
                 cross_entropy(&loss, logits, targets)
             }
+        }
+    }
+
+    /// [`Self::of_classes`] of one example, of its log-probabilities.
+    pub fn of_log_probabilities(&self, row: &[f32], label: usize) -> f64 {
+        let own = f64::from(row[label]);
+        match self.kind {
+            LossKind::Focal => -(1.0 - own.exp()).powi(2) * own,
+            LossKind::LabelSmoothing => {
+                let all = row.iter().map(|&other| f64::from(other)).sum::<f64>();
+                let smoothing = f64::from(SMOOTHING);
+                -(1.0 - smoothing) * own - smoothing * all / row.len() as f64
+            }
+            _ => -own,
+        }
+    }
+
+    /// [`Self::of_numbers`] of one example, of its error in standard deviations.
+    pub fn of_error(&self, error: f64) -> f64 {
+        let (size, delta) = (error.abs(), f64::from(DELTA));
+        match self.kind {
+            LossKind::Mae => size,
+            LossKind::Huber if size <= delta => 0.5 * size * size,
+            LossKind::Huber => delta * (size - 0.5 * delta),
+            _ => size * size,
         }
     }
 

@@ -19,7 +19,8 @@ use tenfold_kernels::optim::{Adam, AdamW, Sgd};
 use crate::{Error, Result};
 
 /// The optimisers, by the names that `--optimizer` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
     /// Stochastic gradient descent.
@@ -27,10 +28,10 @@ pub enum OptimizerKind {
     /// Adam (Kingma and Ba, 2015), weight decay as an L2 penalty.
     Adam,
     /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
-    #[value(name = "adamw")]
+    #[cfg_attr(feature = "cli", value(name = "adamw"))]
     AdamW,
     /// RMSprop (Hinton, 2012).
-    #[value(name = "rmsprop")]
+    #[cfg_attr(feature = "cli", value(name = "rmsprop"))]
     RmsProp,
 }
 

@@ -5,13 +5,13 @@
 
 use std::f64::consts::PI;
 
-use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// The schedules, by the names that `--schedule` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleKind {
     /// The same rate throughout.
@@ -89,18 +89,17 @@ impl ScheduleConfig {
             return Err(Error::argument("min lr", why));
         }
         let warmup = (self.warmup * total_steps as f64).round() as usize;
-        Ok(Schedule { config: self.clone(), base_lr, total: total_steps, warmup, done: 0 })
+        Ok(Schedule { config: self.clone(), base_lr, total: total_steps, warmup })
     }
 }
 
-/// The learning rates of one run, and how many steps of it are done.
+/// The learning rates of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     config: ScheduleConfig,
     base_lr: f64,
     total: usize,
     warmup: usize,
-    done: usize,
 }
 
 impl Schedule {
@@ -138,34 +137,11 @@ impl Schedule {
             }
         }
     }
-
-    /// How many steps the run has in all.
-    pub fn total_steps(&self) -> usize {
-        self.total
-    }
 }
 
 /// From `start` to `end` along half a cosine, `part` of the way from 0 to 1.
 fn anneal(start: f64, end: f64, part: f64) -> f64 {
     end + (start - end) * 0.5 * (1.0 + (PI * part.clamp(0.0, 1.0)).cos())
-}
-
-impl LrScheduler for Schedule {
-    fn step(&mut self) -> f64 {
-        let rate = self.at(self.done);
-        self.done += 1;
-        rate
-    }
-
-    fn to_record(&self) -> LrSchedulerRecord {
-        LrSchedulerRecord::new().with_scalar("step", self.done)
-    }
-
-    fn load_record(&mut self, record: LrSchedulerRecord) {
-        if let Some(done) = record.scalar("step") {
-            self.done = done;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -200,24 +176,6 @@ mod tests {
                 let (rate, expected) = (schedule.at(step), expected.as_f64().unwrap());
                 // PyTorch's closed and chained forms themselves differ by rounding.
                 assert!((rate - expected).abs() < 1e-12, "{name}, {step}: {rate} for {expected}");
-            }
-        }
-    }
-
-    #[test]
-    fn resuming_continues_with_the_same_rates() {
-        for kind in [ScheduleKind::OneCycle, ScheduleKind::Step, ScheduleKind::Cosine] {
-            let config = ScheduleConfig { warmup: 0.2, ..ScheduleConfig::new(kind) };
-            let mut whole = config.build(0.1, 17).unwrap();
-            for _ in 0..6 {
-                whole.step();
-            }
-            let bytes = whole.to_record().into_bytes().unwrap();
-            let mut resumed = config.build(0.1, 17).unwrap();
-            resumed.load_record(LrSchedulerRecord::from_bytes(bytes).unwrap());
-            assert_eq!(resumed, whole);
-            for _ in 0..20 {
-                assert_eq!(resumed.step().to_bits(), whole.step().to_bits());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A confusion matrix as a picture: what is (rows) against what was suggested (columns).
+//! A confusion matrix as an image: what is (rows) against what was suggested (columns).
 
 use crate::{Error, Result, files};
 use plotters::prelude::*;
@@ -19,7 +19,7 @@ pub fn write(labels: &[String], counts: &[usize], path: &Path) -> Result<()> {
     files::write(path, svg.as_bytes())
 }
 
-/// The picture as SVG text. A cell is as dark as its part of its row.
+/// The image as SVG text. A cell is as dark as its part of its row.
 ///
 /// # Errors
 /// What the drawing library says.

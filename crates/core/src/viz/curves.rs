@@ -1,6 +1,6 @@
 //! `curves.svg`: one panel per metric, training and validation against epochs or steps.
 
-use crate::train::history::History;
+use crate::train::history::{History, Line};
 use crate::{Error, Result, files};
 use plotters::prelude::*;
 use std::collections::BTreeSet;
@@ -10,39 +10,28 @@ const PANEL: (u32, u32) = (520, 340);
 const SPLITS: [(&str, RGBColor); 2] =
     [("train", RGBColor(31, 119, 180)), ("validation", RGBColor(214, 88, 13))];
 
-/// Draws the history and replaces `path` with the picture.
+/// Draws the history and replaces `path` with the image.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn write(history: &History, path: &Path) -> Result<()> {
-    write_over("epoch", history, path)
-}
-
-/// [`write()`] where a line's number is not that of an epoch, but of a `unit` such as a step.
-///
-/// # Errors
-/// As [`write()`].
-pub fn write_over(unit: &str, history: &History, path: &Path) -> Result<()> {
-    let svg = draw_over(unit, history);
+    let svg = draw(history);
     let svg = svg.map_err(|why| Error::file(path, format!("cannot be drawn: {why}")))?;
     files::write(path, svg.as_bytes())
 }
 
-/// The picture as SVG text.
+/// The image as SVG text: the loss, and what was measured on the validation split.
 ///
 /// # Errors
 /// What the drawing library says.
 pub fn draw(history: &History) -> std::result::Result<String, Box<dyn std::error::Error>> {
-    draw_over("epoch", history)
-}
-
-fn draw_over(
-    unit: &str,
-    history: &History,
-) -> std::result::Result<String, Box<dyn std::error::Error>> {
-    let names: BTreeSet<&String> = history.lines.iter().flat_map(|l| l.metrics.keys()).collect();
+    let unit = history.lines.first().map_or("epoch", |line| line.at.unit().name());
+    let shown = |line: &&Line| line.split == "validation" || line.metrics.contains_key("loss");
+    let names = history.lines.iter().filter(shown).flat_map(|line| {
+        line.metrics.keys().filter(|name| line.split == "validation" || *name == "loss")
+    });
     // The loss first, then the rest by name.
-    let mut names: Vec<&String> = names.into_iter().collect();
+    let mut names: Vec<&String> = names.collect::<BTreeSet<_>>().into_iter().collect();
     names.sort_by_key(|name| (*name != "loss", name.to_string()));
     let mut svg = String::new();
     {
@@ -78,7 +67,7 @@ fn draw_panel(
     }
     // A flat curve still needs an axis with some height.
     let margin = ((high - low) * 0.06).max(high.abs() * 0.01).max(1e-9);
-    let last = history.lines.iter().map(|line| line.epoch).max().unwrap_or(1) as f64;
+    let last = history.lines.iter().map(|line| line.at.number()).max().unwrap_or(1) as f64;
     let mut chart = ChartBuilder::on(area)
         .caption(metric, ("sans-serif", 18))
         .margin(12)
@@ -125,12 +114,13 @@ fn draw_panel(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::history::Line;
+    use crate::train::history::At;
     use std::collections::BTreeMap;
 
     fn line(epoch: usize, split: &str, loss: f64) -> Line {
         let metrics = BTreeMap::from([("loss".into(), loss), ("accuracy".into(), 0.9)]);
-        Line { epoch, split: split.into(), metrics, lr: 0.1, seconds: 1.0 }
+        let at = At::Epoch(epoch);
+        Line { at, split: split.into(), metrics, lr: Some(0.1), seconds: 1.0 }
     }
 
     #[test]
@@ -138,7 +128,7 @@ mod tests {
         let lines = vec![line(1, "train", 2.0), line(1, "validation", 1.5), line(2, "train", 1.0)];
         let svg = draw(&History { lines }).unwrap();
         for word in ["loss", "accuracy", "train", "validation", "epoch"] {
-            assert!(svg.contains(word), "no `{word}` in the picture");
+            assert!(svg.contains(word), "no `{word}` in the image");
         }
         assert_eq!(svg.matches("<circle").count(), 6);
     }

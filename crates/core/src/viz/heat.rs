@@ -1,9 +1,10 @@
-//! A heat map laid over the picture that it is about.
+//! A heat map laid over the image that it is about.
 
 use super::label;
+use crate::geometry::BoundingBox;
 use image::{DynamicImage, Rgb, RgbImage};
 
-/// Warmth at places of a picture, row by row, in 0..1.
+/// Warmth at places of an image, row by row, in 0..1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heat {
     /// `height * width` numbers.
@@ -14,20 +15,7 @@ pub struct Heat {
     pub width: usize,
 }
 
-/// The part of a picture that a model saw, in pixels; it may reach beyond the picture.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Window {
-    /// Columns left of it.
-    pub left: f32,
-    /// Rows above it.
-    pub top: f32,
-    /// Columns.
-    pub width: f32,
-    /// Rows.
-    pub height: f32,
-}
-
-/// How much of the picture the warmest place hides.
+/// How much of the image the warmest place hides.
 const OPACITY: f32 = 0.55;
 
 /// From cold to hot.
@@ -54,15 +42,15 @@ impl Heat {
     }
 }
 
-/// The picture, large enough to be seen, under its heat: hot places are red, warm ones
+/// The image, large enough to be seen, under its heat, which covers `window` of it: hot places are red, warm ones
 /// yellow and green, and cold ones stay as they are, as does what lies outside the window.
-pub fn overlay(picture: &DynamicImage, heat: &Heat, window: Window) -> DynamicImage {
+pub fn overlay(picture: &DynamicImage, heat: &Heat, window: BoundingBox) -> DynamicImage {
     let scale = picture.width().max(1);
     let mut drawn: RgbImage = label::enlarge(picture.to_rgb8());
     let scale = drawn.width() as f32 / scale as f32;
     for (x, y, pixel) in drawn.enumerate_pixels_mut() {
-        let along = ((x as f32 + 0.5) / scale - window.left) / window.width;
-        let down = ((y as f32 + 0.5) / scale - window.top) / window.height;
+        let along = ((x as f32 + 0.5) / scale - window.x1) / window.width();
+        let down = ((y as f32 + 0.5) / scale - window.y1) / window.height();
         if !(0.0..1.0).contains(&along) || !(0.0..1.0).contains(&down) {
             continue;
         }
@@ -103,7 +91,7 @@ mod tests {
     fn only_warm_places_inside_the_window_change() {
         let picture = DynamicImage::ImageRgb8(RgbImage::from_pixel(300, 200, Rgb([9; 3])));
         // The network saw the middle square.
-        let window = Window { left: 50.0, top: 0.0, width: 200.0, height: 200.0 };
+        let window = BoundingBox::new(50.0, 0.0, 250.0, 200.0);
         let drawn = overlay(&picture, &heat(), window).into_rgb8();
         assert_eq!(drawn.dimensions(), (600, 400));
         assert!(drawn.get_pixel(400, 100).0[0] > 100, "hot");
@@ -114,7 +102,7 @@ mod tests {
     #[test]
     fn any_heat_is_drawn() {
         let picture = DynamicImage::new_luma8(3, 300);
-        let window = Window { left: -5.0, top: 0.0, width: 13.0, height: 3.0 };
+        let window = BoundingBox::new(-5.0, 0.0, 8.0, 3.0);
         for values in [vec![], vec![f32::NAN; 4], vec![7.0; 4]] {
             overlay(&picture, &Heat { values, height: 2, width: 2 }, window);
         }

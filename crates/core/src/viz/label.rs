@@ -1,4 +1,4 @@
-//! A picture with what the model says of it written above.
+//! An image with what the model says of it written above.
 
 use crate::suggest::Suggestion;
 use crate::{Error, Result, files};
@@ -9,7 +9,7 @@ use imageproc::rect::Rect;
 use std::io::Cursor;
 use std::path::Path;
 
-/// Smaller pictures are enlarged to at least this many pixels a side, so that a person sees them.
+/// Smaller images are enlarged to at least this many pixels a side, so that a person sees them.
 const SMALLEST: u32 = 224;
 /// None is enlarged beyond this many pixels a side.
 const LARGEST: u32 = 4096;
@@ -18,7 +18,7 @@ const INK: Rgb<u8> = Rgb([240, 240, 240]);
 const BAR: Rgb<u8> = Rgb([70, 130, 180]);
 const PAPER: Rgb<u8> = Rgb([28, 28, 32]);
 
-/// One line of text above a picture.
+/// One line of text above an image.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// Begins at the left; cut where it is too long.
@@ -29,24 +29,24 @@ pub struct Line {
     pub bar: f32,
 }
 
-/// The picture with its suggestions on a strip above it, a bar as long as each score.
+/// The image with its suggestions on a strip above it, a bar as long as each score.
 pub fn draw(picture: &DynamicImage, suggestions: &[Suggestion]) -> RgbImage {
     let line = |suggestion: &Suggestion| Line {
-        text: suggestion.label.clone(),
+        text: suggestion.answer.to_string(),
         number: format!("{:.1} %", suggestion.score * 100.0),
         bar: suggestion.score,
     };
     draw_lines(picture, &suggestions.iter().map(line).collect::<Vec<_>>())
 }
 
-/// The picture with a strip of text above it.
+/// The image with a strip of text above it.
 pub fn draw_lines(picture: &DynamicImage, lines: &[Line]) -> RgbImage {
     let picture = enlarge(picture.to_rgb8());
     let (width, height) = picture.dimensions();
     let strip = LINE * lines.len() as u32 + 6;
     let mut canvas = RgbImage::from_pixel(width, height + strip, PAPER);
     imageops::replace(&mut canvas, &picture, 0, i64::from(strip));
-    // The font is compiled in and parses; if a future one did not, the picture itself remains.
+    // The font is compiled in and parses; if a future one did not, the image itself remains.
     let Ok(font) = FontRef::try_from_slice(epaint_default_fonts::HACK_REGULAR) else {
         return canvas;
     };
@@ -67,7 +67,7 @@ pub fn draw_lines(picture: &DynamicImage, lines: &[Line]) -> RgbImage {
     canvas
 }
 
-/// Writes [`draw`]'s picture to `path` as PNG.
+/// Writes [`draw`]'s image to `path` as PNG.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -105,7 +105,7 @@ pub fn paths<'a>(
 /// Whole-number enlargement with hard pixels, so that 28 x 28 digits stay what they are.
 pub(super) fn enlarge(picture: RgbImage) -> RgbImage {
     let (width, height) = picture.dimensions();
-    // A long thin picture must not become a huge one.
+    // A long thin image must not become a huge one.
     let most = LARGEST / width.max(height).max(1);
     let factor = SMALLEST.div_ceil(width.min(height).max(1)).min(most);
     if factor <= 1 {

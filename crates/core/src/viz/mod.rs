@@ -1,4 +1,4 @@
-//! Pictures for people: curves of a training, confusion matrices, labels on pictures.
+//! Images for people: curves of a training, confusion matrices, labels on images.
 
 pub mod confusion;
 pub mod curves;

@@ -5,7 +5,7 @@ use crate::{Error, Result, files};
 use plotters::prelude::*;
 use std::path::Path;
 
-/// Draws the bins and replaces `path` with the picture, as SVG.
+/// Draws the bins and replaces `path` with the image, as SVG.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -15,7 +15,7 @@ pub fn write(bins: &[Bin], error: f64, path: &Path) -> Result<()> {
     files::write(path, svg.as_bytes())
 }
 
-/// The picture as SVG text: a bar for each bin that has examples, as high as its accuracy and
+/// The image as SVG text: a bar for each bin that has examples, as high as its accuracy and
 /// as dark as its share of them; the line is perfect calibration. `error` is the expected
 /// calibration error.
 ///

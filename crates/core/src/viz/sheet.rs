@@ -1,4 +1,4 @@
-//! A contact sheet: many small pictures on one.
+//! A contact sheet: many small images on one.
 
 use crate::{Error, Result, files};
 use image::{Rgb, RgbImage, imageops};

@@ -9,8 +9,8 @@ use burn::store::burn_pack::Tensor as PackTensor;
 use zip::read::ZipReadOptions;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::deferred::deferred;
 use super::pickle::{Machine, Result, Storage, Strided, Value};
-use super::source::deferred;
 
 /// The most that the pickles of one checkpoint may hold: a state dict takes about 200 bytes
 /// for each tensor.

@@ -9,6 +9,7 @@
 //! before the file is seen to hold it; and a module changes only after everything fitted.
 
 mod checkpoint;
+mod deferred;
 mod inspect;
 mod load;
 mod named;

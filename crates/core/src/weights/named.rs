@@ -1,16 +1,13 @@
 //! Weights by name, as `cargo xtask fetch weights/NAME` leaves them in the data folder: the
 //! file, and beside it a `dataset.toml` that says what it is and under which terms.
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use serde::Deserialize;
-
-use crate::{Error, Result, files};
+use crate::data::manifest::{self, Fetched};
+use crate::{Error, Result};
 
 /// Where fetched weights lie in the data folder.
 const FOLDER: &str = "weights";
-const MANIFEST: &str = "dataset.toml";
 
 /// Weights that a person named.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,19 +18,6 @@ pub struct Named {
     pub licence: Option<String>,
     /// The label of each output; empty where the file says nothing.
     pub classes: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Manifest {
-    licence: String,
-    #[serde(default)]
-    classes: Vec<String>,
-    splits: BTreeMap<String, Split>,
-}
-
-#[derive(Deserialize)]
-struct Split {
-    file: String,
 }
 
 /// The weights that `--weights` means: a file's path, or the name of fetched weights.
@@ -52,8 +36,7 @@ pub fn find(named: &Path, data_dir: &Path) -> Result<Named> {
         return Ok(Named { file: named.into(), licence: None, classes: Vec::new() });
     };
     let folder = data_dir.join(FOLDER).join(name);
-    let path = folder.join(MANIFEST);
-    if !path.is_file() {
+    if !folder.join(manifest::FILE).is_file() {
         let why = format!(
             "no file `{name}`, and no weights of that name fetched under {}: `cargo xtask fetch \
              weights/{name}` gets known ones, `cargo xtask fetch --list` shows them",
@@ -61,18 +44,12 @@ pub fn find(named: &Path, data_dir: &Path) -> Result<Named> {
         );
         return Err(Error::argument("--weights", why));
     }
-    let manifest: Manifest = toml::from_str(&files::read_text(&path)?)
-        .map_err(|why| Error::file(&path, why.message()))?;
-    let file = manifest.splits.get("weights").map(|split| Path::new(&split.file));
-    let inside = |file: &&Path| file.components().all(|part| matches!(part, Component::Normal(_)));
-    let file = file.filter(inside).ok_or_else(|| {
-        Error::file(&path, "no `splits.weights.file`; expected a file inside the folder")
-    })?;
-    Ok(Named {
-        file: folder.join(file),
-        licence: Some(manifest.licence),
-        classes: manifest.classes,
-    })
+    let fetched = Fetched::read(&folder)?;
+    let file = fetched.path("weights", "file")?;
+    if fetched.licence.is_none() {
+        return Err(fetched.fault("no `licence`; expected the terms of use"));
+    }
+    Ok(Named { file, licence: fetched.licence, classes: fetched.classes })
 }
 
 #[cfg(test)]
@@ -93,8 +70,10 @@ mod tests {
 
         let weights = folder.path().join("weights/toy");
         std::fs::create_dir_all(&weights).unwrap();
-        let write = |text: &str| std::fs::write(weights.join(MANIFEST), text).unwrap();
-        write("licence = \"free\"\nclasses = [\"a\"]\n[splits.weights]\nfile = \"toy-00.pth\"\n");
+        let write = |text: &str| std::fs::write(weights.join(manifest::FILE), text).unwrap();
+        write(
+            "layout = \"weights\"\nlicence = \"free\"\nclasses = [\"a\"]\n[splits.weights]\nfile = \"toy-00.pth\"\n",
+        );
         let expected = Named {
             file: weights.join("toy-00.pth"),
             licence: Some("free".into()),
@@ -103,8 +82,9 @@ mod tests {
         assert_eq!(find("toy").unwrap(), expected);
         for text in [
             "",
-            "licence = \"\"\n[splits.weights]\nfile = \"../up\"",
-            "licence = \"\"\n[splits.train]\nfile = \"a\"",
+            "layout = \"weights\"\n[splits.weights]\nfile = \"a\"",
+            "layout = \"weights\"\nlicence = \"\"\n[splits.weights]\nfile = \"../up\"",
+            "layout = \"weights\"\nlicence = \"\"\n[splits.train]\nfile = \"a\"",
         ] {
             write(text);
             let why = find("toy").unwrap_err().to_string();

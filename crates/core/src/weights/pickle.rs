@@ -10,8 +10,6 @@ use std::collections::HashMap;
 
 use burn::tensor::DType;
 
-use super::rebuild::long;
-
 /// Instructions that one file may run. A state dict takes about 40 for each tensor.
 const MAX_STEPS: usize = 1_000_000;
 
@@ -392,4 +390,15 @@ fn pairs(items: &[Value]) -> Result<Vec<(Value, Value)>> {
         [] => Ok(pairs.iter().map(|&[key, value]| (key, value)).collect()),
         _ => Err("a dictionary's key lacks its value".to_string()),
     }
+}
+
+/// A little-endian two's complement number. One too wide for 64 bits is no size of anything.
+fn long(bytes: &[u8]) -> Value {
+    let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut wide = [if negative { 0xff } else { 0 }; 8];
+    match wide.get_mut(..bytes.len()) {
+        Some(low) => low.copy_from_slice(bytes),
+        None => return Value::Other,
+    }
+    Value::Int(i64::from_le_bytes(wide))
 }

@@ -136,17 +136,6 @@ fn size_of(value: Value) -> Result<usize> {
     }
 }
 
-/// A little-endian two's complement number. One too wide for 64 bits is no size of anything.
-pub(super) fn long(bytes: &[u8]) -> Value {
-    let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
-    let mut wide = [if negative { 0xff } else { 0 }; 8];
-    match wide.get_mut(..bytes.len()) {
-        Some(low) => low.copy_from_slice(bytes),
-        None => return Value::Other,
-    }
-    Value::Int(i64::from_le_bytes(wide))
-}
-
 fn dtype(class: &str) -> Option<DType> {
     Some(match class.strip_prefix("torch.")? {
         "DoubleStorage" => DType::F64,

@@ -1,8 +1,10 @@
 //! Draws one character as a hand with a pen would, and a camera would see it.
 
-use super::SIDE;
 use super::strokes;
 use crate::data::random::SplitMix64;
+
+/// Rows and columns of every image.
+pub const SIDE: usize = 28;
 
 /// Height and width of the unit square in pixels, before scaling.
 const HEIGHT: f32 = 18.5;
@@ -60,7 +62,7 @@ impl Hand {
         }
     }
 
-    /// Where on the picture a point of the unit square goes.
+    /// Where on the image a point of the unit square goes.
     fn place(&self, [x, y]: [f32; 2], random: &mut SplitMix64) -> [f32; 2] {
         let (x, y) = (x - 0.5, y - 0.5);
         let [a, b, c, d] = self.matrix;

@@ -5,7 +5,8 @@
 
 use std::sync::LazyLock;
 
-use super::CLASSES;
+/// How many classes there are: 0 to 9, then A to Z.
+pub const CLASSES: usize = 36;
 
 /// One movement of the pen without lifting it.
 enum Stroke {

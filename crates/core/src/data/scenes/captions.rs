@@ -14,7 +14,7 @@ use crate::data::random::SplitMix64;
 /// case, and a comma is the only punctuation.
 pub fn captions(scene: &Scene) -> Vec<String> {
     match &scene.objects[..] {
-        [] => vec!["an empty picture".into()],
+        [] => vec!["an empty image".into()],
         [one] => alone(one),
         [one, other] => {
             let mut all = Vec::new();
@@ -85,7 +85,7 @@ fn relations(a: &Object, b: &Object) -> Vec<&'static str> {
     clear.into_iter().filter(|(holds, _)| *holds).map(|(_, how)| how).collect()
 }
 
-/// In which third of the picture's width and height.
+/// In which third of the image's width and height.
 fn place(object: &Object) -> &'static str {
     let third = |at: f32| usize::from(at > 0.35) + usize::from(at > 0.65);
     const PLACES: [[&str; 3]; 3] = [

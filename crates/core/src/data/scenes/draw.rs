@@ -1,4 +1,4 @@
-//! The picture of a scene, and where on it each object is to be seen.
+//! The image of a scene, and where on it each object is to be seen.
 
 use image::{DynamicImage, RgbImage};
 
@@ -37,11 +37,11 @@ pub struct Seen {
     pub bounds: Bounds,
     /// How many pixels of it are visible.
     pub pixels: usize,
-    /// The visible part of all its pixels in 0..1, those outside the picture included.
+    /// The visible part of all its pixels in 0..1, those outside the image included.
     pub visible: f32,
 }
 
-/// A scene's picture, and for each pixel the object it shows.
+/// A scene's image, and for each pixel the object it shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
     height: usize,
@@ -49,7 +49,7 @@ pub struct Drawing {
     rgb: Vec<u8>,
     /// 0 for the ground, else an object's place plus one.
     owner: Vec<u8>,
-    /// The pixels of each object, were it alone and the picture without an edge.
+    /// The pixels of each object, were it alone and the image without an edge.
     whole: Vec<usize>,
 }
 
@@ -91,13 +91,13 @@ impl Drawing {
         &self.rgb
     }
 
-    /// The picture as numbers in 0..1, `[3, height, width]`.
+    /// The image as numbers in 0..1, `[3, height, width]`.
     pub fn planes(&self) -> Vec<f32> {
         let plane = |channel: usize| self.rgb[channel..].iter().step_by(3);
         (0..3).flat_map(plane).map(|&byte| f32::from(byte) / 255.0).collect()
     }
 
-    /// The picture for the rest of `core::data`.
+    /// The image for the rest of `core::data`.
     pub fn into_image(self) -> DynamicImage {
         // As many bytes as the size says: `None` cannot happen.
         let image = RgbImage::from_raw(self.width as u32, self.height as u32, self.rgb);

@@ -147,8 +147,8 @@ impl Thing {
                 let article = if colour.starts_with('o') { "an" } else { "a" };
                 one(&[
                     format!("is there {article} {colour} {shape}?"),
-                    format!("is there {article} {colour} {shape} in the picture?"),
-                    format!("does the picture show {article} {colour} {shape}?"),
+                    format!("is there {article} {colour} {shape} in the image?"),
+                    format!("does the image show {article} {colour} {shape}?"),
                 ])
             }
             Self::ColourOf(shape) => {
@@ -169,7 +169,7 @@ impl Thing {
             }
             Self::Shapes(shape) => one(&[
                 format!("how many {} are there?", shape.plural()),
-                format!("how many {} are in the picture?", shape.plural()),
+                format!("how many {} are in the image?", shape.plural()),
             ]),
             Self::Colours(colour) => one(&[
                 format!("how many {} things are there?", colour.name()),

@@ -1,4 +1,4 @@
-//! What must hold for every scene. Answers and boxes are checked against the picture itself:
+//! What must hold for every scene. Answers and boxes are checked against the image itself:
 //! colours are looked up in its pixels and places in its masks, not in the scene.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,7 +167,7 @@ fn a_video_is_smooth_and_objects_come_and_hide() {
     assert!(enters > 10 && hides > 20, "{enters} objects enter, {hides} frames hide one");
 }
 
-/// What a person sees in the picture: each object's colour by its pixels, its place by its mask.
+/// What a person sees in the image: each object's colour by its pixels, its place by its mask.
 struct Looked {
     things: Vec<Thing>,
 }

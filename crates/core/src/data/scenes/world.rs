@@ -104,9 +104,9 @@ pub enum Size {
 /// How an object of a video moves: a straight way with a sway across it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Motion {
-    /// Columns and rows a frame, in parts of the picture.
+    /// Columns and rows a frame, in parts of the image.
     pub velocity: [f32; 2],
-    /// How far it sways across its way, in parts of the picture.
+    /// How far it sways across its way, in parts of the image.
     pub sway: f32,
     /// How much of a sway a frame takes, in radians.
     pub rate: f32,
@@ -121,11 +121,11 @@ pub struct Object {
     pub colour: Colour,
     /// The colour it is painted with, near [`Colour::rgb`].
     pub paint: [u8; 3],
-    /// The centre's column in 0..1 of the picture's width.
+    /// The centre's column in 0..1 of the image's width.
     pub x: f32,
-    /// The centre's row in 0..1 of the picture's height.
+    /// The centre's row in 0..1 of the image's height.
     pub y: f32,
-    /// The radius of the circle that holds it, in parts of the picture's shorter side.
+    /// The radius of the circle that holds it, in parts of the image's shorter side.
     pub size: f32,
     /// Clockwise, in radians; so little that no shape looks like another.
     pub tilt: f32,
@@ -223,7 +223,7 @@ impl Recipe {
     };
 }
 
-/// From here on two centres are clearly beside or above each other, in parts of the picture;
+/// From here on two centres are clearly beside or above each other, in parts of the image;
 /// two of [`Placement::Grid`] are always farther apart than this, or less than two thirds of it.
 pub const CLEAR: f32 = 0.18;
 
@@ -241,7 +241,7 @@ impl Scene {
         let mut scene = Self { objects: Vec::with_capacity(count), ground };
         for _ in 0..count {
             let looks = scene.looks(recipe, &mut random);
-            // A full picture has room for fewer than were drawn by lot.
+            // A full image has room for fewer than were drawn by lot.
             let Some(object) = scene.place(looks, recipe, &mut random) else { break };
             scene.objects.push(object);
         }
@@ -251,7 +251,7 @@ impl Scene {
         scene
     }
 
-    /// The same scene some frames later. An object may be outside the picture for a while.
+    /// The same scene some frames later. An object may be outside the image for a while.
     pub fn at(&self, frame: usize) -> Self {
         let mut scene = self.clone();
         let time = frame as f32;

@@ -2,7 +2,7 @@ use super::*;
 use image::{GrayAlphaImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 use proptest::prelude::*;
 
-/// A small picture in `format`, with enough detail that its bytes matter.
+/// A small image in `format`, with enough detail that its bytes matter.
 fn encoded(format: ImageFormat) -> Vec<u8> {
     let image = RgbImage::from_fn(9, 7, |x, y| Rgb([(x * 28) as u8, (y * 36) as u8, 77]));
     let mut bytes = Cursor::new(Vec::new());
@@ -28,7 +28,7 @@ fn png(image: impl Into<DynamicImage>) -> DynamicImage {
 fn why(bytes: &[u8]) -> String {
     let error = decode("a.png", bytes).unwrap_err().to_string();
     assert!(!error.contains('\n'));
-    assert!(error.starts_with("a.png: not a picture that can be read ("), "{error}");
+    assert!(error.starts_with("a.png: not an image that can be read ("), "{error}");
     assert!(error.ends_with("; expected PNG, JPEG, GIF, BMP, WebP or PNM"), "{error}");
     error
 }

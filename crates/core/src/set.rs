@@ -1,9 +1,20 @@
-//! `--set KEY=VALUE`.
+//! `--set KEY=VALUE`: fields of a model's Config, by name.
 
 use crate::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+/// A choice that `--set` takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub meaning: &'static str,
+    /// What it is when nothing is set.
+    pub default: Value,
+}
 
 /// Changes fields of a model's Config as `--set KEY=VALUE` says. A value is JSON, or a word.
 /// `fixed` are the fields that the data decides.
@@ -29,7 +40,8 @@ pub fn set_fields<C: Serialize + DeserializeOwned>(
                 true => "this model has no choices".to_string(),
                 false => format!("this model has {}", known.join(", ")),
             };
-            return Err(wrong(format!("no choice `{key}`: {names}")));
+            let meant = crate::zoo::did_you_mean(key, known.iter().map(String::as_str));
+            return Err(wrong(format!("no choice `{key}`{meant}: {names}")));
         }
         value[key] = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into()));
         // Checked one by one, so that the message names the change that does not fit.

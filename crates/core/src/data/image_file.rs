@@ -1,4 +1,4 @@
-//! Reads one picture from a file, whatever its format, into grey or RGB with eight bits a
+//! Reads one image from a file, whatever its format, into grey or RGB with eight bits a
 //! channel, and refuses what is broken or too large before memory is spent on it.
 
 use std::fs::File;
@@ -9,29 +9,29 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use crate::{Error, Result};
 
-/// The longest side a picture may have, in pixels.
+/// The longest side an image may have, in pixels.
 pub const MOST_SIDE: u32 = 16_384;
-/// The most pixels a picture may have.
+/// The most pixels an image may have.
 pub const MOST_PIXELS: u64 = 64 << 20;
-/// The largest picture file that is read, in bytes.
+/// The largest image file that is read, in bytes.
 pub const MOST_BYTES: u64 = 512 << 20;
-/// What a decoder may allocate beside the picture itself, in bytes.
+/// What a decoder may allocate beside the image itself, in bytes.
 const MOST_MEMORY: u64 = 1 << 30;
 
 const CUT_OFF: &str = "it is cut off before its end";
 
-/// What a picture's header says.
+/// What an image's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// 1 for grey, 3 for colour.
     pub channels: usize,
-    /// Rows, once the picture is turned upright.
+    /// Rows, once the image is turned upright.
     pub height: usize,
-    /// Columns, once the picture is turned upright.
+    /// Columns, once the image is turned upright.
     pub width: usize,
 }
 
-/// Reads a picture as `ImageLuma8` or `ImageRgb8`.
+/// Reads an image as `ImageLuma8` or `ImageRgb8`.
 ///
 /// The format is told by the content, never by the file's name: PNG, JPEG, GIF (its first
 /// frame), BMP, WebP or PNM. Sixteen bits become eight, a palette becomes its colours, and
@@ -40,7 +40,7 @@ pub struct Header {
 ///
 /// # Errors
 ///
-/// When the file cannot be read, is no such picture, is cut off, or exceeds [`MOST_SIDE`],
+/// When the file cannot be read, is no such image, is cut off, or exceeds [`MOST_SIDE`],
 /// [`MOST_PIXELS`] or [`MOST_BYTES`]; size is judged by the header, before any decoding.
 pub fn read(path: impl AsRef<Path>) -> Result<DynamicImage> {
     let path = path.as_ref();
@@ -66,7 +66,7 @@ pub fn decode(path: impl AsRef<Path>, bytes: &[u8]) -> Result<DynamicImage> {
     Ok(plain(image))
 }
 
-/// Size and colour of the picture at `path`, without decoding its pixels.
+/// Size and colour of the image at `path`, without decoding its pixels.
 ///
 /// # Errors
 ///
@@ -89,7 +89,7 @@ pub fn header(path: impl AsRef<Path>) -> Result<Header> {
     Ok(Header { channels, height: height as usize, width: width as usize })
 }
 
-/// The same picture as `ImageLuma8` (grey formats) or `ImageRgb8` (all others), transparency
+/// The same image as `ImageLuma8` (grey formats) or `ImageRgb8` (all others), transparency
 /// dropped.
 pub fn plain(image: DynamicImage) -> DynamicImage {
     match image {
@@ -99,7 +99,7 @@ pub fn plain(image: DynamicImage) -> DynamicImage {
     }
 }
 
-/// The picture in grey, by ITU-R 601 as Pillow's mode `L` has it.
+/// The image in grey, by ITU-R 601 as Pillow's mode `L` has it.
 pub fn grey(image: DynamicImage) -> image::GrayImage {
     match plain(image) {
         DynamicImage::ImageLuma8(grey) => grey,
@@ -179,9 +179,7 @@ fn open<'a, R: BufRead + Seek + 'a>(
 fn unreadable(path: &Path, why: impl std::fmt::Display) -> Error {
     Error::file(
         path,
-        format!(
-            "not a picture that can be read ({why}); expected PNG, JPEG, GIF, BMP, WebP or PNM"
-        ),
+        format!("not an image that can be read ({why}); expected PNG, JPEG, GIF, BMP, WebP or PNM"),
     )
 }
 
@@ -221,5 +219,5 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "picture_tests.rs"]
+#[path = "image_file_tests.rs"]
 mod tests;

@@ -1,0 +1,84 @@
+//! What a data set is made of: inputs, targets, and the three splits.
+
+use std::sync::Arc;
+
+/// What one example holds before preprocessing.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// An image, always `ImageLuma8` or `ImageRgb8`.
+    Image(image::DynamicImage),
+    /// Numbers, one for each of [`Kind::Rows`]' columns.
+    Row(Vec<f32>),
+    /// A text.
+    Text(String),
+}
+
+impl Input {
+    /// What it is, in an error.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Image(_) => "an image",
+            Self::Row(_) => "a row of numbers",
+            Self::Text(_) => "a text",
+        }
+    }
+}
+
+/// One example of a data set: an input, and what a model should say of it.
+///
+/// The target is a label unless said otherwise: a place in [`DataSet::classes`], in a regression
+/// in [`DataSet::values`]. Of detection it is a list of [`Object`](super::Object)s.
+#[derive(Clone, Debug)]
+pub struct Example<T = usize> {
+    /// What a model sees.
+    pub input: Input,
+    /// What it should say.
+    pub target: T,
+}
+
+/// Examples by index; `get` may decode a file.
+pub type Examples<T = usize> = Arc<dyn burn_dataset::Dataset<Example<T>, crate::Error>>;
+
+/// A data set with its splits.
+pub struct DataSet<T = usize> {
+    /// The name it was opened by.
+    pub name: String,
+    /// What its inputs are.
+    pub kind: Kind,
+    /// The name of each class, in label order; in a regression the one name of what is
+    /// predicted.
+    pub classes: Vec<String>,
+    /// In a regression the number that each label stands for.
+    pub values: Option<Arc<[f32]>>,
+    /// Examples to learn from.
+    pub train: Examples<T>,
+    /// Examples to choose settings and stop by.
+    pub validation: Examples<T>,
+    /// Examples to judge by, once.
+    pub test: Examples<T>,
+    /// Faulty records that were left out, one line each.
+    pub skipped: Vec<String>,
+}
+
+/// What the inputs of a data set are.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Images; where their sizes differ, the first one's size.
+    #[serde(rename = "pictures", alias = "images")]
+    Images {
+        /// 1 for grey, 3 for colour.
+        channels: usize,
+        /// Rows of pixels.
+        height: usize,
+        /// Columns of pixels.
+        width: usize,
+    },
+    /// Rows of numbers.
+    Rows {
+        /// The name of each number.
+        columns: Vec<String>,
+    },
+    /// Texts.
+    Texts,
+}

@@ -1,0 +1,299 @@
+//! `predict`: what a model proposes for files, printed.
+
+use crate::cli::args::PredictArgs;
+use crate::cli::{Faults, print_json};
+use crate::data::csv::Table;
+use crate::data::{Input, Kind, folder, image_file};
+use crate::geometry::Point;
+use crate::suggest::{Answer, Estimate, Proposal, Propose, Region, Slot, Suggestion};
+use crate::viz::label;
+use crate::{Error, Result, files};
+use image::DynamicImage;
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Inputs per step.
+pub const BATCH: usize = 64;
+
+/// Where images go with what was proposed for them, and who draws it.
+pub struct Drawing<'a> {
+    /// `--draw`.
+    pub folder: &'a Path,
+    /// Writes an image with its proposal on it.
+    pub write: &'a dyn Fn(&Path, &DynamicImage, &Proposal) -> Result<()>,
+}
+
+/// The inputs that a command line names, and what is wrong with the others.
+pub struct Inputs {
+    /// The files, folders of images replaced by what is in them.
+    pub paths: Vec<PathBuf>,
+    /// What could not be read.
+    pub faults: Vec<Error>,
+}
+
+impl Inputs {
+    /// Looks into folders.
+    ///
+    /// # Errors
+    /// Nothing was named.
+    pub fn new(named: &[PathBuf]) -> Result<Self> {
+        if named.is_empty() {
+            return Err(Error::argument("INPUT", "no files or folders named"));
+        }
+        let (mut paths, mut faults) = (Vec::new(), Vec::new());
+        for input in named {
+            if !input.is_dir() {
+                paths.push(input.clone());
+                continue;
+            }
+            match folder::images_in(input) {
+                Ok(inside) if inside.is_empty() => {
+                    faults.push(Error::file(input, "a folder without images"));
+                }
+                Ok(inside) => paths.extend(inside),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        Ok(Self { paths, faults })
+    }
+
+    /// The faults as the verb's outcome.
+    ///
+    /// # Errors
+    /// Where there are any.
+    pub fn done(self) -> anyhow::Result<()> {
+        match self.faults.is_empty() {
+            true => Ok(()),
+            false => Err(Faults(self.faults).into()),
+        }
+    }
+}
+
+/// Prints what `answerer` proposes for the files and folders in `named`. Inputs that cannot be
+/// read are reported and do not keep the others from their answers.
+///
+/// # Errors
+/// [`Faults`] for inputs that cannot be read; a drawing that cannot be written.
+pub fn run(
+    answerer: &dyn Propose,
+    named: &[PathBuf],
+    args: &PredictArgs,
+    drawing: Option<&Drawing<'_>>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut inputs = Inputs::new(named)?;
+    let drawings = drawing.map(|drawing| drawings(drawing.folder, &inputs.paths)).transpose()?;
+    let kind = answerer.kind();
+    let mut answers = Vec::new();
+    let paths = inputs.paths.clone();
+    for (chunk, paths) in paths.chunks(BATCH).enumerate() {
+        for (place, (path, read)) in paths.iter().zip(read_all(paths, &kind)).enumerate() {
+            let read = match read {
+                Ok(read) => read,
+                Err(fault) => {
+                    inputs.faults.push(fault);
+                    continue;
+                }
+            };
+            let proposals = propose_all(answerer, &read, args.top_k as usize)?;
+            if let (Some(drawing), Some(drawings)) = (drawing, &drawings)
+                && let (Some(Input::Image(image)), Some(proposal)) =
+                    (read.first(), proposals.first())
+            {
+                (drawing.write)(&drawings[chunk * BATCH + place], image, proposal)?;
+            }
+            for (row, proposal) in proposals.into_iter().enumerate() {
+                let name = name(path, row, read.len());
+                match args.json {
+                    true => answers.push(json(&name, &proposal)),
+                    false => print(&name, &proposal, out)?,
+                }
+            }
+        }
+    }
+    if args.json {
+        print_json(&answers, out)?;
+    }
+    inputs.done()
+}
+
+/// What an input in a file of so many is called.
+pub fn name(path: &Path, row: usize, rows: usize) -> String {
+    match rows {
+        1 => path.display().to_string(),
+        _ => format!("{}:{}", path.display(), row + 1),
+    }
+}
+
+/// The inputs in each file, as a model of `kind` takes them.
+pub fn read_all(paths: &[PathBuf], kind: &Kind) -> Vec<Result<Vec<Input>>> {
+    paths.par_iter().map(|path| read(path, kind)).collect()
+}
+
+/// The inputs in a file: rows of a table, lines of a text, or one image.
+///
+/// # Errors
+/// The file cannot be read, or is of another kind.
+pub fn read(path: &Path, kind: &Kind) -> Result<Vec<Input>> {
+    match kind {
+        Kind::Images { .. } => Ok(vec![Input::Image(image_file::read(path)?)]),
+        Kind::Rows { columns } => {
+            let rows = Table::read_rows(path, columns)?;
+            Ok(rows.into_iter().map(Input::Row).collect())
+        }
+        Kind::Texts => {
+            let text = files::read_text(path)?;
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            Ok(lines.map(|line| Input::Text(line.into())).collect())
+        }
+    }
+}
+
+/// The proposals for any number of inputs.
+///
+/// # Errors
+/// An input that does not suit the model.
+pub fn propose_all(answerer: &dyn Propose, inputs: &[Input], top: usize) -> Result<Vec<Proposal>> {
+    let mut all = Vec::with_capacity(inputs.len());
+    for inputs in inputs.chunks(BATCH) {
+        all.extend(answerer.propose(&inputs.iter().collect::<Vec<_>>(), top)?);
+    }
+    Ok(all)
+}
+
+/// The name of each input's drawing. In the input's own folder it would replace the image.
+fn drawings(folder: &Path, inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+    let drawings = label::paths(folder, inputs.iter().map(PathBuf::as_path));
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let inputs: HashSet<PathBuf> = inputs.iter().filter_map(real).collect();
+    let over = |path: &&PathBuf| real(path).is_some_and(|path| inputs.contains(&path));
+    match drawings.iter().find(over) {
+        None => Ok(drawings),
+        Some(path) => {
+            let why = format!("would replace the input {}: name another folder", path.display());
+            Err(Error::argument("--draw", why))
+        }
+    }
+}
+
+/// The alternatives of a proposal that has no other slots.
+fn alternatives(proposal: &Proposal) -> Option<&[Suggestion]> {
+    match &proposal.slots[..] {
+        [Slot { at: None, ranked }] => Some(ranked),
+        _ => None,
+    }
+}
+
+/// One input's answer, as `--json` prints it: `suggestions` are alternatives, `objects` a set.
+pub fn json(input: &str, proposal: &Proposal) -> Value {
+    match alternatives(proposal) {
+        Some(ranked) => json!({ "input": input, "suggestions": ranked }),
+        None => {
+            let objects: Vec<Value> = proposal.slots.iter().map(object).collect();
+            json!({ "input": input, "objects": objects })
+        }
+    }
+}
+
+fn object(slot: &Slot) -> Value {
+    let mut object = Map::new();
+    if let Some(best) = slot.ranked.first()
+        && let Ok(Value::Object(best)) = serde_json::to_value(best)
+    {
+        object.extend(best);
+    }
+    let (key, value) = match &slot.at {
+        // Files and JSON for others have COCO's form.
+        Some(Region::Box(own)) => ("box", json!(own.xywh())),
+        Some(Region::Polygon(points)) => ("polygon", json!(points)),
+        Some(Region::Mask(mask)) => ("mask", json!(mask)),
+        Some(Region::Span(span)) => ("span", json!([span.start, span.end])),
+        Some(Region::Step(step)) => ("step", json!(step)),
+        Some(Region::Key(key)) => ("key", json!(key)),
+        None => return Value::Object(object),
+    };
+    object.insert(key.into(), value);
+    if slot.ranked.len() > 1 {
+        object.insert("alternatives".into(), json!(slot.ranked[1..]));
+    }
+    Value::Object(object)
+}
+
+/// One input's answer for a person: alternatives on its line, or a line for each object.
+fn print(input: &str, proposal: &Proposal, out: &mut dyn Write) -> std::io::Result<()> {
+    let write = |ranked: &[Suggestion], out: &mut dyn Write| {
+        for Suggestion { answer, score } in ranked {
+            let score = score * 100.0;
+            match answer {
+                Answer::Number(Estimate { low: Some(low), high: Some(high), .. }) => {
+                    write!(out, "  {answer}  {low} to {high} {score:.1} %")?;
+                }
+                answer => write!(out, "  {answer} {score:.1} %")?,
+            }
+        }
+        writeln!(out)
+    };
+    write!(out, "{input}")?;
+    if let Some(ranked) = alternatives(proposal) {
+        return write(ranked, out);
+    }
+    writeln!(out, "  {} found", proposal.slots.len())?;
+    for slot in &proposal.slots {
+        write!(out, "  {}", place(slot.at.as_ref()))?;
+        write(&slot.ranked[..slot.ranked.len().min(1)], out)?;
+    }
+    Ok(())
+}
+
+/// A region in a few words.
+fn place(at: Option<&Region>) -> String {
+    match at {
+        Some(Region::Box(own)) => {
+            let [x, y, width, height] = own.xywh();
+            format!("{width:.0}x{height:.0} at {x:.0},{y:.0}")
+        }
+        Some(Region::Polygon(points)) => match points.first() {
+            Some(Point { x, y }) => format!("outline from {x:.0},{y:.0}"),
+            None => "outline".into(),
+        },
+        Some(Region::Mask(mask)) => format!("mask of {}x{}", mask.size[1], mask.size[0]),
+        Some(Region::Span(span)) => format!("bytes {} to {}", span.start, span.end),
+        Some(Region::Step(step)) => format!("step {step}"),
+        Some(Region::Key(key)) => key.clone(),
+        None => "whole".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::BoundingBox;
+
+    #[test]
+    fn alternatives_and_objects_are_printed_as_what_they_are() {
+        let one =
+            Proposal::alternatives(vec![Suggestion::new("a", 0.75), Suggestion::new("b", 0.25)]);
+        let expected = json!({
+            "input": "x.png",
+            "suggestions": [{"label": "a", "score": 0.75}, {"label": "b", "score": 0.25}],
+        });
+        assert_eq!(json("x.png", &one), expected);
+        let at = Some(Region::Box(BoundingBox::new(1.0, 2.0, 11.0, 22.0)));
+        let found =
+            Proposal { slots: vec![Slot { at, ranked: vec![Suggestion::new("cat", 0.5)] }] };
+        let expected = json!({
+            "input": "x.png",
+            "objects": [{"label": "cat", "score": 0.5, "box": [1.0, 2.0, 10.0, 20.0]}],
+        });
+        assert_eq!(json("x.png", &found), expected);
+        let mut text = Vec::new();
+        print("x.png", &one, &mut text).unwrap();
+        print("x.png", &found, &mut text).unwrap();
+        let expected = "x.png  a 75.0 %  b 25.0 %\nx.png  1 found\n  10x20 at 1,2  cat 50.0 %\n";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+}
