@@ -1,8 +1,9 @@
 // The Decide view: one item large, its suggestions, one key to decide.
 import { call, newKey, pause } from './api.js';
-import { address, draw, forget, overlay, preload, wording } from './item.js';
+import { address, draw, forget, preload, wording } from './item.js';
 import { $, afterwards, attempt, belongsElsewhere, explain, fetchLabels, make, problem, release, say, state } from './page.js';
 import { Search } from './search.js';
+import { answer, isSet, Slots, verdicts } from './slots.js';
 import { percent, t } from './words.js';
 
 const HOLD = 6; // items held, so that the next one is here when a decision is saved
@@ -17,7 +18,9 @@ let since = null; // when the item on screen became visible, or was looked at ag
 let open = false; // whether this view is the one on screen
 
 const item = () => held[at];
-const search = new Search(decide, () => $('item').focus({ preventScroll: true }));
+const back = () => $('item').focus({ preventScroll: true });
+const search = new Search(typed, back);
+const slots = new Slots(() => decide({}));
 
 /** Comes on screen. */
 export async function enter() {
@@ -103,19 +106,29 @@ function render() {
     $('item').ariaLabel = null;
     $('name').textContent = fetching ? t('loading') : '';
     for (const id of ['before', 'note', 'suggestions', 'strip']) $(id).replaceChildren();
+    slots.show(null);
+    $('writing').hidden = true;
     if (done) finished();
     return;
   }
+  const set = isSet(shown);
+  const free = !set && shown.kind !== 'broken' && state.status?.answers === 'text';
   const [first] = shown.suggestions;
-  $('item').replaceChildren(draw(shown, first));
+  $('item').replaceChildren(draw(shown));
   $('item').dataset.id = shown.id;
   $('item').ariaLabel = shown.name;
   $('name').textContent = shown.name;
   const { was } = shown; // undefined but after an undo
   $('before').textContent = was === null ? t('was_skipped') : was === undefined ? '' : t('was', { label: was });
-  $('suggestions').replaceChildren(...shown.suggestions.map(suggestion));
-  $('note').textContent = shown.kind === 'broken' || first ? '' : t(shown.hidden ? 'hidden_note' : shown.pending ? 'pending' : 'no_suggestion');
-  $('search').hidden = shown.kind === 'broken';
+  $('suggestions').replaceChildren(...(set ? [] : shown.suggestions.map(suggestion)));
+  $('suggestions').classList.toggle('texts', free);
+  $('ask').textContent = t(set ? (shown.kind === 'picture' ? 'what_where' : 'what_each') : free ? 'what_text' : 'what');
+  const nothing = set ? (shown.hidden ? 'hidden_places' : shown.pending ? 'pending_places' : 'no_places') : free ? (shown.hidden ? 'hidden_text' : 'no_text') : shown.hidden ? 'hidden_note' : shown.pending ? 'pending' : 'no_suggestion';
+  $('note').textContent = shown.kind === 'broken' || (set ? shown.slots.length : first) ? '' : t(nothing);
+  $('search').hidden = shown.kind === 'broken' || free;
+  $('writing').hidden = !free;
+  $('written').value = shown.written ?? '';
+  slots.show(set ? shown : null);
   $('label').placeholder = t(state.status?.task === 'regression' ? 'number_hint' : 'search_hint');
   strip();
   startClock();
@@ -124,23 +137,20 @@ function render() {
 
 function suggestion(proposed, index) {
   const [says, more] = wording(proposed);
-  const button = make('button', { class: 'suggestion', onclick: () => decide(proposed.label) },
+  const button = make('button', { class: 'suggestion', onclick: () => decide(answer(proposed)) },
     make('kbd', {}, String(index + 1)),
     make('span', { class: 'says' }, make('b', {}, says), more && make('small', {}, more)),
     // A number of whose error nothing is known has no score.
     make('span', { class: 'score' }, proposed.value != null && proposed.low == null ? '' : percent(proposed.score)),
     make('span', { class: 'bar', 'aria-hidden': 'true' }));
   button.style.setProperty('--share', Math.max(0, Math.min(1, proposed.score)));
-  const onPicture = (of) => () => { if ($('item').firstChild?.className === 'frame') overlay($('item').firstChild, of); };
-  button.onfocus = button.onmouseenter = onPicture(proposed);
-  button.onblur = button.onmouseleave = onPicture(item()?.suggestions[0]);
   return make('li', {}, button);
 }
 
 function strip() {
   held.forEach((one, index) => {
     one.face ??= make('button', { 'aria-label': one.name, title: one.name, onclick: () => show(held.indexOf(one)) },
-      one.kind === 'picture' ? make('img', { src: address(one), alt: '' }) : one.kind === 'row' ? '▤' : '⚠');
+      one.kind === 'picture' ? make('img', { src: address(one), alt: '' }) : { row: '▤', text: '¶' }[one.kind] ?? '⚠');
     one.face.ariaCurrent = index === at ? 'true' : null;
   });
   $('strip').replaceChildren(...(held.length < 2 ? [] : held.map(({ face }) => face)));
@@ -162,19 +172,29 @@ async function watch(shown) {
     await pause(1000);
     const now = await call(`/v1/items/${shown.id}`).catch(() => shown);
     // Somebody who is typing already is not disturbed.
-    if (now.pending || item() !== shown || saving || document.activeElement === $('label')) continue;
-    Object.assign(shown, { suggestions: now.suggestions, pending: false, weights: now.weights });
+    if (now.pending || item() !== shown || saving || [$('label'), $('written')].includes(document.activeElement) || shown.edits?.length) continue;
+    Object.assign(shown, { suggestions: now.suggestions, slots: now.slots, edits: null, pending: false, weights: now.weights });
     render();
   }
 }
 
-/** Decides the item on screen; null skips it. */
-function decide(label, isNew = false) {
+/** What was typed: of an item with slots the chosen one's answer, else the decision. */
+function typed(label, isNew) {
+  if (!isSet(item())) return decide({ label }, isNew);
+  slots.say(label, isNew);
+  search.close();
+  back();
+}
+
+/** Decides the item on screen: an answer of the whole, or what has been made of its slots; null skips it. */
+function decide(said, isNew = false) {
   const shown = item();
-  if (!shown || saving || (label !== null && shown.kind === 'broken')) return;
+  if (!shown || saving || (said !== null && (shown.kind === 'broken' || (isSet(shown) && shown.pending)))) return;
   stopClock();
+  const what = said === null ? { action: 'skip' } : isSet(shown) ? { action: 'label', verdicts: verdicts(shown), new: !!shown.isNew }
+    : said.value == null && !said.absent ? { action: 'label', ...said, new: isNew } : { action: 'label', verdicts: [{ slot: 0, ...said }] };
   const decision = {
-    item: shown.id, name: shown.name, key: newKey(), action: label === null ? 'skip' : 'label', label, new: isNew,
+    item: shown.id, name: shown.name, key: newKey(), ...what,
     seconds: Math.round(shown.spent ?? 0) / 1000, weights: shown.weights ?? null, hidden: !!shown.hidden, grid: false,
   };
   send(shown, decision);
@@ -227,7 +247,7 @@ function saved(shown, decision, answer) {
   else if (held.length < LOW) afterwards(fill);
   if (open) show(at);
   if (decision.new && !rejected) fetchLabels();
-  announce(rejected ? t('refused', { why: rejected.error }) : decision.label === null ? t('skipped') : t('saved', { label: decision.label }));
+  announce(rejected ? t('refused', { why: rejected.error }) : decision.action === 'skip' ? t('skipped') : t('saved', { label: decision.label ?? decision.text ?? t('n_places', { n: decision.verdicts.filter((one) => !one.removed).length }) }));
   afterwards(() => document.dispatchEvent(new CustomEvent('status', { detail: answer.status })));
 }
 
@@ -265,21 +285,46 @@ export function keys(event) {
   if (belongsElsewhere(event)) return;
   const { key } = event;
   const shown = item();
+  if (shown && !saving && isSet(shown) && slots.key(event)) return;
   if (key === 'Enter') {
     if (event.repeat || !shown) return;
     event.preventDefault();
-    if (shown.suggestions[0]) decide(shown.suggestions[0].label);
+    if (shown.suggestions[0]) decide(answer(shown.suggestions[0]));
   } else if (/^[sS]$/.test(key)) event.repeat || decide(null);
   else if (/^[uU]$/.test(key)) event.repeat || undo();
   else if (key === 'ArrowLeft' && at > 0 && !saving) show(at - 1);
   else if (key === 'ArrowRight' && at < held.length - 1 && !saving) show(at + 1);
-  else if (/^[1-9]$/.test(key) && shown?.suggestions[key - 1]) event.repeat || decide(shown.suggestions[key - 1].label);
+  else if (/^[1-9]$/.test(key) && shown?.suggestions[key - 1]) event.repeat || decide(answer(shown.suggestions[key - 1]));
+  else if (/^[eE/]$/.test(key) && !$('writing').hidden) {
+    event.preventDefault();
+    write();
+  }
   else if (key.length === 1 && key !== ' ' && shown && !saving && !$('search').hidden) {
     // Focus alone: the key then types itself, through an input method where one is on.
     if (key === '/') event.preventDefault();
     $('label').focus();
   }
 }
+
+// The field in which a text is corrected: it begins with what was proposed.
+function write() {
+  const field = $('written');
+  if (!field.value) field.value = item()?.suggestions[0]?.text ?? '';
+  field.focus();
+  field.setSelectionRange(field.value.length, field.value.length);
+}
+$('written').addEventListener('focus', () => { if (!$('written').value) write(); });
+$('written').addEventListener('input', () => { if (item()) item().written = $('written').value; });
+$('written').addEventListener('keydown', (event) => {
+  if (event.isComposing) return; // Enter ends the input method's word
+  if (event.key === 'Enter' && !event.shiftKey) {
+    event.preventDefault();
+    if (!event.repeat && $('written').value.trim()) decide({ text: $('written').value.trim() });
+  } else if (event.key === 'Escape') back();
+});
+$('usetext').onclick = () => ($('written').value.trim() ? decide({ text: $('written').value.trim() }) : write());
+$('confirmall').onclick = () => decide({});
+$('addbox').onclick = () => slots.draw();
 
 $('skip').onclick = () => decide(null);
 $('undo').onclick = undo;

@@ -1,6 +1,7 @@
 // The Grid view: a page of items with the same first suggestion, confirmed at once.
 import { call, newKey } from './api.js';
 import { draw, forget, preload } from './item.js';
+import { confirming, isSet } from './slots.js';
 import { $, attempt, belongsElsewhere, explain, make, problem, release, say, state } from './page.js';
 import { percent, t } from './words.js';
 
@@ -39,7 +40,7 @@ function show(answer) {
     preload(item);
     const tile = make('button', {
       class: 'tile', 'aria-pressed': 'false', 'aria-label': item.name, title: item.name, tabIndex: index ? -1 : 0, onclick: () => toggle(index),
-    }, draw(item, item.suggestions[0]), make('span', { class: 'score' }, percent(item.suggestions[0]?.score)), make('span', { class: 'out', 'aria-hidden': 'true' }, '✕'));
+    }, draw(item), make('span', { class: 'score' }, percent(Math.min(...item.slots.map(({ ranked: [best] }) => best.score)))), make('span', { class: 'out', 'aria-hidden': 'true' }, '✕'));
     tile.dataset.id = item.id;
     return tile;
   }));
@@ -87,8 +88,9 @@ async function confirm() {
   // The page took this long: each of its decisions has an equal share of it.
   const seconds = Math.round((performance.now() - since) / Math.max(1, kept.length)) / 1000;
   page.decisions ??= new Map(items.map(({ id }) => [id, newKey()])); // a second try is the same decision
-  const decisions = kept.map(({ id, name, weights }) => ({
-    item: id, name, key: page.decisions.get(id), action: 'label', label, new: false, seconds, weights, hidden: false, grid: true,
+  const decisions = kept.map((item) => ({
+    item: item.id, name: item.name, key: page.decisions.get(item.id), action: 'label', ...(isSet(item) ? { verdicts: confirming(item) } : { label }),
+    new: false, seconds, weights: item.weights, hidden: false, grid: true,
   }));
   saving = true;
   problem('');

@@ -1,74 +1,60 @@
-// One item: its picture, row or reason, and a suggestion drawn on it.
+// One item: its image, row, text or reason, with its places drawn on it.
 import { newKey } from './api.js';
 import { make } from './page.js';
+import { isSet, outline } from './slots.js';
 import { number, t } from './words.js';
 
-const pictures = new Map();
-const now = newKey(); // the browser's cache is for this page alone: another queue has other pictures by the same numbers
+const images = new Map();
+const now = newKey(); // the browser's cache is for this page alone: another queue has other images by the same numbers
 
-/** Where an item's picture is. */
-export const address = (item) => `${item.picture}?page=${now}`;
+/** Where an item's image is. */
+export const address = (item) => `${item.image}?page=${now}`;
 
-/** Loads an item's picture ahead of need; resolves when it can be painted at once. */
+/** Loads an item's image ahead of need; resolves when it can be painted at once. */
 export function preload(item) {
   if (item.kind !== 'picture') return Promise.resolve();
-  if (!pictures.has(item.id)) {
-    const picture = make('img', { alt: item.name, decoding: 'sync', draggable: false });
-    picture.src = address(item);
-    pictures.set(item.id, { picture, ready: picture.decode() });
+  if (!images.has(item.id)) {
+    const image = make('img', { alt: item.name, decoding: 'sync', draggable: false });
+    image.src = address(item);
+    images.set(item.id, { image, ready: image.decode() });
   }
-  return pictures.get(item.id).ready.catch(() => {});
+  return images.get(item.id).ready.catch(() => {});
 }
 
-/** Lets go of a picture. */
-export const forget = (id) => pictures.delete(id);
+/** Lets go of an image. */
+export const forget = (id) => images.delete(id);
 
-/** The item as an element. The picture is the preloaded one: show it in one place at a time. */
-export function draw(item, suggestion) {
+/** The item as an element, with its places where it has some. The image is the preloaded one: show it in one place at a time. */
+export function draw(item) {
   if (item.kind === 'row') return table(item.row);
+  if (item.kind === 'text') return make('div', { class: 'textframe' }, make('p', { dir: 'auto' }, ...marked(item)));
   if (item.kind === 'broken') {
     return make('div', { class: 'broken' }, make('p', {}, `⚠ ${t('broken')}`), make('p', { class: 'why' }, item.why ?? ''));
   }
   preload(item);
-  const { picture, ready } = pictures.get(item.id);
-  const frame = make('div', { class: 'frame' }, picture);
+  const { image, ready } = images.get(item.id);
+  const frame = make('div', { class: 'frame' }, image);
   ready.then(() => {
-    // The pixels of a small picture are what there is to see: they are kept apart, not blurred.
-    picture.classList.toggle('small', Math.max(picture.naturalWidth, picture.naturalHeight) <= 128);
-    overlay(frame, suggestion);
-  }, () => frame.replaceChildren(make('p', { class: 'broken' }, `⚠ ${t('no_picture')}`)));
+    // The pixels of a small image are what there is to see: they are kept apart, not blurred.
+    image.classList.toggle('small', Math.max(image.naturalWidth, image.naturalHeight) <= 128);
+    if (isSet(item) && !frame.querySelector('svg')) outline(frame, item);
+  }, () => frame.replaceChildren(make('p', { class: 'broken' }, `⚠ ${t('no_image')}`)));
   return frame;
 }
 
-/** Draws a suggestion's box and mask on the picture in this frame, in place of what is drawn there. */
-export function overlay(frame, suggestion) {
-  frame.querySelector('svg')?.remove();
-  const { naturalWidth: width, naturalHeight: height } = frame.querySelector('img') ?? {};
+/** A text with the spans of its slots marked; they are counted in bytes. */
+function marked({ text, slots }) {
+  const bytes = new TextEncoder().encode(text);
+  const words = (from, to) => new TextDecoder().decode(bytes.slice(from, to));
+  const spans = slots.map(({ span }) => span).filter(Boolean).sort(([a], [b]) => a - b);
   const parts = [];
-  const { box, mask, label } = suggestion ?? {};
-  if (mask?.counts) parts.push(make('path', { class: 'mask', d: runs(mask) }));
-  else if (Array.isArray(mask)) for (const ring of mask) parts.push(make('polygon', { class: 'mask', points: ring.join(' ') }));
-  if (box) {
-    const [x, y, w, h] = box;
-    parts.push(make('rect', { class: 'box', x, y, width: w, height: h }));
+  let at = 0;
+  for (const [from, to] of spans) {
+    if (from < at) continue;
+    parts.push(words(at, from), make('mark', {}, words(from, to)));
+    at = to;
   }
-  if (!parts.length || !width) return;
-  frame.append(make('svg', { viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' }, make('title', {}, label), ...parts));
-}
-
-/** COCO's run lengths (down the columns, background first) as a path of upright bars. */
-function runs({ size: [height], counts }) {
-  let at = 0, path = '';
-  counts.forEach((count, index) => {
-    for (let rest = index % 2 ? count : 0, from = at; rest > 0;) {
-      const y = from % height, length = Math.min(rest, height - y);
-      path += `M${Math.floor(from / height)} ${y}h1v${length}h-1z`;
-      from += length;
-      rest -= length;
-    }
-    at += count;
-  });
-  return path;
+  return [...parts, words(at)];
 }
 
 function table(row) {
@@ -77,12 +63,8 @@ function table(row) {
 }
 
 /** What a suggestion says, beside its score: a label, a text, or a number with its limits. */
-export function wording(suggestion) {
-  if (suggestion.value != null) {
-    const { value, low, high } = suggestion;
-    const limits = low == null || high == null ? '' : t('range', { low: number(low, 4), high: number(high, 4) });
-    return [number(value, 4), limits];
-  }
-  const { text, label } = suggestion;
-  return text && text !== label ? [label, text] : [label, ''];
+export function wording({ label, text, value, low, high, absent }) {
+  if (absent) return [t('absent'), ''];
+  if (value == null) return [label ?? text, ''];
+  return [number(value, 4), low == null || high == null ? '' : t('range', { low: number(low, 4), high: number(high, 4) })];
 }

@@ -13,7 +13,9 @@ export function make(tag, properties = {}, ...children) {
   const element = svg ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (value == null) continue;
-    if (svg || name === 'class' || name.includes('-')) element.setAttribute(name, value);
+    // Not as an attribute, which the page's policy forbids.
+    if (name === 'style') element.style.cssText = value;
+    else if (svg || name === 'class' || name.includes('-')) element.setAttribute(name, value);
     else element[name] = value;
   }
   element.append(...children.filter((child) => child != null));

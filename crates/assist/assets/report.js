@@ -27,6 +27,8 @@ function parts(report) {
     saved.speedup == null ? make('p', { class: 'note' }, t('no_baseline')) : null,
     card('seconds', table(['', 'median', 'mean', 'count'], minutes.map(([kind, of]) =>
       [t(kind), number(of.median, 2), number(of.mean, 2), number(of.count)]), minutes.map(([, of]) => of.median / highest))),
+    report.places ? card('places', table(['change', 'count'], Object.entries(report.places).map(([change, count]) => [t(change === 'added' ? 'is_added' : change), number(count)]),
+      Object.values(report.places).map((count) => count / Math.max(...Object.values(report.places))))) : null,
     card('curve', ...(rounds.length ? learning(rounds) : [make('p', {}, t('no_rounds'))])),
     card('people', table(['name', 'decisions', 'confirmed_short', 'median_seconds'], persons.map((person) =>
       [person.person, number(person.decisions), percent(person.confirmed_share), person.seconds_median == null ? '–' : number(person.seconds_median, 2)]))),

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
-use tenfold_core::store::{Action, Decision, Item};
-use tenfold_core::suggest::Suggestion;
+use tenfold_core::annotate::{Annotation, words};
+use tenfold_core::store::{Action, Content, Decision, Item};
+use tenfold_core::suggest::{Agreement, Proposal, Suggestion};
 
 /// What the weights of imported suggestions are called.
 pub const IMPORTED: &str = "import";
@@ -27,19 +28,24 @@ pub enum Order {
     Similar,
 }
 
-/// The suggestions for one item, and by which weights.
+/// What is proposed for one item, and by which weights.
 #[derive(Clone, Debug)]
 pub struct Proposed {
-    /// Best first.
-    pub suggestions: Arc<[Suggestion]>,
+    /// Its slots.
+    pub proposal: Arc<Proposal>,
     /// The start of the weights' digest, or what an import says.
     pub weights: Arc<str>,
 }
 
 impl Proposed {
-    /// The first.
+    /// The best answer for the item as a whole, where it has no places of its own.
     pub fn best(&self) -> Option<&Suggestion> {
-        self.suggestions.first()
+        self.proposal.whole()?.first()
+    }
+
+    /// How sure the least sure slot is; 0 where there is none.
+    pub fn confidence(&self) -> f32 {
+        self.proposal.best().map(|best| best.score).reduce(f32::min).unwrap_or(0.0)
     }
 }
 
@@ -64,10 +70,10 @@ pub struct Entry {
     /// Numbers whose directions say what is alike.
     pub embedding: Option<Box<[f32]>>,
     /// The last thing that each person said of it, in the order in which they said it.
-    opinions: Vec<(Arc<str>, String)>,
+    opinions: Vec<(Arc<str>, Vec<Annotation>)>,
     skipped: Vec<Arc<str>>,
     /// What was accepted without a person.
-    auto: Option<String>,
+    auto: Option<Vec<Annotation>>,
     /// Whether a person took it out of a page of like items: it is to be looked at by itself.
     pub odd: bool,
     lease: Option<Lease>,
@@ -101,12 +107,12 @@ impl Entry {
     pub fn apply(&mut self, decision: &Decision) {
         let person: Arc<str> = decision.person.as_str().into();
         self.lease = None;
-        match (decision.action, &decision.label) {
-            (Action::Label, Some(label)) => {
+        match (decision.action, decision.annotations()) {
+            (Action::Label, Some(annotations)) => {
                 self.opinions.retain(|(other, _)| *other != person);
-                self.opinions.push((person, label.clone()));
+                self.opinions.push((person, annotations));
             }
-            (Action::Auto, Some(label)) => self.auto = Some(label.clone()),
+            (Action::Auto, Some(annotations)) => self.auto = Some(annotations),
             _ => self.skipped.push(person),
         }
     }
@@ -153,22 +159,22 @@ impl Entry {
     }
 
     /// What it is, by what people said: the last of them.
-    pub fn label(&self) -> Option<&str> {
-        self.opinions.last().map(|(_, label)| &label[..])
+    pub fn decided(&self) -> Option<&[Annotation]> {
+        self.opinions.last().map(|(_, annotations)| &annotations[..])
     }
 
     /// What was accepted without a person.
-    pub fn auto(&self) -> Option<&str> {
+    pub fn auto(&self) -> Option<&[Annotation]> {
         self.auto.as_deref()
     }
 
     /// Whether what was accepted without a person was right, where one was asked after all.
-    pub fn audited(&self) -> Option<bool> {
-        Some(self.auto()? == self.label()?)
+    pub fn audited(&self, agreement: &Agreement) -> Option<bool> {
+        Some(agreement.same(self.auto()?, self.decided()?))
     }
 
     /// What each person said of it.
-    pub fn opinions(&self) -> &[(Arc<str>, String)] {
+    pub fn opinions(&self) -> &[(Arc<str>, Vec<Annotation>)] {
         &self.opinions
     }
 
@@ -203,52 +209,68 @@ impl Entry {
         let lease = self.lease.as_ref();
         let hidden = lease.is_some_and(|lease| lease.hidden);
         let proposed = lease.and_then(|lease| lease.shown.as_ref()).or(self.proposed.as_ref());
-        let suggestions: &[Suggestion] = match proposed {
-            Some(proposed) if !hidden => &proposed.suggestions,
-            _ => &[],
+        let mut proposal = match proposed {
+            Some(proposed) if !hidden => Proposal::clone(&proposed.proposal),
+            _ => Proposal::default(),
         };
+        proposal.truncate(most);
         let mut shown = json!({
             "id": self.item.id,
             "name": self.item.name,
-            "suggestions": &suggestions[..suggestions.len().min(most)],
+            "suggestions": proposal.whole().unwrap_or_default(),
+            "slots": proposal,
             "hidden": hidden,
             "pending": proposed.is_none() && !hidden && self.broken.is_none(),
             "weights": proposed.map(|proposed| &*proposed.weights),
-            "decided": self.label(),
+            "decided": self.decided().map(words),
         });
-        match (&self.broken, &self.item.row, columns) {
-            (Some(why), _, _) => {
+        match (&self.broken, &self.item.content) {
+            (Some(why), _) => {
                 shown["kind"] = "broken".into();
                 shown["why"] = why.as_str().into();
             }
-            (None, Some(row), Some(columns)) => {
+            (None, Content::Row(row)) => {
+                let columns = columns.unwrap_or_default();
                 let cell = |(name, value): (&String, &f32)| json!({"name": name, "value": value.to_string()});
                 shown["kind"] = "row".into();
                 shown["row"] = columns.iter().zip(row).map(cell).collect();
             }
-            _ => {
+            (None, Content::Text(text)) => {
+                shown["kind"] = "text".into();
+                shown["text"] = text.as_str().into();
+            }
+            (None, Content::File) => {
+                // The name under which the first version of the interface has it.
                 shown["kind"] = "picture".into();
                 shown["picture"] = format!("/v1/items/{}/picture", self.item.id).into();
+                shown["image"] = format!("/v1/items/{}/image", self.item.id).into();
             }
         }
         shown
     }
 
-    /// Smaller comes earlier.
+    /// Smaller comes earlier; of several slots the least sure one counts.
     pub fn key(&self, order: Order, near: Option<&[f32]>) -> f64 {
-        let scores = |f: &dyn Fn(&[Suggestion]) -> f64| match &self.proposed {
-            Some(proposed) if self.broken.is_none() => f(&proposed.suggestions),
+        let score = |all: &[Suggestion], i: usize| all.get(i).map_or(0.0, |s| f64::from(s.score));
+        let spread = |all: &[Suggestion]| -> f64 {
+            let part = |s: &Suggestion| f64::from(s.score).max(1e-12);
+            all.iter().map(|s| part(s) * part(s).ln()).sum()
+        };
+        let least = |of: &dyn Fn(&[Suggestion]) -> f64| match &self.proposed {
+            Some(proposed) if self.broken.is_none() => {
+                let slots = proposed.proposal.slots.iter();
+                slots.map(|slot| of(&slot.ranked)).reduce(f64::min).unwrap_or(0.0)
+            }
             _ => f64::INFINITY,
         };
-        let score = |all: &[Suggestion], i: usize| all.get(i).map_or(0.0, |s| f64::from(s.score));
         match order {
             Order::Given => 0.0,
-            Order::Margin => scores(&|all| score(all, 0) - score(all, 1)),
-            Order::Confidence => scores(&|all| -score(all, 0)),
-            Order::Entropy => scores(&|all| {
-                let part = |s: &Suggestion| f64::from(s.score).max(1e-12);
-                all.iter().map(|s| part(s) * part(s).ln()).sum()
-            }),
+            Order::Margin => least(&|all| score(all, 0) - score(all, 1)),
+            Order::Entropy => least(&spread),
+            Order::Confidence => match &self.proposed {
+                Some(proposed) if self.broken.is_none() => -f64::from(proposed.confidence()),
+                _ => f64::INFINITY,
+            },
             Order::Similar => match (near, &self.embedding) {
                 (Some(near), Some(own)) => {
                     // Both have length one.

@@ -1,22 +1,23 @@
 //! What was decided, in formats that other programs read.
 
-use crate::report::last;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::path::Path;
-use tenfold_core::data::{Kind, picture};
+use tenfold_core::annotate::{Annotation, Change, standing};
+use tenfold_core::data::{Kind, image_file};
+use tenfold_core::geometry::{BoundingBox, Polygon};
 use tenfold_core::parquet::{self, Column};
 use tenfold_core::store::{Decision, Item, Store};
+use tenfold_core::suggest::{Answer, Region, Suggestion};
 use tenfold_core::{Error, Result, files};
 
 /// The formats of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// One line a label, with who, when, how long, and what was suggested.
+    /// One line an annotation, with who, when, how long, and what was suggested.
     Csv,
-    /// Boxes, as detection data sets have them.
+    /// Places in images, as detection data sets have them.
     Coco,
     /// The columns of [`Format::Csv`].
     Parquet,
@@ -24,9 +25,11 @@ pub enum Format {
 
 const COLUMNS: [&str; 9] =
     ["item", "label", "person", "at", "seconds", "action", "suggested", "score", "weights"];
+/// A further column, where something was decided of a part of an item: its JSON.
+const REGION: &str = "region";
 
-/// Writes all labels to a file of the kind that its name asks for, or below a folder. How
-/// many.
+/// Writes what was decided to a file of the kind that its name asks for, or below a folder.
+/// About how many items.
 ///
 /// # Errors
 /// Another ending, a store without decisions, or a place that cannot be written to.
@@ -45,7 +48,7 @@ pub fn write(store: &Store, out: &Path) -> Result<usize> {
         }
     };
     files::write(out, &bytes(store, format)?)?;
-    Ok(labels(store)?.len())
+    Ok(store.decided()?.len())
 }
 
 /// The content of one file.
@@ -53,63 +56,88 @@ pub fn write(store: &Store, out: &Path) -> Result<usize> {
 /// # Errors
 /// A damaged store, or one without what the format is for.
 pub fn bytes(store: &Store, format: Format) -> Result<Vec<u8>> {
-    let labels = labels(store)?;
+    let decided = store.decided()?;
     match format {
-        Format::Csv => csv(store, &labels),
-        Format::Parquet => table(&labels),
-        Format::Coco => coco(store, &labels),
+        Format::Csv => csv(store, &lines(&decided)),
+        Format::Parquet => table(&lines(&decided)),
+        Format::Coco => coco(store, &decided),
     }
 }
 
-/// Every item that has a label, with the decision that gave it.
-fn labels(store: &Store) -> Result<Vec<(Item, Decision)>> {
-    let decisions = store.decisions()?;
-    let mut items: HashMap<i64, Item> =
-        store.items()?.into_iter().map(|item| (item.id, item)).collect();
-    let mut found = Vec::new();
-    for (id, decision) in last(&decisions) {
-        if let Some(item) = items.remove(&id) {
-            found.push((item, decision.clone()));
+/// One annotation, or that there is none, in a table.
+struct Line<'a> {
+    item: &'a Item,
+    decision: &'a Decision,
+    label: String,
+    region: Option<String>,
+    action: &'static str,
+    suggested: Option<&'a Suggestion>,
+}
+
+fn lines(decided: &[(Item, Decision)]) -> Vec<Line<'_>> {
+    let mut lines = Vec::new();
+    for (item, decision) in decided {
+        let by_nobody = decision.person == crate::state::NOBODY;
+        let before = lines.len();
+        for verdict in &decision.verdicts {
+            let Some(annotation) = &verdict.annotation else { continue };
+            let slots = decision.proposed.as_ref().map_or(&[][..], |proposed| &proposed.slots);
+            let slot = verdict.slot.and_then(|slot| slots.get(slot));
+            lines.push(Line {
+                item,
+                decision,
+                label: annotation.answer.to_string(),
+                region: annotation.at.as_ref().map(Region::json),
+                action: match decision.change(verdict) {
+                    _ if by_nobody => "auto",
+                    // What is said of the whole without or against a suggestion.
+                    Change::Added if annotation.at.is_none() => Change::Corrected.name(),
+                    Change::Confirmed if decision.hidden => Change::Corrected.name(),
+                    change => change.name(),
+                },
+                suggested: slot.and_then(|slot| slot.ranked.first()),
+            });
+        }
+        if lines.len() == before {
+            let (label, region, suggested) = (String::new(), None, None);
+            let action = match decision.confirmed() {
+                _ if by_nobody => "auto",
+                true => Change::Confirmed.name(),
+                false => Change::Removed.name(),
+            };
+            lines.push(Line { item, decision, label, region, action, suggested });
         }
     }
-    Ok(found)
+    lines
 }
 
-/// The best suggestion and its score.
-fn suggested(decision: &Decision) -> (String, Option<f64>) {
-    match decision.best() {
-        Some(best) => (best.label, Some(f64::from(best.score))),
-        None => (String::new(), None),
-    }
+/// Whether tables have a column of regions.
+fn has_regions(lines: &[Line<'_>]) -> bool {
+    lines.iter().any(|line| line.region.is_some())
 }
 
-fn action(decision: &Decision) -> &'static str {
-    match decision.person == crate::state::NOBODY {
-        true => "auto",
-        false if decision.confirmed() => "confirmed",
-        false => "corrected",
-    }
-}
-
-fn csv(store: &Store, labels: &[(Item, Decision)]) -> Result<Vec<u8>> {
+fn csv(store: &Store, lines: &[Line<'_>]) -> Result<Vec<u8>> {
     let fail = |why: csv::Error| Error::file(store.path(), why);
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS).map_err(fail)?;
-    for (item, decision) in labels {
-        let (label, score) = suggested(decision);
+    let regions = has_regions(lines);
+    writer.write_record(COLUMNS.into_iter().chain(regions.then_some(REGION))).map_err(fail)?;
+    for Line { item, decision, label, region, action, suggested } in lines {
         let number = |x: Option<f64>| x.map_or(String::new(), |x| x.to_string());
-        let line = [
+        let mut cells = vec![
             item.name.clone(),
-            decision.label.clone().unwrap_or_default(),
+            label.clone(),
             decision.person.clone(),
             decision.at.to_string(),
             number(decision.seconds),
-            action(decision).into(),
-            label,
-            number(score),
+            (*action).into(),
+            suggested.map_or(String::new(), |best| best.answer.to_string()),
+            number(suggested.map(|best| f64::from(best.score))),
             decision.weights.clone().unwrap_or_default(),
         ];
-        writer.write_record(line.map(|cell| harmless(&cell))).map_err(fail)?;
+        if regions {
+            cells.push(region.clone().unwrap_or_default());
+        }
+        writer.write_record(cells.iter().map(|cell| harmless(cell))).map_err(fail)?;
     }
     writer.into_inner().map_err(|why| Error::file(store.path(), why.error()))
 }
@@ -122,63 +150,68 @@ fn harmless(cell: &str) -> String {
     }
 }
 
-fn table(labels: &[(Item, Decision)]) -> Result<Vec<u8>> {
-    let best: Vec<(String, Option<f64>)> = labels.iter().map(|(_, d)| suggested(d)).collect();
-    fn text<'a>(
-        labels: &'a [(Item, Decision)],
-        of: impl Fn(&'a Item, &'a Decision) -> &'a str,
-    ) -> Vec<&'a str> {
-        labels.iter().map(|(item, decision)| of(item, decision)).collect()
+fn table(lines: &[Line<'_>]) -> Result<Vec<u8>> {
+    fn text<'a>(lines: &'a [Line<'_>], of: impl Fn(&'a Line<'_>) -> &'a str) -> Vec<&'a str> {
+        lines.iter().map(of).collect()
     }
     // What is missing is not a number.
-    let numbers = |of: &dyn Fn(&Decision) -> Option<f64>| -> Vec<f64> {
-        labels.iter().map(|(_, decision)| of(decision).unwrap_or(f64::NAN)).collect()
+    let numbers = |of: &dyn Fn(&Line<'_>) -> Option<f64>| -> Vec<f64> {
+        lines.iter().map(|line| of(line).unwrap_or(f64::NAN)).collect()
     };
+    let suggested = |line: &Line<'_>| line.suggested.map(|best| best.answer.to_string());
+    let suggested: Vec<String> = lines.iter().map(|l| suggested(l).unwrap_or_default()).collect();
     let [item, label, person, at, seconds, what, suggestion, score, weights] = COLUMNS;
-    parquet::write(&[
-        Column::Text(item, text(labels, |item, _| &item.name)),
-        Column::Text(label, text(labels, |_, d| d.label.as_deref().unwrap_or(""))),
-        Column::Text(person, text(labels, |_, d| &d.person)),
-        Column::Numbers(at, numbers(&|d| Some(d.at))),
-        Column::Numbers(seconds, numbers(&|d| d.seconds)),
-        Column::Text(what, text(labels, |_, d| action(d))),
-        Column::Text(suggestion, best.iter().map(|(label, _)| &label[..]).collect()),
-        Column::Numbers(score, best.iter().map(|(_, s)| s.unwrap_or(f64::NAN)).collect()),
-        Column::Text(weights, text(labels, |_, d| d.weights.as_deref().unwrap_or(""))),
-    ])
+    let mut columns = vec![
+        Column::Text(item, text(lines, |l| &l.item.name)),
+        Column::Text(label, text(lines, |l| &l.label)),
+        Column::Text(person, text(lines, |l| &l.decision.person)),
+        Column::Numbers(at, numbers(&|l| Some(l.decision.at))),
+        Column::Numbers(seconds, numbers(&|l| l.decision.seconds)),
+        Column::Text(what, text(lines, |l| l.action)),
+        Column::Text(suggestion, suggested.iter().map(String::as_str).collect()),
+        Column::Numbers(score, numbers(&|l| l.suggested.map(|best| f64::from(best.score)))),
+        Column::Text(weights, text(lines, |l| l.decision.weights.as_deref().unwrap_or(""))),
+    ];
+    if has_regions(lines) {
+        columns.push(Column::Text(REGION, text(lines, |l| l.region.as_deref().unwrap_or(""))));
+    }
+    parquet::write(&columns)
 }
 
-/// Boxes of what was confirmed: the suggestion that the person chose has one.
-fn coco(store: &Store, labels: &[(Item, Decision)]) -> Result<Vec<u8>> {
-    let names = store.labels()?;
+/// Places in images, as detection data sets have them: boxes, polygons and masks. An image in
+/// which nothing stands is one of the images.
+fn coco(store: &Store, decided: &[(Item, Decision)]) -> Result<Vec<u8>> {
+    let mut names = store.labels()?;
     let (mut images, mut annotations) = (Vec::new(), Vec::new());
-    for (item, decision) in labels {
-        let all: Value = decision
-            .proposed
-            .as_ref()
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default();
-        let chosen = all.as_array().into_iter().flatten().find(|suggestion| {
-            suggestion["label"].as_str() == decision.label.as_deref()
-                && suggestion["box"].as_array().is_some_and(|numbers| numbers.len() == 4)
-        });
-        let Some(chosen) = chosen else { continue };
-        let size = Store::picture(&store.origin().queue, &item.name).and_then(picture::header)?;
+    for (item, decision) in decided {
+        let all = standing(&decision.verdicts);
+        let placed: Vec<_> = all.iter().filter_map(|one| Some((place(one)?, one))).collect();
+        if placed.is_empty() && !all.is_empty() {
+            continue;
+        }
+        let size = Store::file(&store.origin().queue, &item.name).and_then(image_file::header)?;
         images.push(json!({
             "id": item.id,
             "file_name": item.name,
             "width": size.width,
             "height": size.height,
         }));
-        let side = |i: usize| chosen["box"][i].as_f64().unwrap_or(0.0);
-        annotations.push(json!({
-            "id": annotations.len() + 1,
-            "image_id": item.id,
-            "category_id": names.iter().position(|name| Some(name) == decision.label.as_ref()),
-            "bbox": chosen["box"],
-            "area": side(2) * side(3),
-            "iscrowd": 0,
-        }));
+        for (mut place, annotation) in placed {
+            // What is written somewhere is a text, whatever it says.
+            let name = annotation.answer.label().unwrap_or("text");
+            let category = names.iter().position(|own| own == name).unwrap_or_else(|| {
+                names.push(name.into());
+                names.len() - 1
+            });
+            place["id"] = (annotations.len() + 1).into();
+            place["image_id"] = item.id.into();
+            place["category_id"] = category.into();
+            place["iscrowd"] = 0.into();
+            if let Answer::Text(text) = &annotation.answer {
+                place["text"] = text.as_str().into();
+            }
+            annotations.push(place);
+        }
     }
     if annotations.is_empty() {
         let why = "no decision has a box, which COCO's format is for: export CSV or Parquet";
@@ -190,18 +223,46 @@ fn coco(store: &Store, labels: &[(Item, Decision)]) -> Result<Vec<u8>> {
     serde_json::to_vec(&all).map_err(|why| Error::file(store.path(), why))
 }
 
-/// Copies the pictures to `OUT/LABEL/NAME`, the layout that `train --data` takes.
+/// COCO's fields about a place in an image; `None` where it is none.
+fn place(annotation: &Annotation) -> Option<Value> {
+    let region = annotation.at.as_ref()?;
+    let BoundingBox { x1, y1, x2, y2 } = region.bounding_box()?;
+    // Width and height of corners in f32 differ in the last bit from those that the corners
+    // came from: to a hundredth of a pixel, in COCO's own files, they come back.
+    let hundredth = |x: f64| (x * 100.0).round() / 100.0;
+    let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(f64::from);
+    let bbox = [x1, y1, x2 - x1, y2 - y1].map(hundredth);
+    let mut place = json!({"bbox": bbox});
+    place["area"] = match region {
+        Region::Polygon(points) => {
+            let flat = points.iter().flat_map(|p| [p.x, p.y].map(|x| hundredth(x.into())));
+            place["segmentation"] = json!([flat.collect::<Vec<_>>()]);
+            hundredth(Polygon { points: points.clone() }.area().into()).into()
+        }
+        Region::Mask(mask) => {
+            place["segmentation"] = json!(mask);
+            mask.area().into()
+        }
+        _ => hundredth(bbox[2] * bbox[3]).into(),
+    };
+    Some(place)
+}
+
+/// Copies the images to `OUT/LABEL/NAME`, the layout that `train --data` takes.
 fn folders(store: &Store, out: &Path) -> Result<usize> {
-    if !matches!(store.origin().kind, Kind::Pictures { .. }) {
-        let why = "rows are no pictures: expected FILE.csv or FILE.parquet";
+    if !matches!(store.origin().kind, Kind::Images { .. }) {
+        let why = "only images go into folders: expected FILE.csv or FILE.parquet";
         return Err(Error::argument("OUT", why));
     }
     if std::fs::read_dir(out).is_ok_and(|mut inside| inside.next().is_some()) {
         return Err(Error::argument("OUT", format!("{} is not empty", out.display())));
     }
-    let labels = labels(store)?;
-    for (item, decision) in &labels {
-        let label = decision.label.as_deref().unwrap_or("");
+    let decided = store.decided()?;
+    for (item, decision) in &decided {
+        let label = decision.label().ok_or_else(|| {
+            let why = "has places or several answers, no one label: expected FILE.json";
+            Error::argument("OUT", format!("{} {why}", item.name))
+        })?;
         // A label is no path.
         let label = label.replace(['/', '\\'], "_");
         if label.starts_with('.') {
@@ -209,11 +270,11 @@ fn folders(store: &Store, out: &Path) -> Result<usize> {
         }
         let folder = out.join(&label);
         std::fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, source))?;
-        let from = Store::picture(&store.origin().queue, &item.name)?;
+        let from = Store::file(&store.origin().queue, &item.name)?;
         let to = folder.join(item.name.replace('/', "_"));
         std::fs::copy(&from, &to).map_err(|source| Error::io(&to, source))?;
     }
-    Ok(labels.len())
+    Ok(decided.len())
 }
 
 #[cfg(test)]

@@ -7,26 +7,31 @@
 //! ```text
 //! serve     the command line, the parts put together, the end
 //! state     what all parts share
+//! active    the weights in place
 //! entry     one item in memory: suggestions, decisions, who has it in hand
-//! queue     all of them: who gets what next
-//! model     the thread that owns the model
+//! queue     all of them: who gets what next; fill: what there is
+//! model     what others ask the model by; worker: the thread that owns it
 //! writer    the thread that owns the store
-//! retrain   training on what was decided
+//! retrain   the training on what was decided; rounds: its course
 //! http/     guard, page, routes
 //! report    what it saved
 //! export    decisions as CSV, Parquet, COCO, image folders
 //! ```
 
+mod active;
 mod entry;
 mod export;
+mod fill;
 mod http;
 mod metrics;
 mod model;
 mod queue;
 mod report;
 mod retrain;
+mod rounds;
 mod serve;
 mod state;
+mod worker;
 mod writer;
 
 pub use entry::Order;
@@ -48,7 +53,7 @@ pub enum Verbs {
     #[command(about = "Tell what confirming saved: speed, agreement, accuracy over the rounds")]
     Report(ReportArgs),
     /// What was decided.
-    #[command(about = "Write what was decided as CSV, Parquet, COCO or a folder of pictures")]
+    #[command(about = "Write what was decided as CSV, Parquet, COCO or a folder of images")]
     Labels(LabelsArgs),
 }
 
@@ -69,12 +74,12 @@ pub struct LabelsArgs {
     #[arg(value_name = "STORE", help = "The store that `serve` wrote")]
     pub store: PathBuf,
     #[arg(value_name = "OUT")]
-    #[arg(help = "FILE.csv, FILE.parquet, FILE.json (COCO), or a folder for pictures by label")]
+    #[arg(help = "FILE.csv, FILE.parquet, FILE.json (COCO), or a folder for images by label")]
     pub out: PathBuf,
 }
 
-impl cli::Verbs for Verbs {
-    fn act<Z: cli::Zoo>(self, out: &mut dyn Write) -> anyhow::Result<()> {
+impl cli::MoreVerbs for Verbs {
+    fn act<Z: cli::Program>(self, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
             Self::Serve(args) => serve::run::<Z>(&args, out),
             Self::Report(args) => {

@@ -5,9 +5,11 @@ use crate::entry::{Entry, IMPORTED, Order, Proposed};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
+use tenfold_core::annotate::Annotation;
 use tenfold_core::calibrate::evidence_against;
 use tenfold_core::data::random::SplitMix64;
 use tenfold_core::store::{Decision, Item};
+use tenfold_core::suggest::Agreement;
 
 /// People after whom a shared item needs no further opinion.
 const OPINIONS: usize = 2;
@@ -62,6 +64,8 @@ pub struct Queue {
     entries: Vec<Entry>,
     places: HashMap<i64, usize>,
     shares: Shares,
+    /// How far two answers are the same.
+    pub agreement: Agreement,
     /// How long an item stays with a person who does nothing.
     lease: Duration,
     /// Whether acceptance without a person has ended, and what was so accepted is open again.
@@ -73,7 +77,8 @@ impl Queue {
     pub fn new(items: Vec<Item>, decisions: &[Decision], shares: Shares, lease: Duration) -> Self {
         let entries: Vec<Entry> = items.into_iter().map(Entry::new).collect();
         let places = entries.iter().enumerate().map(|(i, e)| (e.item.id, i)).collect();
-        let mut queue = Self { entries, places, shares, lease, suspended: false };
+        let agreement = Agreement::default();
+        let mut queue = Self { entries, places, shares, agreement, lease, suspended: false };
         for decision in decisions {
             queue.apply(decision);
         }
@@ -126,15 +131,16 @@ impl Queue {
         let mut audit = Audit::default();
         for entry in self.entries.iter().filter(|entry| entry.auto().is_some()) {
             audit.accepted += 1;
-            audit.audited += usize::from(entry.audited().is_some());
-            audit.audit_errors += usize::from(entry.audited() == Some(false));
+            let right = entry.audited(&self.agreement);
+            audit.audited += usize::from(right.is_some());
+            audit.audit_errors += usize::from(right == Some(false));
         }
         audit
     }
 
     /// Whether an item needs nobody any more, and whether a person said so.
     fn settled(&self, entry: &Entry) -> Option<bool> {
-        match (entry.label(), entry.auto()) {
+        match (entry.decided(), entry.auto()) {
             (Some(_), _) => Some(true),
             (None, Some(_)) if !self.suspended => Some(false),
             _ => None,
@@ -194,8 +200,8 @@ impl Queue {
         given
     }
 
-    /// Items with the same best suggestion, surest first; of the most frequent one where none
-    /// is asked for. With it, how many there are of each.
+    /// Items with the same best label, or set of labels, surest first; of the most frequent one
+    /// where none is asked for. With it, how many there are of each.
     pub fn alike(
         &mut self,
         person: &str,
@@ -205,14 +211,14 @@ impl Queue {
     ) -> (Option<String>, Vec<usize>, BTreeMap<String, usize>) {
         let mut groups: BTreeMap<String, Vec<(f32, usize)>> = BTreeMap::new();
         for (place, entry) in self.entries.iter().enumerate() {
-            let best = entry.proposed.as_ref().and_then(Proposed::best);
-            if let Some(best) = best
+            if let Some(proposed) = &entry.proposed
+                && let Some(group) = proposed.proposal.group()
                 && entry.broken.is_none()
                 && !entry.odd
                 && entry.held(now).is_none_or(|holder| holder == person)
                 && self.wants(entry, person, now)
             {
-                groups.entry(best.label.clone()).or_default().push((best.score, place));
+                groups.entry(group).or_default().push((proposed.confidence(), place));
             }
         }
         let sizes = groups.iter().map(|(label, group)| (label.clone(), group.len())).collect();
@@ -228,20 +234,19 @@ impl Queue {
     }
 
     /// After a decision was taken back: what is left about its item, which goes to the person
-    /// who had it; as the page gets it, with what it had been decided as.
+    /// who had it. Its place.
     pub fn undo(
         &mut self,
         (item, decisions): (i64, &[Decision]),
         (person, hidden): (&str, bool),
         now: Instant,
-    ) -> Option<(usize, Option<String>)> {
+    ) -> Option<usize> {
         let until = now + self.lease;
         let place = *self.places.get(&item)?;
         let entry = &mut self.entries[place];
-        let was = entry.label().map(str::to_owned);
         entry.replay(decisions);
         entry.lend(person, hidden, until);
-        Some((place, was))
+        Some(place)
     }
 
     /// Gives items back that a person does not want to decide now; `odd` ones were taken out of
@@ -296,6 +301,13 @@ impl Queue {
         self.entries.iter_mut().for_each(|entry| entry.embedding = None);
     }
 
+    /// Whether an item has suggestions of another system.
+    pub fn imported(&self, item: i64) -> bool {
+        let entry = self.places.get(&item).map(|&place| &self.entries[place]);
+        let proposed = entry.and_then(|entry| entry.proposed.as_ref());
+        proposed.is_some_and(|proposed| proposed.weights.starts_with(IMPORTED))
+    }
+
     /// Takes in what was proposed for an item.
     pub fn propose(&mut self, item: i64, proposed: Proposed) {
         if let Some(entry) = self.get_mut(item) {
@@ -309,7 +321,7 @@ impl Queue {
         let sure = |entry: &&Entry| {
             !entry.item.fixed
                 && entry.auto().is_none()
-                && entry.label().is_none()
+                && entry.decided().is_none()
                 && !entry.skipped(None)
                 && entry.broken.is_none()
                 && entry.held(now).is_none()
@@ -322,22 +334,22 @@ impl Queue {
     }
 
     /// Items of the fixed part that a person has decided, with what they are.
-    pub fn fixed(&self) -> Vec<(Item, String)> {
+    pub fn fixed(&self) -> Vec<(Item, Vec<Annotation>)> {
         let of = |entry: &Entry| {
-            let label = entry.label().filter(|_| entry.item.fixed)?;
-            Some((entry.item.clone(), label.to_owned()))
+            let decided = entry.decided().filter(|_| entry.item.fixed)?;
+            Some((entry.item.clone(), decided.to_vec()))
         };
         self.entries.iter().filter_map(of).collect()
     }
 
-    /// Items outside the fixed part that people have given a label to.
+    /// Items outside the fixed part that people have decided.
     pub fn to_train_on(&self) -> usize {
-        self.entries.iter().filter(|entry| !entry.item.fixed && entry.label().is_some()).count()
+        self.entries.iter().filter(|entry| !entry.item.fixed && entry.decided().is_some()).count()
     }
 
     /// What is known of the fixed part.
     pub fn fixed_decided(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.item.fixed && entry.label().is_some()).count()
+        self.entries.iter().filter(|entry| entry.item.fixed && entry.decided().is_some()).count()
     }
 }
 

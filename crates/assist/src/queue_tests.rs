@@ -1,11 +1,13 @@
 use super::*;
-use tenfold_core::store::Action;
-use tenfold_core::suggest::Suggestion;
+use tenfold_core::annotate::Verdict;
+use tenfold_core::store::{Action, Content};
+use tenfold_core::suggest::{Answer, Proposal, Suggestion};
 
 const LEASE: Duration = Duration::from_secs(60);
 
 fn items(count: i64) -> Vec<Item> {
-    let item = |id| Item { id, name: format!("{id:03}.png"), fixed: id % 5 == 0, row: None };
+    let item =
+        |id| Item { id, name: format!("{id:03}.png"), fixed: id % 5 == 0, content: Content::File };
     (1..=count).map(item).collect()
 }
 
@@ -19,10 +21,8 @@ fn ask(person: &str, count: usize) -> Ask<'_> {
 
 fn proposed(scores: &[(&str, f32)]) -> Proposed {
     let suggestion = |&(label, score): &(&str, f32)| Suggestion::new(label, score);
-    Proposed {
-        suggestions: scores.iter().map(suggestion).collect::<Vec<_>>().into(),
-        weights: "w1".into(),
-    }
+    let proposal = Proposal::alternatives(scores.iter().map(suggestion).collect());
+    Proposed { proposal: proposal.into(), weights: "w1".into() }
 }
 
 fn decision(item: i64, person: &str, action: Action, label: Option<&str>) -> Decision {
@@ -32,7 +32,13 @@ fn decision(item: i64, person: &str, action: Action, label: Option<&str>) -> Dec
         at: 0.0,
         seconds: None,
         action,
-        label: label.map(str::to_owned),
+        verdicts: label
+            .map(|label| {
+                let answer = Answer::Label(label.into());
+                Verdict { slot: Some(0), annotation: Some(Annotation { at: None, answer }) }
+            })
+            .into_iter()
+            .collect(),
         proposed: None,
         weights: None,
         hidden: false,
@@ -153,7 +159,7 @@ fn withheld_suggestions_are_not_shown_and_new_ones_do_not_change_what_is_seen() 
     queue.propose(2, proposed(&[("b", 0.9)]));
     assert_eq!(queue.entries()[places[0]].shown(None, 9)["suggestions"][0]["label"], "a");
     let standing = queue.get(2).unwrap().standing("bob", now).unwrap();
-    assert_eq!(standing.shown.unwrap().suggestions[0].label, "a");
+    assert_eq!(standing.shown.unwrap().best().unwrap().answer.label(), Some("a"));
 }
 
 #[test]

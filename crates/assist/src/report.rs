@@ -6,7 +6,9 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use tenfold_core::Result;
-use tenfold_core::store::{Action, Decision, Store};
+use tenfold_core::annotate::{Annotation, Change};
+use tenfold_core::store::{Action, Decision, Store, last};
+use tenfold_core::suggest::{self, Answer};
 
 /// As `report --json` and `GET /v1/report` have it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,8 +19,11 @@ pub struct Report {
     pub decisions_per_minute: Option<f64>,
     /// The same with what needed no person.
     pub labels_per_minute: Option<f64>,
-    /// The part of the decisions that were the first suggestion.
+    /// The part of the decisions that left everything as it was proposed.
     pub confirmed_share: Option<f64>,
+    /// What became of the places that were proposed, where decisions are about such.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<Change, usize>,
     /// Seconds a decision.
     pub seconds: Seconds,
     /// What suggestions saved, where decisions without them were measured.
@@ -31,7 +36,7 @@ pub struct Report {
     pub automatic: Audit,
     /// The learning curve.
     pub rounds: Vec<Accuracy>,
-    /// How many items have each label, by the last decision about each.
+    /// How often each label stands, by the last decision about each item.
     pub labels: Vec<Count>,
     /// What `GET /v1/export` has.
     pub formats: Vec<&'static str>,
@@ -40,9 +45,9 @@ pub struct Report {
 /// See [`Report::seconds`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Seconds {
-    /// Where the first suggestion was right.
+    /// Where everything was as proposed.
     pub confirmed: Option<Times>,
-    /// Where another label was.
+    /// Where something else was.
     pub corrected: Option<Times>,
     /// Where suggestions were withheld.
     pub from_nothing: Option<Times>,
@@ -82,9 +87,10 @@ pub struct Person {
 pub struct Agreement {
     /// Items about which two people were asked.
     pub items: usize,
-    /// The part of them about which both said the same.
+    /// How far both said the same, on average: 1 or 0 for one answer, the Dice coefficient of
+    /// sets.
     pub share: Option<f64>,
-    /// Cohen's kappa: the same beyond what chance would give, 1 at most.
+    /// Cohen's kappa: the same beyond what chance would give, 1 at most; of labels alone.
     pub kappa: Option<f64>,
 }
 
@@ -119,7 +125,8 @@ impl Report {
         let by_people: Vec<&Decision> = all.iter().filter(|d| d.action == Action::Label).collect();
         let assisted: Vec<&Decision> = by_people.iter().copied().filter(|d| !d.hidden).collect();
         let seconds = seconds(&by_people);
-        let automatic = automatic(&all);
+        let rule = store.origin().agreement;
+        let automatic = automatic(&rule, &all);
         let spent: f64 = assisted.iter().filter_map(|d| d.seconds).sum();
         let timed = assisted.iter().filter(|d| d.seconds.is_some()).count();
         let a_minute = |count: usize| (spent > 0.0).then(|| count as f64 / spent * 60.0);
@@ -135,14 +142,15 @@ impl Report {
             decisions_per_minute: a_minute(timed),
             labels_per_minute,
             confirmed_share: confirmed_share(&assisted),
+            places: places(&assisted),
             seconds,
             saved,
             persons: persons(&by_people),
-            agreement: agreement(&by_people),
+            agreement: agreement(&rule, &by_people),
             automatic,
             rounds: rounds(store)?,
             labels: counts(&all),
-            formats: match all.iter().any(has_box) {
+            formats: match all.iter().any(has_place) {
                 true => vec!["csv", "parquet", "coco"],
                 false => vec!["csv", "parquet"],
             },
@@ -164,6 +172,14 @@ impl Report {
             percent(self.confirmed_share),
             number(self.decisions_per_minute)
         )?;
+        if !self.places.is_empty() {
+            let part = |(change, count): (&Change, &usize)| format!("{count} {}", change.name());
+            writeln!(
+                out,
+                "places: {}",
+                self.places.iter().map(part).collect::<Vec<_>>().join(", ")
+            )?;
+        }
         let Audit { accepted, audited, audit_errors } = automatic;
         writeln!(
             out,
@@ -205,9 +221,21 @@ impl Report {
     }
 }
 
-/// Whether a place in a picture was proposed, which COCO's format is for.
-fn has_box(decision: &Decision) -> bool {
-    decision.proposed.as_ref().is_some_and(|proposed| proposed.contains("\"box\":"))
+/// Whether something was decided of a place in an image, which COCO's format is for.
+fn has_place(decision: &Decision) -> bool {
+    let annotations = decision.verdicts.iter().filter_map(|verdict| verdict.annotation.as_ref());
+    annotations.filter_map(|one| one.at.as_ref()).any(|at| at.bounding_box().is_some())
+}
+
+/// How many slots were confirmed, corrected, moved, removed and added.
+fn places(decisions: &[&Decision]) -> BTreeMap<Change, usize> {
+    let mut counts = BTreeMap::new();
+    for decision in decisions.iter().filter(|decision| decision.label().is_none()) {
+        for verdict in &decision.verdicts {
+            *counts.entry(decision.change(verdict)).or_default() += 1;
+        }
+    }
+    counts
 }
 
 fn confirmed_share(decisions: &[&Decision]) -> Option<f64> {
@@ -250,43 +278,55 @@ fn persons(decisions: &[&Decision]) -> Vec<Person> {
     of_each.into_iter().map(person).collect()
 }
 
-/// Cohen, A coefficient of agreement for nominal scales, 1960; of the first two people who
-/// were asked about an item.
-fn agreement(decisions: &[&Decision]) -> Agreement {
-    let mut said: BTreeMap<i64, Vec<(&str, &str)>> = BTreeMap::new();
+/// Of the first two people who were asked about an item. Kappa: Cohen, A coefficient of
+/// agreement for nominal scales, 1960.
+fn agreement(rule: &suggest::Agreement, decisions: &[&Decision]) -> Agreement {
+    let mut said: BTreeMap<i64, Vec<(&str, Vec<Annotation>)>> = BTreeMap::new();
     for decision in decisions {
-        let Some(label) = &decision.label else { continue };
+        let Some(annotations) = decision.annotations() else { continue };
         let own = said.entry(decision.item).or_default();
         match own.iter_mut().find(|(person, _)| *person == decision.person) {
-            Some((_, old)) => *old = label,
-            None => own.push((&decision.person, label)),
+            Some((_, old)) => *old = annotations,
+            None => own.push((&decision.person, annotations)),
         }
     }
-    let pairs: Vec<(&str, &str)> =
-        said.values().filter(|own| own.len() > 1).map(|own| (own[0].1, own[1].1)).collect();
+    let pairs: Vec<_> =
+        said.values().filter(|own| own.len() > 1).map(|own| (&own[0].1, &own[1].1)).collect();
     let items = pairs.len();
     if items == 0 {
         return Agreement { items, share: None, kappa: None };
     }
-    let share = pairs.iter().filter(|(a, b)| a == b).count() as f64 / items as f64;
-    let mut often: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for (a, b) in &pairs {
-        often.entry(a).or_default().0 += 1.0 / items as f64;
-        often.entry(b).or_default().1 += 1.0 / items as f64;
-    }
-    let chance: f64 = often.values().map(|(a, b)| a * b).sum();
-    let kappa = (chance < 1.0).then(|| (share - chance) / (1.0 - chance));
+    let share = pairs.iter().map(|(a, b)| rule.score(a, b)).sum::<f64>() / items as f64;
+    let labels: Option<Vec<_>> = pairs.iter().map(|(a, b)| only(a).zip(only(b))).collect();
+    let kappa = labels.and_then(|pairs| {
+        let mut often: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+        for (a, b) in pairs {
+            often.entry(a).or_default().0 += 1.0 / items as f64;
+            often.entry(b).or_default().1 += 1.0 / items as f64;
+        }
+        let chance: f64 = often.values().map(|(a, b)| a * b).sum();
+        (chance < 1.0).then(|| (share - chance) / (1.0 - chance))
+    });
     Agreement { items, share: Some(share), kappa }
 }
 
-fn automatic(all: &[Decision]) -> Audit {
-    let mut accepted: HashMap<i64, (&Option<String>, Option<bool>)> = HashMap::new();
+/// The one label of the whole.
+fn only(annotations: &[Annotation]) -> Option<&str> {
+    match annotations {
+        [Annotation { at: None, answer }] => answer.label(),
+        _ => None,
+    }
+}
+
+fn automatic(rule: &suggest::Agreement, all: &[Decision]) -> Audit {
+    let mut accepted: HashMap<i64, (Vec<Annotation>, Option<bool>)> = HashMap::new();
     for decision in all {
+        let Some(annotations) = decision.annotations() else { continue };
         match (decision.action, accepted.get_mut(&decision.item)) {
             (Action::Auto, None) => {
-                accepted.insert(decision.item, (&decision.label, None));
+                accepted.insert(decision.item, (annotations, None));
             }
-            (Action::Label, Some((auto, right))) => *right = Some(**auto == decision.label),
+            (Action::Label, Some((auto, right))) => *right = Some(rule.same(auto, &annotations)),
             _ => {}
         }
     }
@@ -317,26 +357,18 @@ fn rounds(store: &Store) -> Result<Vec<Accuracy>> {
     Ok(start.into_iter().chain(after).collect())
 }
 
-/// How many items have each label, by the last decision of a person, else without one.
+/// How often each label stands, by the last decision of a person, else without one. Free texts
+/// and numbers are not counted: hardly two are the same.
 fn counts(all: &[Decision]) -> Vec<Count> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for decision in last(all).into_values() {
-        *counts.entry(decision.label.as_deref().unwrap_or("")).or_default() += 1;
-    }
-    let count = |(label, count): (&str, usize)| Count { label: label.into(), count };
-    counts.into_iter().map(count).collect()
-}
-
-/// What stands of each item: a person's last word, else what was accepted without one.
-pub fn last(all: &[Decision]) -> BTreeMap<i64, &Decision> {
-    let mut last: BTreeMap<i64, &Decision> = BTreeMap::new();
-    for decision in all.iter().filter(|decision| decision.label.is_some()) {
-        let by_person = last.get(&decision.item).is_some_and(|old| old.action == Action::Label);
-        if decision.action == Action::Label || !by_person {
-            last.insert(decision.item, decision);
+        for annotation in decision.annotations().into_iter().flatten() {
+            if let Answer::Label(label) = annotation.answer {
+                *counts.entry(label).or_default() += 1;
+            }
         }
     }
-    last
+    counts.into_iter().map(|(label, count)| Count { label, count }).collect()
 }
 
 #[cfg(test)]

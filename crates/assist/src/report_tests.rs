@@ -1,15 +1,23 @@
 use super::*;
 use std::path::Path;
+use tenfold_core::annotate::Verdict;
 use tenfold_core::data::Kind;
-use tenfold_core::store::{Origin, Round};
+use tenfold_core::store::{Content, Origin, Round};
+use tenfold_core::suggest::{Proposal, Suggestion};
 
 fn store(folder: &Path) -> Store {
     let kind = Kind::Rows { columns: vec!["x".into()] };
-    let origin = Origin { task: "t".into(), queue: folder.into(), kind, seed: 1 };
+    let origin = Origin {
+        task: "t".into(),
+        queue: folder.into(),
+        kind,
+        seed: 1,
+        agreement: suggest::Agreement::default(),
+    };
     let labels = ["a", "b"].map(String::from);
     let store = Store::open(&folder.join("s.sqlite"), &origin, &labels).unwrap();
     let names: Vec<String> = (1..=9).map(|i| i.to_string()).collect();
-    store.add_items(names.iter().map(|name| (&name[..], Some(&[0.0][..])))).unwrap();
+    store.add_items(names.iter().map(|name| (&name[..], Content::Row(vec![0.0])))).unwrap();
     store
 }
 
@@ -20,8 +28,11 @@ fn said(item: i64, person: &str, label: &str, seconds: f64, hidden: bool) -> Dec
         at: 0.0,
         seconds: Some(seconds),
         action: Action::Label,
-        label: Some(label.into()),
-        proposed: Some(r#"[{"label":"a","score":0.9}]"#.into()),
+        verdicts: vec![Verdict {
+            slot: Some(0),
+            annotation: Some(Annotation { at: None, answer: Answer::Label(label.into()) }),
+        }],
+        proposed: Some(Proposal::alternatives(vec![Suggestion::new("a", 0.9)])),
         weights: None,
         hidden,
         grid: false,

@@ -1,12 +1,14 @@
 //! `serve`: puts the parts together, and takes them apart without losing anything.
 
-use crate::entry::{IMPORTED, Order, Proposed};
-use crate::http;
-use crate::model::{self, Model};
+use crate::active::Active;
+use crate::entry::{Order, Proposed};
+use crate::fill::fill;
+use crate::model::Model;
 use crate::queue::{Queue, Shares};
 use crate::retrain::{self, Retrain};
-use crate::state::{Active, Settings, State};
+use crate::state::{Settings, State};
 use crate::writer::Writer;
+use crate::{http, rounds, worker};
 use anyhow::Context;
 use clap::Args;
 use std::ffi::OsString;
@@ -15,15 +17,13 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tenfold_core::cli::args::Place;
-use tenfold_core::cli::{self, Zoo};
-use tenfold_core::data::csv::Table;
-use tenfold_core::data::{Kind, folder};
+use tenfold_core::cli::Program;
+use tenfold_core::progress::note;
 use tenfold_core::run::Run;
-use tenfold_core::store::{Origin, Store};
-use tenfold_core::suggest::Suggestion;
-use tenfold_core::train::{interrupt, renderer::note};
-use tenfold_core::{Error, Result, device, files};
+use tenfold_core::store::{self, Origin, Store};
+use tenfold_core::suggest::RetrainPlan;
+use tenfold_core::train::interrupt;
+use tenfold_core::{Error, Result, device};
 
 /// Decides which items are of the fixed part.
 const SEED: u64 = 1;
@@ -31,17 +31,17 @@ const SEED: u64 = 1;
 /// How long a training that was asked to stop is waited for.
 const FAREWELL: Duration = Duration::from_secs(30);
 
-/// The deepest folder below the queue's that is looked into.
-const DEEPEST: usize = 16;
-
 /// `serve`.
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
     #[arg(value_name = "RUN", help = "Run folder that `train` made")]
     pub run: PathBuf,
-    #[arg(long, value_name = "DIR|FILE.csv")]
-    #[arg(help = "Pictures, or rows, to be confirmed; without it only the interface is served")]
+    #[arg(long, value_name = "DIR|FILE")]
+    #[arg(
+        help = "What is to be confirmed: a folder of images, rows (.csv), texts (.txt, a line each, \
+                  or .jsonl); without it only the interface is served"
+    )]
     pub queue: Option<PathBuf>,
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     #[arg(help = "Where to listen; port 0 takes a free one")]
@@ -62,11 +62,11 @@ pub struct ServeArgs {
     pub order: Order,
     #[arg(long, help = "Withhold the suggestions, to measure what they save")]
     pub baseline: bool,
-    #[arg(long, value_name = "K", default_value = "9", help = "How many suggestions an item has")]
+    #[arg(long, value_name = "K", default_value = "9", help = "How many alternatives are shown")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=9))]
     pub top_k: u32,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(help = "Epochs of a training on what was decided [default: the model's own]")]
+    #[arg(help = "Epochs of a training on what was decided [default: the run's own]")]
     pub epochs: Option<u32>,
     #[arg(long, value_name = "SECONDS", default_value = "300")]
     #[arg(help = "How long an item stays with a person who does nothing")]
@@ -82,8 +82,9 @@ pub struct ServeArgs {
     #[arg(long, value_name = "MIB", default_value = "16", help = "The largest upload")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=512))]
     pub upload: u32,
-    #[command(flatten)]
-    pub place: Place,
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
+    pub device: String,
 }
 
 fn part(text: &str) -> Result<f64, String> {
@@ -97,12 +98,12 @@ fn part(text: &str) -> Result<f64, String> {
 ///
 /// # Errors
 /// A run, queue or store that cannot be opened, or an address that cannot be had.
-pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let ServeArgs { run, place, .. } = args;
+pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    let ServeArgs { run, .. } = args;
     let name = Run::open(run)?.model(Z::TASK)?;
     // Rounds are found again from wherever the next start is.
     let run = &run.canonicalize().map_err(|source| Error::io(run, source))?;
-    let device = device::open(&place.device)?;
+    let device = device::open(&args.device)?;
     let open: retrain::Open = {
         let device = device.clone();
         Box::new(move |run| Z::propose(run, &device))
@@ -121,18 +122,26 @@ pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         (None, None) => nothing.path().join("decisions.sqlite"),
     };
     let _lock = lock(&path)?;
-    let origin = Origin { task: Z::TASK.into(), queue: queue.clone(), kind, seed: SEED };
+    let origin = Origin {
+        task: Z::TASK.into(),
+        queue: queue.clone(),
+        kind,
+        seed: SEED,
+        agreement: model.agreement(),
+    };
     let store = Store::open(&path, &origin, model.labels())?;
     if args.queue.is_some() {
         fill(&store, &queue)?;
     }
-    let rounds = store.rounds()?;
+    let past = store.rounds()?;
     let mut settings = Settings {
         task: Z::TASK.into(),
         queue,
         kind: origin.kind,
         store: path,
         run: run.clone(),
+        free: model.labels().is_empty(),
+        places: model.places(),
         top: args.top_k as usize,
         risk: args.auto_accept.filter(|&risk| risk > 0.0),
         order: args.order,
@@ -144,7 +153,7 @@ pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> 
         patience: Duration::from_secs(30),
     };
     let mut active = Active::of(&name, 0, run, settings.risk)?;
-    if let Some(round) = retrain::last_taken(&rounds) {
+    if let Some(round) = rounds::last_taken(&past) {
         let folder = Path::new(&round.run);
         note(format_args!("with the weights of round {}, in {}", round.round, round.run));
         model = open(folder)?;
@@ -159,7 +168,12 @@ pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     if !address.ip().is_loopback() {
         settings.token.get_or_insert_with(http::guard::drawn_token);
     }
-    let retrain = Retrain::new(trainer::<Z>(args), open, rounds.last().map_or(0, |r| r.round));
+    let train = Box::new(|plan: &RetrainPlan| Z::retrain(plan).map_err(|why| format!("{why:#}")));
+    let retrain = Retrain {
+        epochs: args.epochs,
+        device: args.device.clone(),
+        ..Retrain::new(train, open, past.last().map_or(0, |round| round.round))
+    };
     let (writer, writing) = Writer::start(store);
     let (asked, jobs) = Model::channel();
     let state = State::new(settings, (writer, asked), queue, labels, active.clone(), retrain);
@@ -167,7 +181,7 @@ pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     state.look_at_audit();
     let modelling = {
         let state = state.clone();
-        std::thread::spawn(move || model::run(model, active.id, &jobs, &state))
+        std::thread::spawn(move || worker::run(model, active.id, &jobs, &state))
     };
 
     greet(&state, address, out)?;
@@ -176,7 +190,7 @@ pub fn run<Z: Zoo>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<()> 
     note("stopping: what was under way is answered");
     state.stop();
     interrupt::request();
-    retrain::wait(&state, FAREWELL);
+    rounds::wait(&state, FAREWELL);
     runtime.shutdown_timeout(Duration::from_secs(5));
     let _ = modelling.join();
     // The store closes with its last writer. A training that did not stop keeps one: what was
@@ -220,64 +234,14 @@ fn lock(store: &Path) -> Result<std::fs::File> {
     }
 }
 
-/// Adds to the store what is new in the queue.
-fn fill(store: &Store, queue: &Path) -> Result<()> {
-    match &store.origin().kind {
-        Kind::Rows { columns } if queue.is_file() => {
-            let rows = Table::read_rows(queue, columns)?;
-            let names: Vec<String> = (1..=rows.len()).map(|row| format!("row {row}")).collect();
-            store.add_items(names.iter().map(String::as_str).zip(rows.iter().map(|r| Some(&r[..]))))
-        }
-        Kind::Pictures { .. } if queue.is_dir() => {
-            let mut names = Vec::new();
-            pictures(queue, queue, DEEPEST, &mut names)?;
-            store.add_items(names.iter().map(|name| (&name[..], None)))
-        }
-        Kind::Rows { .. } => Err(Error::file(queue, "the run takes rows: expected a .csv file")),
-        Kind::Pictures { .. } => {
-            Err(Error::file(queue, "the run takes pictures: expected a folder of them"))
-        }
-    }
-}
-
-/// The pictures below `at`, by their paths below `queue`; links are not followed.
-fn pictures(queue: &Path, at: &Path, depth: usize, names: &mut Vec<String>) -> Result<()> {
-    let plain = |path: &PathBuf| !path.is_symlink();
-    for path in folder::pictures_in(at)?.into_iter().filter(plain) {
-        // A name that is not UTF-8 could not be told to the page.
-        match path.strip_prefix(queue).ok().and_then(Path::to_str) {
-            Some(name) => names.push(name.replace('\\', "/")),
-            None => note(format_args!("left out {}: its name is not UTF-8", path.display())),
-        }
-    }
-    let inside = std::fs::read_dir(at).map_err(|source| Error::io(at, source))?;
-    let mut folders: Vec<PathBuf> = inside.flatten().map(|entry| entry.path()).collect();
-    folders.sort();
-    let hidden = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-    };
-    for path in folders.into_iter().filter(|path| plain(path) && !hidden(path) && path.is_dir()) {
-        if depth == 0 {
-            return Err(Error::file(path, "folders within folders, too deep"));
-        }
-        pictures(queue, &path, depth - 1, names)?;
-    }
-    Ok(())
-}
-
 /// The queue as the store has it.
 fn opened(store: &Store, args: &ServeArgs) -> Result<Queue> {
     let shares = Shares { shared: args.shared, audit: args.audit };
     let lease = Duration::from_secs(args.lease.into());
     let mut queue = Queue::new(store.items()?, &store.decisions()?, shares, lease);
-    for (item, weights, text) in store.suggestions()? {
-        // What cannot be read is proposed anew.
-        if let Ok(suggestions) = serde_json::from_str::<Vec<Suggestion>>(&text)
-            && (weights.starts_with(IMPORTED) || !suggestions.is_empty())
-        {
-            let proposed = Proposed { suggestions: suggestions.into(), weights: weights.into() };
-            queue.propose(item, proposed);
-        }
+    queue.agreement = store.origin().agreement;
+    for store::Proposed { item, weights, proposal } in store.suggestions()? {
+        queue.propose(item, Proposed { proposal: proposal.into(), weights: weights.into() });
     }
     Ok(queue)
 }
@@ -288,49 +252,4 @@ fn listen(at: &str) -> Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(&addresses[..]).map_err(wrong)?;
     listener.set_nonblocking(true).map_err(wrong)?;
     Ok(listener)
-}
-
-/// Trains by the task's own command line, from the weights in place.
-fn trainer<Z: Zoo>(args: &ServeArgs) -> retrain::Train {
-    let (device, epochs) = (args.place.device.clone(), args.epochs);
-    Box::new(move |plan| {
-        let config = files::read_text(&plan.from.join("config.json"));
-        let config: serde_json::Value = config
-            .map_err(|why| why.to_string())
-            .and_then(|text| serde_json::from_str(&text).map_err(|why| why.to_string()))?;
-        let mut words: Vec<OsString> = vec![Z::PROGRAM.into(), "train".into()];
-        words.push(config["model"].as_str().unwrap_or_default().into());
-        words.extend(["--data".into(), plan.store.clone().into_os_string()]);
-        words.extend(["--out".into(), plan.out.clone().into_os_string()]);
-        words.extend(["--overwrite", "--json", "--device", &device].map(OsString::from));
-        words.extend(["--seed".into(), plan.round.to_string().into()]);
-        if let Some(epochs) = epochs {
-            words.extend(["--epochs".into(), epochs.to_string().into()]);
-        }
-        if let Some(augment) = config["augment"].as_str() {
-            words.extend(["--augment", augment].map(OsString::from));
-        }
-        // As the run was configured; what the data decides cannot be set.
-        for (key, value) in config["config"].as_object().into_iter().flatten() {
-            if !["input", "classes", "examples"].contains(&key.as_str()) {
-                words.extend(["--set".into(), format!("{key}={value}").into()]);
-            }
-        }
-        let train = |words: &[OsString]| {
-            let (mut out, mut err) = (Vec::new(), Vec::new());
-            match cli::run::<Z>(words.iter().cloned(), &mut out, &mut err) {
-                0 => Ok(()),
-                _ => Err(String::from_utf8_lossy(&err).trim().to_owned()),
-            }
-        };
-        let weights = plan.from.join("model.safetensors").into_os_string();
-        let continued: Vec<OsString> =
-            words.iter().cloned().chain(["--weights".into(), weights]).collect();
-        match train(&continued) {
-            // A model that is fitted to all examples at once starts from nothing.
-            Err(why) if why.starts_with("error: --weights: ") => train(&words),
-            ended => ended,
-        }
-        .map_err(|why| why.trim_start_matches("error: ").to_owned())
-    })
 }

@@ -1,5 +1,6 @@
 //! What all parts of the server share.
 
+use crate::active::{Active, lock};
 use crate::entry::{Order, Proposed};
 use crate::metrics::Metrics;
 use crate::model::Model;
@@ -7,20 +8,17 @@ use crate::queue::{Audit, Queue};
 use crate::retrain::Retrain;
 use crate::writer::Writer;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use tenfold_core::calibrate::{self, Threshold};
+use tenfold_core::annotate::Verdict;
+use tenfold_core::calibrate::Threshold;
 use tenfold_core::data::Kind;
-use tenfold_core::run::Run;
+use tenfold_core::progress::note;
 use tenfold_core::store::{Action, Decision, now};
-use tenfold_core::train::renderer::note;
-use tenfold_core::{Result, weights};
+use tenfold_core::suggest::Proposal;
 use tokio::sync::watch;
-
-/// How sure the promise of `--auto-accept` is: with 95 % confidence.
-const ALPHA: f64 = 0.05;
 
 /// Who decides where no person does.
 pub const NOBODY: &str = "(model)";
@@ -30,7 +28,7 @@ pub const NOBODY: &str = "(model)";
 pub struct Settings {
     /// The task, such as `classification`.
     pub task: String,
-    /// The folder of the pictures, or the table.
+    /// The folder of the images, the table, or the file of texts.
     pub queue: PathBuf,
     /// What the model takes.
     pub kind: Kind,
@@ -38,7 +36,11 @@ pub struct Settings {
     pub store: PathBuf,
     /// The run that was named.
     pub run: PathBuf,
-    /// Suggestions for each item.
+    /// Whether answers are free texts rather than labels.
+    pub free: bool,
+    /// Whether images have any number of places, which a person may add to.
+    pub places: bool,
+    /// Alternatives for each slot.
     pub top: usize,
     /// The error rate that is accepted where no person looks.
     pub risk: Option<f64>,
@@ -56,42 +58,6 @@ pub struct Settings {
     pub pixels: u64,
     /// How long one request may take.
     pub patience: Duration,
-}
-
-/// The weights in place.
-#[derive(Clone, Debug)]
-pub struct Active {
-    /// The model's name.
-    pub model: String,
-    /// The start of their digest.
-    pub id: Arc<str>,
-    /// The round that made them; 0 for the run that was named.
-    pub round: i64,
-    /// Their run folder.
-    pub run: PathBuf,
-    /// Accuracy on the fixed part, once that is known.
-    pub accuracy: Option<f64>,
-    /// How sure suggestions may be left to themselves.
-    pub threshold: Option<Threshold>,
-}
-
-impl Active {
-    /// The weights of a run; with `risk`, how sure suggestions must be to be left to themselves.
-    ///
-    /// # Errors
-    /// A file of the run cannot be read.
-    pub fn of(model: &str, round: i64, folder: &Path, risk: Option<f64>) -> Result<Self> {
-        let run = Run::open(folder)?;
-        let judged = run.calibration()?.map_or_else(Vec::new, |calibration| calibration.judged());
-        Ok(Self {
-            model: model.into(),
-            id: weights::digest(&run.weights_path())?[..12].into(),
-            round,
-            run: folder.into(),
-            accuracy: None,
-            threshold: risk.and_then(|risk| calibrate::threshold(&judged, risk, ALPHA)),
-        })
-    }
 }
 
 /// Everything.
@@ -114,11 +80,6 @@ pub struct State {
     stopped: AtomicBool,
     /// Counts the changes, for those who watch.
     changes: watch::Sender<u64>,
-}
-
-/// A lock's content is valid after every single operation, so a panic elsewhere spoils nothing.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl State {
@@ -173,7 +134,7 @@ impl State {
     pub fn columns(&self) -> Option<&[String]> {
         match &self.settings.kind {
             Kind::Rows { columns } => Some(columns),
-            Kind::Pictures { .. } => None,
+            Kind::Images { .. } | Kind::Texts => None,
         }
     }
 
@@ -239,8 +200,8 @@ impl State {
             at: now(),
             seconds: None,
             action: Action::Auto,
-            label: proposed.suggestions.first().map(|best| best.label.clone()),
-            proposed: serde_json::to_string(&*proposed.suggestions).ok(),
+            verdicts: Verdict::confirming(&proposed.proposal),
+            proposed: Some(Proposal::clone(&proposed.proposal)),
             weights: Some(weights.into()),
             hidden: false,
             grid: false,
@@ -291,6 +252,8 @@ impl State {
             "weights": {"id": &*active.id, "round": active.round, "accuracy": active.accuracy},
             "person_needed": counts.open > 0,
             "queue": counts,
+            "answers": if self.settings.free { "text" } else { "label" },
+            "places": self.settings.places,
             "labels": self.labels().len(),
             "auto_accept": auto_accept,
             "retrain": self.retrain.status(),

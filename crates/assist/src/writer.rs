@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use tenfold_core::store::{Decision, Proposal, Round, Saved, Store};
-use tenfold_core::train::renderer::note;
+use tenfold_core::progress::note;
+use tenfold_core::store::{Decision, Proposed, Round, Saved, Store};
 use tenfold_core::{Error, Result};
 use tokio::sync::oneshot;
 
@@ -16,10 +16,8 @@ const MOST: usize = 4096;
 
 /// A decision that was taken back.
 pub struct Undone {
-    /// What it was about.
-    pub item: i64,
-    /// Whether suggestions were withheld.
-    pub hidden: bool,
+    /// It.
+    pub decision: Decision,
     /// What was decided about the item before.
     pub decisions: Vec<Decision>,
 }
@@ -28,7 +26,7 @@ enum Job {
     Decide(Vec<Decision>, oneshot::Sender<Shared<Vec<Saved>>>),
     Undo(String, oneshot::Sender<Shared<Option<Undone>>>),
     Label(String, String, oneshot::Sender<Shared<bool>>),
-    Suggest(Vec<Proposal>, oneshot::Sender<Shared<()>>),
+    Suggest(Vec<Proposed>, oneshot::Sender<Shared<()>>),
     Round(Round, oneshot::Sender<Shared<()>>),
 }
 
@@ -80,8 +78,19 @@ impl Writer {
     ///
     /// # Errors
     /// As there.
-    pub fn suggest(&self, proposals: Vec<Proposal>) -> Shared<()> {
-        self.ask_and_wait(|reply| Job::Suggest(proposals, reply))
+    pub fn suggest(&self, proposals: Vec<Proposed>) -> Shared<()> {
+        self.suggest_next(proposals)()
+    }
+
+    /// [`Writer::suggest`] in two steps: when this returns, what is asked for later is written
+    /// later; what it returns waits until it is written.
+    pub fn suggest_next(&self, proposals: Vec<Proposed>) -> impl FnOnce() -> Shared<()> + use<> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.0.send(Job::Suggest(proposals, reply));
+        move || {
+            sent.map_err(|_| gone())?;
+            answer.blocking_recv().map_err(|_| gone())?
+        }
     }
 
     /// See [`Store::add_round`].
@@ -165,6 +174,7 @@ fn decide(store: &Store, waiting: Vec<Waiting>) {
 }
 
 fn undo(store: &Store, person: &str) -> Result<Option<Undone>> {
-    let Some((item, hidden)) = store.undo(person)? else { return Ok(None) };
-    Ok(Some(Undone { item, hidden, decisions: store.decisions_of(item)? }))
+    let Some(decision) = store.undo(person)? else { return Ok(None) };
+    let decisions = store.decisions_of(decision.item)?;
+    Ok(Some(Undone { decision, decisions }))
 }

@@ -1,7 +1,7 @@
 //! Who may ask: no page of another site, nobody through a name that was bent to this address,
 //! and beyond this machine only who knows the token.
 
-use super::Failure;
+use super::answer::Failure;
 use crate::state::State;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};

@@ -1,29 +1,27 @@
 //! The server: connections, the way through the guard, and what every route shares.
 
+mod answer;
 pub mod guard;
+mod import;
 mod page;
 mod routes;
 mod suggest;
 
 use crate::state::State;
+use answer::Failure;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
-use futures_util::FutureExt;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tenfold_core::train::{interrupt, renderer::note};
+use tenfold_core::progress::note;
+use tenfold_core::train::interrupt;
 use tokio::sync::Semaphore;
 
 /// The most connections at once.
@@ -54,12 +52,14 @@ fn routes(state: &State) -> Vec<(&'static str, &'static str, MethodRouter<Arc<St
         ("GET", "/v1/report", get(routes::report)),
         ("GET", "/v1/export", get(routes::export)),
         ("GET", "/v1/items/{id}", get(routes::item)),
-        ("GET", "/v1/items/{id}/picture", get(routes::picture)),
+        ("GET", "/v1/items/{id}/image", get(routes::image)),
+        // As the first version of the interface has it.
+        ("GET", "/v1/items/{id}/picture", get(routes::image)),
         ("GET", "/v1/health", get(routes::health)),
         ("GET", "/v1/metrics", get(routes::metrics)),
         ("GET", "/v1/openapi.json", get(page::openapi)),
         ("POST", "/v1/suggest", post(suggest::suggest).layer(upload)),
-        ("POST", "/v1/import", post(suggest::import).layer(upload)),
+        ("POST", "/v1/import", post(import::import).layer(upload)),
     ]
 }
 
@@ -165,78 +165,6 @@ async fn terminated() {
         }
     }
     std::future::pending().await
-}
-
-/// An answer that says what was wrong, in one line of JSON.
-pub struct Failure(pub StatusCode, pub String);
-
-impl Failure {
-    /// What the client sent is not what was expected.
-    pub fn wrong(why: impl std::fmt::Display) -> Self {
-        Self(StatusCode::UNPROCESSABLE_ENTITY, why.to_string())
-    }
-
-    /// The store cannot be written or read.
-    pub fn store(why: &tenfold_core::Error) -> Self {
-        let full = matches!(why, tenfold_core::Error::Io { source, .. }
-            if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::Other));
-        match full {
-            true => Self(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "nothing more can be saved: the disk is full or fails; what was saved is safe"
-                    .into(),
-            ),
-            false => Self(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()),
-        }
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let Self(status, why) = self;
-        let mut answer = Json(json!({ "error": why })).into_response();
-        *answer.status_mut() = status;
-        answer
-    }
-}
-
-/// JSON, in and out. In only as `application/json`, which no page of another site may send
-/// without asking.
-pub struct Json<T>(pub T);
-
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
-            Err(why) => Failure(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()).into_response(),
-        }
-    }
-}
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
-    type Rejection = Failure;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        if content_type(&request) != "application/json" {
-            let why = "expected Content-Type: application/json".into();
-            return Err(Failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-        }
-        let bytes = body(request, state).await?;
-        serde_json::from_slice(&bytes).map(Self).map_err(Failure::wrong)
-    }
-}
-
-/// The content type without its parameters, lower case.
-pub fn content_type(request: &Request) -> String {
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase()
-}
-
-/// The whole body, within its limit.
-pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Failure> {
-    let read = Bytes::from_request(request, state)
-        .map(|read| read.map_err(|why| Failure(why.status(), why.body_text().to_lowercase())));
-    read.await
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "/page.js" "page.js" JAVASCRIPT;
     "/report.js" "report.js" JAVASCRIPT;
     "/search.js" "search.js" JAVASCRIPT;
+    "/slots.js" "slots.js" JAVASCRIPT;
     "/words.js" "words.js" JAVASCRIPT;
 };
 

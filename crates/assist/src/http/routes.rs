@@ -1,11 +1,11 @@
 //! The routes of the page: what is next, what was decided, how it goes.
 
-use super::{Failure, Json};
+use super::answer::{Failure, Json, blocking};
 use crate::entry::{Entry, Order, Proposed};
 use crate::export::{self, Format};
 use crate::queue::Ask;
 use crate::report::Report;
-use crate::retrain::{self, Unready};
+use crate::rounds::{self, Unready};
 use crate::state::State;
 use crate::writer::Undone;
 use axum::extract::{Path, Query};
@@ -19,8 +19,10 @@ use std::convert::Infallible;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tenfold_core::data::picture;
-use tenfold_core::store::{Action, Decision, Saved, Store, now};
+use tenfold_core::annotate::{Annotation, Verdict, words};
+use tenfold_core::data::image_file;
+use tenfold_core::store::{Action, Content, Decision, Saved, Store, now};
+use tenfold_core::suggest::{Answer as Said, Proposal, Region};
 
 type Shared = axum::extract::State<Arc<State>>;
 type Answer<T = Json<Value>> = Result<T, Failure>;
@@ -29,6 +31,8 @@ type Answer<T = Json<Value>> = Result<T, Failure>;
 const MOST: usize = 500;
 /// The longest name of a person or a label, in characters.
 const LONGEST: usize = 200;
+/// The longest free text.
+const LONGEST_TEXT: usize = 20_000;
 /// How often those who watch are told at most.
 const PACE: Duration = Duration::from_millis(250);
 
@@ -156,7 +160,11 @@ struct One {
     name: Option<String>,
     key: Option<String>,
     action: What,
+    /// Of the item as a whole, in the place of `verdicts`.
     label: Option<String>,
+    text: Option<String>,
+    /// Of each slot, and of what was added.
+    verdicts: Option<Vec<Verdict>>,
     #[serde(default)]
     new: bool,
     seconds: Option<f64>,
@@ -220,44 +228,123 @@ async fn judge(state: &State, person: &str, one: One) -> Result<Decision, Failur
         }
         (entry.standing(person, Instant::now()).map_err(conflict)?, entry.broken.is_some())
     };
-    let label = match one.action {
-        What::Skip => None,
-        What::Label if broken => {
-            return Err(Failure::wrong("an item that cannot be shown: it can only be skipped"));
-        }
-        What::Label => {
-            let label = checked(one.label.as_deref().unwrap_or(""), "label")?;
-            let known = state.labels().iter().any(|own| own == label);
-            if !known && !one.new {
-                return Err(Failure::wrong(format!("unknown label `{label}`")));
-            }
-            if !known {
-                let added = state.writer.label(label, person).await;
-                if added.map_err(|why| Failure::store(&why))? {
-                    state.labels().push(label.into());
-                }
-            }
-            Some(label.to_owned())
-        }
-    };
     let key = one.key.map(|key| checked(&key, "key").map(str::to_owned)).transpose()?;
     // A page may have outlived a restart, after which nothing is known of what it shows.
     let same = |shown: &Proposed| one.weights.as_ref().is_none_or(|own| **own == *shown.weights);
     let shown = standing.shown.filter(same);
-    let text = |shown: &Proposed| serde_json::to_string(&*shown.suggestions).ok();
+    let proposal = shown.as_ref().map(|shown| &*shown.proposal);
+    let hidden = standing.hidden || one.hidden;
+    let verdicts = match (one.action, one.verdicts) {
+        (What::Skip, _) => Vec::new(),
+        (What::Label, _) if broken => {
+            return Err(Failure::wrong("an item that cannot be shown: it can only be skipped"));
+        }
+        (What::Label, Some(verdicts)) => {
+            complete(&verdicts, proposal.filter(|_| !hidden))?;
+            verdicts
+        }
+        (What::Label, None) => {
+            let answer = match one.text {
+                Some(text) => Said::Text(text),
+                None => Said::Label(one.label.unwrap_or_default()),
+            };
+            let slot = proposal.and_then(Proposal::whole).map(|_| 0);
+            if slot.is_none() && proposal.is_some_and(|proposal| !proposal.slots.is_empty()) {
+                return Err(Failure::wrong("several places were proposed: expected `verdicts`"));
+            }
+            vec![Verdict { slot, annotation: Some(Annotation { at: None, answer }) }]
+        }
+    };
+    let mut verdicts = verdicts;
+    for annotation in verdicts.iter_mut().filter_map(|verdict| verdict.annotation.as_mut()) {
+        sound(annotation)?;
+        if let Said::Label(label) = &annotation.answer {
+            know(state, person, label, one.new).await?;
+        }
+    }
     Ok(Decision {
         item: one.item,
         person: person.into(),
         at: now(),
         seconds: one.seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
-        action: if label.is_some() { Action::Label } else { Action::Skip },
-        label,
-        proposed: shown.as_ref().and_then(text),
+        action: match one.action {
+            What::Label => Action::Label,
+            What::Skip => Action::Skip,
+        },
+        verdicts,
+        proposed: proposal.cloned(),
         weights: shown.as_ref().map(|shown| shown.weights.to_string()),
-        hidden: standing.hidden || one.hidden,
+        hidden,
         grid: one.grid,
         key,
     })
+}
+
+/// Each slot that was shown has one verdict, and no other has: what a person did not see is not
+/// decided.
+fn complete(verdicts: &[Verdict], shown: Option<&Proposal>) -> Result<(), Failure> {
+    let slots = shown.map_or(0, |proposal| proposal.slots.len());
+    let mut seen = vec![0; slots];
+    for slot in verdicts.iter().filter_map(|verdict| verdict.slot) {
+        match seen.get_mut(slot) {
+            Some(count) => *count += 1,
+            None => {
+                let why = format!("slot {slot}: {slots} were shown; load the page anew");
+                return Err(Failure(StatusCode::CONFLICT, why));
+            }
+        }
+    }
+    match seen.iter().position(|&count| count != 1) {
+        None => Ok(()),
+        Some(slot) => {
+            let why = format!("slot {slot}: {} verdicts; expected one", seen[slot]);
+            Err(Failure::wrong(why))
+        }
+    }
+}
+
+/// Trims what was typed, and refuses what cannot stand in a store.
+fn sound(annotation: &mut Annotation) -> Result<(), Failure> {
+    match &mut annotation.answer {
+        Said::Label(label) => *label = checked(label, "label")?.to_owned(),
+        Said::Text(text) => {
+            let trimmed = text.trim();
+            if trimmed.is_empty() || trimmed.chars().count() > LONGEST_TEXT {
+                let why = format!("text: expected 1 to {LONGEST_TEXT} characters");
+                return Err(Failure::wrong(why));
+            }
+            *text = trimmed.to_owned();
+        }
+        Said::Number(number) if !number.value.is_finite() => {
+            return Err(Failure::wrong("value: expected a number"));
+        }
+        Said::Number(_) | Said::Absent => {}
+    }
+    match &annotation.at {
+        Some(Region::Box(own)) => {
+            let sides = [own.x1, own.y1, own.x2, own.y2];
+            match sides.iter().all(|side| side.is_finite()) && own.area() > 0.0 {
+                true => Ok(()),
+                false => Err(Failure::wrong("box: expected x1 below x2 and y1 below y2")),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes in a label that is new, where that is wanted.
+async fn know(state: &State, person: &str, label: &str, new: bool) -> Result<(), Failure> {
+    if state.labels().iter().any(|own| own == label) {
+        return Ok(());
+    }
+    if !new {
+        return Err(Failure::wrong(format!("unknown label `{label}`")));
+    }
+    let added = state.writer.label(label, person).await;
+    if added.map_err(|why| Failure::store(&why))? {
+        state.labels().push(label.into());
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -285,15 +372,19 @@ pub struct Person {
 pub async fn undo(state: Shared, Json(asked): Json<Person>) -> Answer {
     let person = checked(&asked.person, "person")?;
     let undone = state.writer.undo(person).await.map_err(|why| Failure::store(&why))?;
-    let Some(Undone { item, hidden, decisions }) = undone else {
+    let Some(Undone { decision, decisions }) = undone else {
         return Err(Failure(StatusCode::NOT_FOUND, "there is nothing to undo".into()));
     };
     let shown = {
         let mut queue = state.queue();
-        let back = queue.undo((item, &decisions), (person, hidden), Instant::now());
-        let (place, was) = back.ok_or_else(unknown_item)?;
-        let mut shown = as_shown(&state, &queue.entries()[place]);
-        shown["decided"] = was.into();
+        let before = (decision.item, &decisions[..]);
+        let back = queue.undo(before, (person, decision.hidden), Instant::now());
+        let entry = &queue.entries()[back.ok_or_else(unknown_item)?];
+        let mut shown = as_shown(&state, entry);
+        shown["decided"] = decision.annotations().as_deref().map(words).into();
+        // What was decided of other slots than are shown now says nothing of these.
+        let same = entry.proposed.as_ref().map(|now| &*now.proposal) == decision.proposed.as_ref();
+        shown["verdicts"] = json!(same.then_some(decision.verdicts));
         shown
     };
     state.changed();
@@ -311,7 +402,7 @@ pub async fn retrain(
     Json(asked): Json<Person>,
 ) -> Answer<Response> {
     checked(&asked.person, "person")?;
-    match retrain::begin(&state) {
+    match rounds::begin(&state) {
         Ok(round) => Ok((StatusCode::ACCEPTED, Json(json!({"round": round}))).into_response()),
         Err(Unready::Busy) => Err(Failure(StatusCode::CONFLICT, "a training is running".into())),
         Err(Unready::Few(why)) => Err(Failure::wrong(why)),
@@ -322,18 +413,11 @@ pub async fn retrain(
 pub async fn take(axum::extract::State(state): Shared, Json(asked): Json<Person>) -> Answer {
     checked(&asked.person, "person")?;
     let own = state.clone();
-    let taken = blocking(move || retrain::take(&own)).await?;
+    let taken = blocking(move || rounds::take(&own)).await?;
     match taken.map_err(|why| Failure(StatusCode::INSUFFICIENT_STORAGE, why))? {
         true => Ok(Json(state.status())),
         false => Err(Failure(StatusCode::NOT_FOUND, "no weights were refused".into())),
     }
-}
-
-/// Work that waits for the disk or the processor, on a thread where that is allowed.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Answer<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|why| Failure(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()))
 }
 
 /// `GET /v1/report`.
@@ -365,34 +449,34 @@ pub async fn export(
         .into_response())
 }
 
-/// `GET /v1/items/{id}/picture`.
-pub async fn picture(axum::extract::State(state): Shared, Path(id): Path<i64>) -> Answer<Response> {
+/// `GET /v1/items/{id}/image`.
+pub async fn image(axum::extract::State(state): Shared, Path(id): Path<i64>) -> Answer<Response> {
     let name = {
         let queue = state.queue();
         let entry = queue.get(id).ok_or_else(unknown_item)?;
-        entry.item.row.is_none().then(|| entry.item.name.clone())
+        (entry.item.content == Content::File).then(|| entry.item.name.clone())
     };
     let name = name.ok_or_else(unknown_item)?;
     let read = blocking(move || shown(&state.settings.queue, &name)).await?;
     let (kind, bytes) =
-        read.ok_or_else(|| Failure(StatusCode::NOT_FOUND, "the picture cannot be read".into()))?;
+        read.ok_or_else(|| Failure(StatusCode::NOT_FOUND, "the image cannot be read".into()))?;
     let cached = "private, max-age=3600";
     Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cached)], bytes).into_response())
 }
 
-/// A picture as a browser shows it: as it is where browsers know its format, else as PNG.
+/// An image as a browser shows it: as it is where browsers know its format, else as PNG.
 fn shown(queue: &std::path::Path, name: &str) -> Option<(&'static str, Vec<u8>)> {
-    let path = Store::picture(queue, name).ok()?;
+    let path = Store::file(queue, name).ok()?;
     let mut bytes = Vec::new();
     let file = std::fs::File::open(&path).ok()?;
-    file.take(picture::MOST_BYTES).read_to_end(&mut bytes).ok()?;
+    file.take(image_file::MOST_BYTES).read_to_end(&mut bytes).ok()?;
     let kind = match &bytes[..] {
         [0x89, b'P', b'N', b'G', ..] => "image/png",
         [0xFF, 0xD8, 0xFF, ..] => "image/jpeg",
         [b'G', b'I', b'F', b'8', ..] => "image/gif",
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
         _ => {
-            let picture = picture::decode(&path, &bytes).ok()?;
+            let picture = image_file::decode(&path, &bytes).ok()?;
             let mut png = std::io::Cursor::new(Vec::new());
             picture.write_to(&mut png, image::ImageFormat::Png).ok()?;
             return Some(("image/png", png.into_inner()));

@@ -1,8 +1,6 @@
-//! The routes for programs: suggestions for what they send, and suggestions that they bring.
+//! `POST /v1/suggest`: what the model says of what a program sends.
 
-use super::routes::blocking;
-use super::{Failure, Json, body, content_type};
-use crate::entry::{IMPORTED, Proposed};
+use super::answer::{Failure, Json, blocking, body, content_type};
 use crate::state::State;
 use axum::extract::{Query, Request};
 use axum::http::{StatusCode, header};
@@ -10,10 +8,8 @@ use base64::Engine;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
-use tenfold_core::data::{Input, Kind, picture};
-use tenfold_core::suggest::Suggestion;
+use tenfold_core::data::{Input, Kind, image_file};
 use tokio::sync::Semaphore;
 
 type Shared = axum::extract::State<Arc<State>>;
@@ -23,7 +19,7 @@ const MOST: usize = 256;
 /// A body of more bytes waits until few others are in memory.
 const SMALL: u64 = 64 << 10;
 
-/// Large bodies at once, and pictures decoded at once: what memory they take stays bounded.
+/// Large bodies at once, and images decoded at once: what memory they take stays bounded.
 static LARGE: Semaphore = Semaphore::const_new(16);
 static DECODING: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(2 * std::thread::available_parallelism().map_or(2, usize::from))
@@ -43,8 +39,10 @@ struct Asked {
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum One {
-    Picture(String),
+    #[serde(alias = "picture")]
+    Image(String),
     Row(Map<String, Value>),
+    Text(String),
 }
 
 /// `POST /v1/suggest`.
@@ -55,7 +53,7 @@ pub async fn suggest(
 ) -> Result<Json<Value>, Failure> {
     let kind = content_type(&request);
     if kind != "application/json" && !kind.starts_with("image/") {
-        let why = "expected a picture as image/*, or application/json".into();
+        let why = "expected an image as image/*, or application/json".into();
         return Err(Failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
     }
     let length = request.headers().get(header::CONTENT_LENGTH);
@@ -87,7 +85,7 @@ pub async fn suggest(
     })
     .await?;
     drop(place);
-    // A picture alone is the whole request: what is wrong with it is wrong with that.
+    // An image alone is the whole request: what is wrong with it is wrong with that.
     if let ([Err(why)], true) = (&read[..], kind != "application/json") {
         return Err(Failure::wrong(why));
     }
@@ -106,7 +104,10 @@ pub async fn suggest(
         .map(|one| {
             let answer = one.and_then(|_| answers.next().unwrap_or(Err("no answer".into())));
             match answer {
-                Ok(suggestions) => json!({"suggestions": suggestions}),
+                Ok(proposal) => match proposal.whole() {
+                    Some(ranked) => json!({"suggestions": ranked, "slots": proposal}),
+                    None => json!({"slots": proposal}),
+                },
                 Err(why) => json!({"error": why}),
             }
         })
@@ -117,17 +118,31 @@ pub async fn suggest(
 
 fn input(one: &One, state: &State) -> Result<Input, String> {
     match one {
-        One::Picture(text) => {
+        One::Image(text) => {
             let bytes = base64::engine::general_purpose::STANDARD.decode(text);
-            decoded(&bytes.map_err(|why| format!("picture: {why}"))?, state)
+            decoded(&bytes.map_err(|why| format!("image: {why}"))?, state)
         }
         One::Row(cells) => row(cells, &state.settings.kind),
+        One::Text(text) => match &state.settings.kind {
+            Kind::Texts => Ok(Input::Text(text.clone())),
+            kind => Err(format!("the model takes {}, not texts", plural(kind))),
+        },
+    }
+}
+
+/// What inputs are called.
+fn plural(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Images { .. } => "images",
+        Kind::Rows { .. } => "rows",
+        Kind::Texts => "texts",
     }
 }
 
 fn decoded(bytes: &[u8], state: &State) -> Result<Input, String> {
-    if matches!(state.settings.kind, Kind::Rows { .. }) {
-        return Err("the model takes rows, not pictures".into());
+    let kind = &state.settings.kind;
+    if !matches!(kind, Kind::Images { .. }) {
+        return Err(format!("the model takes {}, not images", plural(kind)));
     }
     let size = image::ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format();
     let size = size.ok().and_then(|reader| reader.into_dimensions().ok());
@@ -137,13 +152,13 @@ fn decoded(bytes: &[u8], state: &State) -> Result<Input, String> {
         let most = state.settings.pixels;
         return Err(format!("{width} x {height} pixels, where at most {most} are taken"));
     }
-    picture::decode("picture", bytes).map(Input::Picture).map_err(|why| why.to_string())
+    image_file::decode("image", bytes).map(Input::Image).map_err(|why| why.to_string())
 }
 
 /// The numbers of a row in the order of the columns; `sex=M` is 1 where `sex` is `M`.
 fn row(cells: &Map<String, Value>, kind: &Kind) -> Result<Input, String> {
     let Kind::Rows { columns } = kind else {
-        return Err("the model takes pictures, not rows".into());
+        return Err(format!("the model takes {}, not rows", plural(kind)));
     };
     let number = |column: &String| {
         if let Some(value) = cells.get(column) {
@@ -163,105 +178,4 @@ fn row(cells: &Map<String, Value>, kind: &Kind) -> Result<Input, String> {
         }
     };
     columns.iter().map(number).collect::<Result<Vec<f32>, String>>().map(Input::Row)
-}
-
-#[derive(Deserialize)]
-struct Imported {
-    suggestions: Vec<OfItem>,
-}
-
-#[derive(Deserialize)]
-struct OfItem {
-    item: String,
-    suggestions: Vec<Suggestion>,
-}
-
-/// `POST /v1/import`: all or nothing.
-pub async fn import(
-    axum::extract::State(state): Shared,
-    request: Request,
-) -> Result<Json<Value>, Failure> {
-    let kind = content_type(&request);
-    let bytes = body(request, &state).await?;
-    // Each with the line that it stands on, or its place in the list.
-    let mut given: BTreeMap<String, (usize, Vec<Suggestion>)> = BTreeMap::new();
-    match kind.as_str() {
-        "application/json" => {
-            let asked: Imported = serde_json::from_slice(&bytes).map_err(Failure::wrong)?;
-            for (place, OfItem { item, suggestions }) in asked.suggestions.into_iter().enumerate() {
-                given.entry(item).or_insert((place + 1, Vec::new())).1.extend(suggestions);
-            }
-        }
-        "text/csv" => {
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
-            for record in reader.records() {
-                let record = record.map_err(Failure::wrong)?;
-                let line = record.position().map_or(0, |place| {
-                    // Empty lines before a record are counted to it.
-                    let before = bytes.get(place.byte() as usize..).unwrap_or(&[]).iter();
-                    let before = before.take_while(|byte| matches!(byte, b'\r' | b'\n'));
-                    place.line() as usize + before.filter(|byte| **byte == b'\n').count()
-                });
-                let cells: Vec<&str> = record.iter().map(str::trim).collect();
-                let &[item, label, score] = &cells[..] else {
-                    return Err(at(line, "expected item,label,score".into()));
-                };
-                if line == 1 && cells == ["item", "label", "score"] {
-                    continue;
-                }
-                let score: f32 = score
-                    .parse()
-                    .map_err(|_| at(line, format!("score: expected a number, found `{score}`")))?;
-                let own = given.entry(item.into()).or_insert((line, Vec::new()));
-                own.1.push(Suggestion::new(label, score));
-            }
-        }
-        _ => {
-            let why = "expected application/json or text/csv".into();
-            return Err(Failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-        }
-    }
-    let (labels, mut proposals) = (state.labels().clone(), Vec::new());
-    {
-        let queue = state.queue();
-        let known: HashMap<&str, i64> =
-            queue.entries().iter().map(|entry| (&entry.item.name[..], entry.item.id)).collect();
-        for (item, (line, suggestions)) in &mut given {
-            let &id =
-                known.get(&item[..]).ok_or_else(|| at(*line, format!("unknown item `{item}`")))?;
-            for suggestion in suggestions.iter() {
-                if !labels.contains(&suggestion.label) {
-                    return Err(at(*line, format!("unknown label `{}`", suggestion.label)));
-                }
-                if !(0.0..=1.0).contains(&suggestion.score) {
-                    let why = format!("score {}: expected 0 to 1", suggestion.score);
-                    return Err(at(*line, why));
-                }
-            }
-            if suggestions.is_empty() {
-                return Err(at(*line, format!("no suggestions for `{item}`")));
-            }
-            suggestions.sort_by(|a, b| b.score.total_cmp(&a.score));
-            proposals.push((id, std::mem::take(suggestions)));
-        }
-    }
-    let kept = proposals.iter().map(|(id, suggestions)| {
-        (*id, IMPORTED.to_owned(), serde_json::to_string(suggestions).unwrap_or_default())
-    });
-    let (kept, own): (Vec<_>, _) = (kept.collect(), state.clone());
-    let saved = blocking(move || own.writer.suggest(kept)).await?;
-    saved.map_err(|why| Failure::store(&why))?;
-    let (count, mut queue) = (proposals.len(), state.queue());
-    for (id, suggestions) in proposals {
-        let proposed = Proposed { suggestions: suggestions.into(), weights: IMPORTED.into() };
-        queue.propose(id, proposed);
-    }
-    drop(queue);
-    state.changed();
-    Ok(Json(json!({"imported": count})))
-}
-
-/// What is wrong, and on which line.
-fn at(line: usize, why: String) -> Failure {
-    Failure::wrong(format!("line {line}: {why}"))
 }

@@ -1,46 +1,46 @@
 use super::*;
+use crate::active::Active;
 use crate::entry::Order;
-use crate::model::{self, Model};
+use crate::model::Model;
 use crate::queue::{Queue, Shares};
 use crate::retrain::Retrain;
-use crate::state::{Active, Settings};
+use crate::state::Settings;
+use crate::worker;
 use crate::writer::Writer;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tenfold_core::calibrate::Threshold;
 use tenfold_core::data::{Input, Kind};
-use tenfold_core::store::{Origin, Store};
-use tenfold_core::suggest::{Propose, Suggest, Suggestion};
+use tenfold_core::store::{Content, Origin, Store};
+use tenfold_core::suggest::{Proposal, Propose, Suggestion};
 use tower::ServiceExt;
 
-/// Tells dark pictures from bright ones.
+/// Tells dark images from bright ones.
 struct Light {
     labels: Vec<String>,
 }
 
-impl Suggest<Input> for Light {
+impl Propose for Light {
     fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    fn suggest(&self, inputs: &[&Input], top: usize) -> tenfold_core::Result<Vec<Vec<Suggestion>>> {
+    fn kind(&self) -> Kind {
+        Kind::Images { channels: 1, height: 4, width: 4 }
+    }
+
+    fn propose(&self, inputs: &[&Input], top: usize) -> tenfold_core::Result<Vec<Proposal>> {
         let of = |input: &&Input| {
-            let Input::Picture(picture) = input else { panic!("pictures only") };
+            let Input::Image(picture) = input else { panic!("images only") };
             let light = f32::from(picture.to_luma8().get_pixel(0, 0).0[0]) / 255.0;
             let mut both =
                 vec![Suggestion::new("bright", light), Suggestion::new("dark", 1.0 - light)];
             both.sort_by(|a, b| b.score.total_cmp(&a.score));
             both.truncate(top);
-            both
+            Proposal::alternatives(both)
         };
         Ok(inputs.iter().map(of).collect())
-    }
-}
-
-impl Propose for Light {
-    fn kind(&self) -> Kind {
-        Kind::Pictures { channels: 1, height: 4, width: 4 }
     }
 }
 
@@ -50,7 +50,7 @@ struct Server {
     router: Router,
 }
 
-/// A server over four pictures, of which the last is none.
+/// A server over four images, of which the last is none.
 fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let queue = folder.path().join("queue");
@@ -60,12 +60,20 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
         let picture = image::GrayImage::from_pixel(4, 4, image::Luma([*light]));
         picture.save(queue.join(format!("{i}.png"))).unwrap();
     }
-    std::fs::write(queue.join("3.png"), "no picture").unwrap();
+    std::fs::write(queue.join("3.png"), "no image").unwrap();
     let light = Light { labels: ["bright", "dark"].map(String::from).into() };
     let (kind, path) = (light.kind(), folder.path().join("s.sqlite"));
-    let origin = Origin { task: "t".into(), queue: queue.clone(), kind: kind.clone(), seed: 1 };
+    let origin = Origin {
+        task: "t".into(),
+        queue: queue.clone(),
+        kind: kind.clone(),
+        seed: 1,
+        agreement: light.agreement(),
+    };
     let store = Store::open(&path, &origin, light.labels()).unwrap();
-    store.add_items(["0.png", "1.png", "2.png", "3.png"].iter().map(|n| (*n, None))).unwrap();
+    store
+        .add_items(["0.png", "1.png", "2.png", "3.png"].iter().map(|n| (*n, Content::File)))
+        .unwrap();
     if let Some(pages) = limit {
         store.limit_pages(pages).unwrap();
     }
@@ -77,6 +85,8 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
         kind,
         store: path,
         run: folder.path().into(),
+        free: false,
+        places: false,
         top: 9,
         risk: None,
         order: Order::Given,
@@ -108,7 +118,7 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
     let state = State::new(settings, (writer, asked), items, labels, active, retrain);
     let state = Arc::new(state);
     let own = state.clone();
-    std::thread::spawn(move || model::run(Box::new(light), "w1".into(), &jobs, &own));
+    std::thread::spawn(move || worker::run(Box::new(light), "w1".into(), &jobs, &own));
     let router = router(state.clone());
     Server { folder, state, router }
 }
@@ -372,9 +382,9 @@ async fn programs_get_suggestions_within_limits() {
     assert_eq!((status, &answer["weights"]), (StatusCode::OK, &json!("w1")));
     assert_eq!(answer["answers"][0]["suggestions"][0]["label"], "bright");
     assert_eq!(answer["answers"][0]["suggestions"].as_array().unwrap().len(), 1);
-    let (status, bytes) = send("image/png", b"no picture".to_vec()).await;
+    let (status, bytes) = send("image/png", b"no image".to_vec()).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(error(&serde_json::from_slice(&bytes).unwrap()).contains("not a picture"));
+    assert!(error(&serde_json::from_slice(&bytes).unwrap()).contains("not an image"));
     let (status, bytes) = send("image/png", picture(101)).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(error(&serde_json::from_slice(&bytes).unwrap()).contains("101 x 101 pixels"));
@@ -387,7 +397,7 @@ async fn programs_get_suggestions_within_limits() {
     let (status, answer) = server.post("/v1/suggest", inputs).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(answer["answers"][0]["suggestions"].as_array().unwrap().len(), 2);
-    assert!(error(&answer["answers"][1]).contains("not a picture"));
+    assert!(error(&answer["answers"][1]).contains("not an image"));
     assert!(error(&answer["answers"][2]).contains("not rows"));
     for bad in [json!({"inputs": []}), json!({"inputs": [{"sound": "x"}]}), json!([1])] {
         let (status, _) = server.post("/v1/suggest", bad).await;
@@ -503,4 +513,108 @@ async fn a_training_needs_enough_decisions_and_says_when_it_fails() {
         (status, error(&answer).starts_with("person: ")),
         (StatusCode::UNPROCESSABLE_ENTITY, true)
     );
+}
+
+#[tokio::test]
+async fn places_come_in_are_decided_one_by_one_and_go_out() {
+    let server = server(|_| {}, None);
+    server.ready().await;
+    let import = json!({"suggestions": [
+        {"item": "0.png", "objects": [
+            {"label": "dark", "score": 0.75, "box": [0.5, 1, 2.2, 1.5]},
+            {"label": "bright", "score": 0.5, "polygon": [[0, 0], [2, 0], [0, 2]]},
+            {"label": "text", "text": "EXIT", "score": 0.25,
+             "mask": {"size": [4, 4], "counts": [5, 2, 9]}}]},
+        {"input": "1.png", "suggestions": [{"label": "dark", "score": 0.5, "box": [0, 0, 1, 1]}]},
+        {"item": "2.png", "objects": []},
+    ]});
+    let (status, answer) = server.post("/v1/import", import).await;
+    assert_eq!((status, &answer), (StatusCode::OK, &json!({"imported": 3})));
+    let items = server.next("ann").await;
+    let slots = json!([
+        {"box": [0.5, 1.0, 2.7, 2.5], "ranked": [{"label": "dark", "score": 0.75}]},
+        {"polygon": [[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]],
+         "ranked": [{"label": "bright", "score": 0.5}]},
+        {"mask": {"size": [4, 4], "counts": [5, 2, 9]},
+         "ranked": [{"text": "EXIT", "score": 0.25}]},
+    ]);
+    // Numbers of the answer are read as f64, which 2.7 as f32 is not.
+    let read = |value: &Value| -> Proposal { serde_json::from_value(value.clone()).unwrap() };
+    assert_eq!(read(&items[0]["slots"]), read(&slots));
+    assert_eq!((&items[0]["suggestions"], &items[2]["slots"]), (&json!([]), &json!([])));
+    assert_eq!(items[1]["slots"][0]["box"], json!([0.0, 0.0, 1.0, 1.0]));
+
+    let decide = |item: i64, verdicts: Value| {
+        json!({"person": "ann", "decisions": [{"item": item, "key": format!("k{item}"),
+            "action": "label", "verdicts": verdicts, "seconds": 0.5}]})
+    };
+    let refused = async |item, verdicts, why: &str| {
+        let (_, answer) = server.post("/v1/decisions", decide(item, verdicts)).await;
+        let error = answer["rejected"][0]["error"].as_str().or(answer["error"].as_str()).unwrap();
+        assert!(error.contains(why), "{answer}");
+    };
+    let confirmed = json!({"slot": 0, "box": [0.5, 1.0, 2.7, 2.5], "label": "dark"});
+    let gone = |slot: usize| json!({"slot": slot, "removed": true});
+    refused(1, json!([confirmed, gone(1)]), "slot 2: 0 verdicts").await;
+    refused(1, json!([confirmed, gone(0), gone(1), gone(2)]), "slot 0: 2 verdicts").await;
+    refused(1, json!([confirmed, gone(1), gone(2), gone(3)]), "slot 3: 3 were shown").await;
+    let added = |label: &str, sides: [f32; 4]| json!({"box": sides, "label": label});
+    let with = |more: Value| json!([confirmed, gone(1), gone(2), more]);
+    refused(1, with(added("dusk", [0.0, 0.0, 1.0, 1.0])), "unknown label `dusk`").await;
+    refused(1, with(added("dark", [1.0, 0.0, 1.0, 1.0])), "box: expected x1 below x2").await;
+    refused(1, with(json!({"box": [0, 0, 1, 1]})), "expected exactly one of label").await;
+    let (_, answer) = server.post("/v1/decisions", decided("ann", 1, "k1", "dark")).await;
+    assert!(answer["rejected"][0]["error"].as_str().unwrap().contains("expected `verdicts`"));
+
+    let text = json!({"slot": 2, "mask": {"size": [4, 4], "counts": [5, 2, 9]}, "text": " WAY "});
+    let moved = json!({"slot": 0, "box": [0.25, 1.0, 2.7, 2.5], "label": "dark"});
+    let verdicts = json!([moved, gone(1), text, added("bright", [0.0, 0.0, 1.5, 1.0])]);
+    let (_, answer) = server.post("/v1/decisions", decide(1, verdicts)).await;
+    assert_eq!((&answer["saved"], &answer["rejected"]), (&json!(1), &json!([])));
+    let (_, answer) = server.post("/v1/decisions", decide(3, json!([]))).await;
+    assert_eq!(answer["saved"], 1, "nothing is there: {answer}");
+
+    let (_, report) = server.get("/v1/report").await;
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["places"], json!({"corrected": 1, "moved": 1, "removed": 1, "added": 1}));
+    assert_eq!(report["formats"], json!(["csv", "parquet", "coco"]));
+    let (_, coco) = server.get("/v1/export?format=coco").await;
+    let coco: Value = serde_json::from_slice(&coco).unwrap();
+    assert_eq!(coco["images"].as_array().unwrap().len(), 2);
+    let boxes: Vec<&Value> =
+        coco["annotations"].as_array().unwrap().iter().map(|one| &one["bbox"]).collect();
+    let expected =
+        [json!([0.25, 1.0, 2.45, 1.5]), json!([1.0, 1.0, 1.0, 2.0]), json!([0.0, 0.0, 1.5, 1.0])];
+    assert_eq!(boxes, expected.iter().collect::<Vec<_>>());
+    assert_eq!(coco["annotations"][1]["text"], "WAY");
+
+    // Taken back, it comes with what was made of it.
+    let (_, answer) = server.post("/v1/undo", json!({"person": "ann"})).await;
+    assert_eq!((&answer["item"]["id"], &answer["item"]["verdicts"]), (&json!(3), &json!([])));
+    let (_, answer) = server.post("/v1/undo", json!({"person": "ann"})).await;
+    assert_eq!(answer["item"]["verdicts"].as_array().unwrap().len(), 4);
+    assert_eq!(answer["item"]["decided"], "dark, WAY, bright");
+}
+
+#[tokio::test]
+async fn imports_that_cannot_be_kept_are_refused() {
+    let server = server(|_| {}, None);
+    server.ready().await;
+    for (object, why) in [
+        (json!({"score": 0.5}), "line 1: expected label, text or value"),
+        (json!({"label": "dark", "score": 0.5, "mask": [[0, 0, 1, 1]]}), "line 1: mask: "),
+        (
+            json!({"label": "dark", "score": 0.5, "mask": {"size": [4, 4], "counts": [5]}}),
+            "expected run lengths whose sum",
+        ),
+        (json!({"label": "dark", "score": 0.5, "box": [1, 2, 3]}), "expected an array of length 4"),
+        (json!({"label": "dark", "score": 2.5, "box": [1, 2, 3, 4]}), "score 2.5"),
+    ] {
+        let import = json!({"suggestions": [{"item": "0.png", "objects": [object]}]});
+        let (status, answer) = server.post("/v1/import", import).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(error(&answer).contains(why), "{answer}");
+    }
+    let (_, answer) = server.post("/v1/import", json!({"suggestions": [{"item": "0.png"}]})).await;
+    assert!(error(&answer).contains("no suggestions for `0.png`"), "{answer}");
 }

@@ -1,0 +1,219 @@
+//! Rounds of training on what was decided, in the background; the new weights take over where
+//! they are no worse on the fixed part.
+
+use crate::active::{Active, lock};
+use crate::model;
+use crate::queue::Queue;
+use crate::retrain::{Progress, Refused, Stage};
+use crate::state::State;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tenfold_core::annotate::{Annotation, Verdict, standing};
+use tenfold_core::data::Input;
+use tenfold_core::progress::note;
+use tenfold_core::store::{Item, Round, now};
+use tenfold_core::suggest::{Agreement, Propose, RetrainPlan};
+use tenfold_core::train::history;
+use tenfold_core::{Result, files};
+
+/// Fewer decisions than this are not worth a training.
+pub const LEAST: usize = 20;
+
+/// Why a training was not begun.
+pub enum Unready {
+    /// One is running.
+    Busy,
+    /// Something is missing.
+    Few(String),
+}
+
+/// Begins a training. Its number.
+///
+/// # Errors
+/// One is running, or too little was decided.
+pub fn begin(state: &Arc<State>) -> std::result::Result<i64, Unready> {
+    ready(&state.queue()).map_err(Unready::Few)?;
+    let round = {
+        let mut progress = lock(&state.retrain.progress);
+        if progress.state == Stage::Running {
+            return Err(Unready::Busy);
+        }
+        let round = progress.round + 1;
+        *progress = Progress { state: Stage::Running, round, ..Progress::default() };
+        round
+    };
+    *lock(&state.retrain.refused) = None;
+    state.changed();
+    let own = state.clone();
+    std::thread::spawn(move || {
+        let ended = run(&own, round);
+        let mut progress = lock(&own.retrain.progress);
+        if let Err(why) = ended {
+            note(format_args!("error: round {round}: {why}"));
+            (progress.state, progress.message) = (Stage::Failed, why);
+        }
+        drop(progress);
+        own.changed();
+    });
+    Ok(round)
+}
+
+fn ready(queue: &Queue) -> std::result::Result<(), String> {
+    let (train, fixed) = (queue.to_train_on(), queue.fixed_decided());
+    if train < LEAST || fixed == 0 {
+        return Err(format!(
+            "{train} decisions to train on and {fixed} of the fixed part; expected {LEAST} and 1"
+        ));
+    }
+    Ok(())
+}
+
+fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
+    let before = state.active();
+    let out = state.settings.run.join("rounds").join(format!("{round:04}"));
+    let plan = RetrainPlan {
+        from: before.run.clone(),
+        store: state.settings.store.clone(),
+        out: out.clone(),
+        device: state.retrain.device.clone(),
+        seed: round as u64,
+        epochs: state.retrain.epochs,
+        limit: None,
+    };
+    let decisions = state.queue().to_train_on() as i64;
+    note(format_args!("round {round}: training on {decisions} decisions"));
+    let ended = std::thread::scope(|scope| {
+        let training = scope.spawn(|| (state.retrain.train)(&plan));
+        while !training.is_finished() {
+            follow(state, &out);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        training.join().unwrap_or_else(|_| Err("the training broke down".into()))
+    });
+    ended?;
+    follow(state, &out);
+    let open = || -> Result<(Box<dyn Propose>, Active)> {
+        let model = (state.retrain.open)(&out)?;
+        Ok((model, Active::of(&before.model, round, &out, state.settings.risk)?))
+    };
+    let (model, mut active) = open().map_err(|why| why.to_string())?;
+    // Both by the same items: what was decided of the fixed part until now.
+    let (inputs, truths) = readable(state);
+    let own = state.model.suggest_and_wait(inputs.clone())?;
+    let agreement = state.queue().agreement;
+    let old = accuracy(&agreement, own.into_iter(), &truths);
+    let references: Vec<&Input> = inputs.iter().collect();
+    let answers =
+        references.chunks(model::BATCH).flat_map(|batch| model::suggest(&*model, batch, 1));
+    let new = accuracy(&agreement, answers, &truths);
+    active.accuracy = new;
+    let worse = old > new;
+    let made = Round {
+        round,
+        run: out.display().to_string(),
+        weights: active.id.to_string(),
+        at: now(),
+        decisions,
+        accuracy_before: old,
+        accuracy: new,
+        taken: !worse,
+    };
+    {
+        let mut progress = lock(&state.retrain.progress);
+        (progress.accuracy_before, progress.accuracy_after) = (old, new);
+    }
+    state.writer.round(made.clone()).map_err(|why| why.to_string())?;
+    let percent = |part: Option<f64>| format!("{:.2} %", part.unwrap_or(0.0) * 100.0);
+    let message = format!("{} before, {} after", percent(old), percent(new));
+    note(format_args!("round {round}: {message} on {} items of the fixed part", truths.len()));
+    let mut progress = lock(&state.retrain.progress);
+    progress.message = message;
+    if worse {
+        *lock(&state.retrain.refused) = Some(Refused { model, active, round: made });
+        progress.state = Stage::Refused;
+        return Ok(());
+    }
+    (progress.state, progress.taken) = (Stage::Done, true);
+    drop(progress);
+    state.model.swap(model, active.id.clone());
+    state.activate(active);
+    Ok(())
+}
+
+/// Puts weights in place that were found worse. Whether there are any.
+///
+/// # Errors
+/// The store cannot be written.
+pub fn take(state: &State) -> std::result::Result<bool, String> {
+    let Some(Refused { model, active, round }) = lock(&state.retrain.refused).take() else {
+        return Ok(false);
+    };
+    let round = Round { taken: true, ..round };
+    state.writer.round(round).map_err(|why| why.to_string())?;
+    state.model.swap(model, active.id.clone());
+    let mut progress = lock(&state.retrain.progress);
+    (progress.state, progress.taken) = (Stage::Done, true);
+    drop(progress);
+    state.activate(active);
+    Ok(true)
+}
+
+/// The decided items of the fixed part that can be read, and what they are.
+fn readable(state: &State) -> (Vec<Input>, Vec<Vec<Annotation>>) {
+    let fixed: Vec<(Item, Vec<Annotation>)> = state.queue().fixed();
+    let read = |(item, decided): (Item, Vec<Annotation>)| {
+        model::input(&state.settings.queue, &item).ok().map(|input| (input, decided))
+    };
+    fixed.into_iter().filter_map(read).unzip()
+}
+
+/// How far answers agree with what was decided, on average; of classes, their accuracy.
+fn accuracy(
+    agreement: &Agreement,
+    answers: impl Iterator<Item = model::Answer>,
+    truths: &[Vec<Annotation>],
+) -> Option<f64> {
+    let score = |(answer, truth): (model::Answer, &Vec<Annotation>)| match answer {
+        Ok(proposal) => agreement.score(&standing(&Verdict::confirming(&proposal)), truth),
+        Err(_) => 0.0,
+    };
+    let sum: f64 = answers.zip(truths).map(score).sum();
+    (!truths.is_empty()).then(|| sum / truths.len() as f64)
+}
+
+/// Looks into the run folder how far the training is.
+fn follow(state: &State, out: &Path) {
+    let run = |name: &str| files::read_text(&out.join(name));
+    let epochs = run("config.json").ok().and_then(|text| {
+        let config: serde_json::Value = serde_json::from_str(&text).ok()?;
+        config["training"]["epochs"].as_u64()
+    });
+    let epoch = run("metrics.jsonl").map_or(0, |text| {
+        let line = |line: &str| serde_json::from_str::<history::Line>(line).ok();
+        text.lines().filter_map(line).map(|line| line.at.number()).max().unwrap_or(0)
+    });
+    let mut progress = lock(&state.retrain.progress);
+    let epochs = epochs.unwrap_or(0) as usize;
+    if (progress.epoch, progress.epochs) != (epoch, epochs) {
+        (progress.epoch, progress.epochs) = (epoch, epochs);
+        drop(progress);
+        state.changed();
+    }
+}
+
+/// Waits for a training to stop, which Ctrl-C asks it to.
+pub fn wait(state: &State, most: Duration) {
+    let begun = std::time::Instant::now();
+    while state.retrain.running() && begun.elapsed() < most {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The run that a store's last round put in place, if it is still there.
+pub fn last_taken(rounds: &[Round]) -> Option<&Round> {
+    rounds
+        .iter()
+        .rev()
+        .find(|round| round.taken && Path::new(&round.run).join("config.json").is_file())
+}
