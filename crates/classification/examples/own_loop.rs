@@ -6,7 +6,7 @@
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams};
 use std::path::PathBuf;
-use tenfold_classification::classifier::{Batch, plain_batches};
+use tenfold_classification::batches::{Batch, plain_batches};
 use tenfold_classification::models::lenet::LeNetConfig;
 use tenfold_classification::models::{ModelConfig, Network};
 use tenfold_core::data::{OpenOptions, Preprocess, open};

@@ -1,9 +1,9 @@
 //! Many clients at once before a server, each on a connection that it keeps: how long answers
 //! take, and whether any is lost.
 //!
-//! `cargo run --release --example serve_load -- 127.0.0.1:8080 picture.png [CLIENTS [SECONDS]]`
+//! `cargo run --release --example serve_load -- 127.0.0.1:8080 image.png [CLIENTS [SECONDS]]`
 //!
-//! Every client sends the picture to `/v1/suggest`, waits for the answer, and sends again.
+//! Every client sends the image to `/v1/suggest`, waits for the answer, and sends again.
 
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,18 +12,18 @@ use tokio::net::TcpStream;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [address, picture, rest @ ..] = &args[..] else {
+    let [address, image, rest @ ..] = &args[..] else {
         anyhow::bail!("expected HOST:PORT PICTURE [CLIENTS [SECONDS]]");
     };
     let clients: usize = rest.first().map_or(Ok(1000), |text| text.parse())?;
     let seconds: u64 = rest.get(1).map_or(Ok(10), |text| text.parse())?;
-    let picture = std::fs::read(picture)?;
+    let image = std::fs::read(image)?;
     let head = format!(
         "POST /v1/suggest HTTP/1.1\r\nHost: {address}\r\nContent-Type: image/png\r\n\
          Content-Length: {}\r\n\r\n",
-        picture.len()
+        image.len()
     );
-    let request: &'static [u8] = [head.as_bytes(), &picture[..]].concat().leak();
+    let request: &'static [u8] = [head.as_bytes(), &image[..]].concat().leak();
     let end = Instant::now() + Duration::from_secs(seconds);
     let tasks: Vec<_> =
         (0..clients).map(|_| tokio::spawn(client(address.clone(), request, end))).collect();

@@ -1,13 +1,13 @@
 //! A classification run's `config.json`.
 
 use crate::models::ModelConfig;
-use crate::zoo::{Zoo, with_config};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use tenfold_core::cli::{self, Zoo as _};
 use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, open};
-use tenfold_core::run::{Header, Run};
+use tenfold_core::set::{self, Field};
+#[cfg(feature = "cli")]
+use tenfold_core::task::Choice;
 use tenfold_core::train::Settings;
 use tenfold_core::train::loss::LossConfig;
 use tenfold_core::{Error, Result};
@@ -15,14 +15,11 @@ use tenfold_core::{Error, Result};
 /// Everything that `predict`, `eval` and `train --resume` need to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
-    /// Format, version, task and model.
-    #[serde(flatten)]
-    pub header: Header,
     /// The model's own Config.
     pub config: Value,
     /// The labels, in the order of the network's outputs.
     pub labels: Vec<String>,
-    /// How a picture or row becomes the network's input.
+    /// How an image or row becomes the network's input.
     pub preprocess: Preprocess,
     /// The names of a table's columns, where the run was trained on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +39,7 @@ pub struct RunConfig {
     /// What its training made small.
     #[serde(default)]
     pub loss: LossConfig,
-    /// What was done to pictures in training.
+    /// What was done to images in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augment: Option<Augment>,
     /// The weights it started from, where not from random ones.
@@ -94,6 +91,17 @@ pub struct Interval {
     pub coverage: f64,
 }
 
+#[cfg(feature = "cli")]
+impl Choice for DataChoice {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn elsewhere(&self, name: &str) -> Self {
+        Self { name: name.into(), limit: None, ..self.clone() }
+    }
+}
+
 impl DataChoice {
     /// Opens the data.
     ///
@@ -112,24 +120,6 @@ impl DataChoice {
 }
 
 impl RunConfig {
-    /// The configuration of a run.
-    ///
-    /// # Errors
-    /// It is missing, damaged, newer than this program, or contradicts itself.
-    pub fn read(run: &Run) -> Result<Self> {
-        let config: Self = run.config(Zoo::TASK)?;
-        config.check(&run.config_path())?;
-        Ok(config)
-    }
-
-    /// Refuses an unknown model, and all that [`RunConfig::network`] refuses.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn check(&self, path: &Path) -> Result<()> {
-        with_config!(model(&self.header, path)?, Config => self.network::<Config>(path).map(|_| ()))
-    }
-
     /// The model's own Config; `path` is named in errors.
     ///
     /// # Errors
@@ -168,21 +158,39 @@ pub struct Start {
     pub freeze_backbone: bool,
 }
 
-/// The model that a configuration names.
-///
-/// # Errors
-/// Not one of this zoo's.
-pub fn model(header: &Header, path: &Path) -> Result<Zoo> {
-    let find = |name: &str| <Zoo as clap::ValueEnum>::from_str(name, false);
-    find(&header.model).map_err(|_| Error::file(path, format!("unknown model `{}`", header.model)))
+/// Fields of a Config that the data decides.
+const GIVEN: [&str; 3] = ["input", "classes", "examples"];
+
+/// A model's Config as `--set` takes it.
+pub fn settings(config: &Value) -> Vec<String> {
+    let fields = config.as_object().into_iter().flatten();
+    let fields = fields.filter(|(key, _)| !GIVEN.contains(&key.as_str()));
+    fields.map(|(key, value)| format!("{key}={value}")).collect()
+}
+
+/// What `--set` takes for a model.
+pub fn fields<C: ModelConfig>(config: &C) -> Vec<Field> {
+    let value = serde_json::to_value(config).unwrap_or_default();
+    let meaning = |name: &str| {
+        C::FIELDS.iter().find(|(field, _)| *field == name).map_or("", |(_, meaning)| meaning)
+    };
+    let fields = value.as_object().into_iter().flatten();
+    let fields = fields.filter(|(name, _)| !GIVEN.contains(&name.as_str()));
+    fields
+        .map(|(name, default)| Field {
+            name: name.clone(),
+            meaning: meaning(name),
+            default: default.clone(),
+        })
+        .collect()
 }
 
 /// Changes fields of a model's Config as `--set KEY=VALUE` says.
 ///
 /// # Errors
-/// As [`cli::set_fields`], and what the model cannot have.
+/// As [`set::set_fields`], and what the model cannot have.
 pub fn set_fields<C: ModelConfig>(config: &C, changes: &[String]) -> Result<C> {
-    let changed = cli::set_fields(config, changes, &["input", "classes", "examples"])?;
+    let changed = set::set_fields(config, changes, &GIVEN)?;
     changed.check().map_err(|why| Error::argument("--set", why))?;
     Ok(changed)
 }

@@ -2,15 +2,17 @@
 
 mod table;
 
-use crate::predict::{self, Predictor};
-use crate::zoo::Zoo;
+use crate::flags::FeaturesFlags;
+use crate::predict::choose;
+use crate::predictor::Predictor;
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tenfold_core::cli::args::FeaturesArgs;
 use tenfold_core::cli::{Faults, print_json};
-use tenfold_core::data::{Input, picture};
-use tenfold_core::train::renderer::grouped;
+use tenfold_core::data::{Input, image_file};
+use tenfold_core::progress::grouped;
+use tenfold_core::suggest::Propose;
+use tenfold_core::task::predict::{self, Inputs};
 use tenfold_core::viz::{label, sheet};
 use tenfold_core::{Error, Result, device};
 
@@ -22,15 +24,13 @@ use table::Format;
 /// # Errors
 /// A run or weights that cannot be read, a file that cannot be written; [`Faults`] for inputs
 /// that cannot be read.
-pub fn run(model: Option<Zoo>, args: &FeaturesArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn run(args: &FeaturesFlags, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Some(path) = &args.out {
         Format::of(path)?;
     }
-    let device = device::open(&args.place.device)?;
-    let place = (&args.foreign, args.place.data_dir.as_deref());
-    let (predictor, inputs) = predict::choose(model, &args.paths, place, &device)?;
-    let mut faults = Vec::new();
-    let paths = predict::expand(inputs, &mut faults);
+    let device = device::open(&args.device)?;
+    let (predictor, inputs) = choose(&args.paths, &args.foreign, &device)?;
+    let Inputs { paths, mut faults } = Inputs::new(inputs)?;
     let features = embed(&predictor, &paths, &mut faults)?;
     if features.names.is_empty() {
         return Err(Faults(faults).into());
@@ -61,7 +61,7 @@ fn embed(predictor: &Predictor, paths: &[PathBuf], faults: &mut Vec<Error>) -> R
     let mut features = Features::default();
     for paths in paths.chunks(predict::BATCH) {
         let (mut names, mut inputs) = (Vec::new(), Vec::new());
-        for (path, read) in paths.iter().zip(predictor.read(paths)) {
+        for (path, read) in paths.iter().zip(predict::read_all(paths, &predictor.kind())) {
             match read {
                 Ok(read) => {
                     names.extend((0..read.len()).map(|row| predict::name(path, row, read.len())));
@@ -85,10 +85,10 @@ fn neighbours(
     predictor: &Predictor,
     features: &Features,
     query: &Path,
-    args: &FeaturesArgs,
+    args: &FeaturesFlags,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let own = predictor.embed(&[&Input::Picture(picture::read(query)?)])?;
+    let own = predictor.embed(&[&Input::Image(image_file::read(query)?)])?;
     let same = query.canonicalize().ok();
     let is_query = |name: &str| same.is_some() && Path::new(name).canonicalize().ok() == same;
     let mut ranked: Vec<(&str, f32)> = features.likeness(&own);
@@ -114,11 +114,11 @@ fn neighbours(
     Ok(())
 }
 
-/// A picture with its file's name and its folder's, which often is its class.
+/// An image with its file's name and its folder's, which often is its class.
 fn tile(path: &Path, number: String, bar: f32) -> Result<image::RgbImage> {
     let name = |path: Option<&std::ffi::OsStr>| path.unwrap_or_default().display().to_string();
     let folder = name(path.parent().and_then(Path::file_name));
     let text = format!("{folder}/{}", name(path.file_name()));
     let lines = [label::Line { text, number, bar }];
-    Ok(label::draw_lines(&picture::read(path)?, &lines))
+    Ok(label::draw_lines(&image_file::read(path)?, &lines))
 }

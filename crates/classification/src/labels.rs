@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use tenfold_core::data::default_data_dir;
-use tenfold_core::train::renderer::note;
+use tenfold_core::progress::note;
 use tenfold_core::weights::{self, Named};
 use tenfold_core::{Error, Result, files};
 

@@ -1,4 +1,4 @@
-//! Classifiers of pictures and tables, and regressions.
+//! Classifiers of images and tables, and regressions.
 //!
 //! A library user takes one model and trains or loads it with Burn:
 //!
@@ -15,21 +15,35 @@
 //! # }
 //! ```
 //!
-//! [`predict::Predictor`] opens a trained run and proposes labels.
+//! [`Predictor`] opens a trained run and proposes labels.
 
-pub mod classifier;
+pub mod batches;
 pub mod config;
-pub mod evaluate;
 pub mod explain;
-pub mod export;
+#[cfg(feature = "cli")]
 pub mod features;
-mod labels;
+#[cfg(feature = "cli")]
+pub mod flags;
+pub mod labels;
+#[cfg(feature = "cli")]
 mod layerwise;
+#[cfg(feature = "cli")]
+pub mod losses;
 pub mod models;
-pub mod predict;
+#[cfg(feature = "cli")]
+mod predict;
+pub mod predictor;
+#[cfg(feature = "cli")]
+mod program;
+#[cfg(feature = "cli")]
 mod recipes;
 pub mod regression;
-pub mod train;
+pub mod scores;
+#[cfg(feature = "cli")]
+mod task;
+#[cfg(test)]
+mod tests;
 mod zoo;
 
+pub use predictor::Predictor;
 pub use zoo::Zoo;

@@ -1,12 +1,13 @@
 //! How each model is trained when nothing is said. The choices for logistic regression, the
 //! perceptron and LeNet are measured, see the README.
 
+use crate::flags::TrainFlags;
 use crate::zoo::Zoo;
-use tenfold_core::cli::args::TrainArgs;
+use tenfold_core::cli::args;
 use tenfold_core::data::{Augment, Kind};
+use tenfold_core::task::Flags;
 use tenfold_core::train::Settings;
-use tenfold_core::train::optim::{Clip, OptimizerConfig, OptimizerKind};
-use tenfold_core::train::schedule::{ScheduleConfig, ScheduleKind};
+use tenfold_core::train::schedule::ScheduleKind;
 
 /// Numbers that depend on the model.
 struct Recipe {
@@ -44,44 +45,30 @@ fn recipe(model: Zoo, kind: &Kind) -> Recipe {
 }
 
 /// The settings of a training: the model's recipe, changed by the flags.
-pub fn settings(model: Zoo, args: &TrainArgs, kind: &Kind) -> Settings {
-    let recipe = recipe(model, kind);
+pub fn settings(model: Zoo, flags: &Flags<Zoo>, kind: &Kind) -> Settings {
+    let Recipe { epochs, lr, weight_decay, .. } = recipe(model, kind);
+    let (schedule, warmup, clip_norm) = (ScheduleKind::OneCycle, 0.0, None);
+    let usual =
+        args::Recipe { epochs, batch_size: 64, lr, weight_decay, clip_norm, schedule, warmup };
+    let own = &flags.own;
     let convex = matches!(model, Zoo::Linear | Zoo::Logistic);
-    let optimizer = args.optimizer.unwrap_or(OptimizerKind::AdamW);
-    let mut optimizer = OptimizerConfig::new(optimizer);
-    optimizer.weight_decay = args.weight_decay.map_or(recipe.weight_decay, |decay| decay as f32);
-    if let Some(momentum) = args.momentum {
-        optimizer.momentum = momentum;
-    }
-    optimizer.nesterov |= args.nesterov;
-    optimizer.clip = args.clip_norm.map(|norm| Clip::Norm(norm as f32));
-    let mut schedule = ScheduleConfig::new(args.schedule.unwrap_or(ScheduleKind::OneCycle));
-    if let Some(warmup) = args.warmup {
-        schedule.warmup = warmup;
-    }
     Settings {
-        epochs: args.epochs.map_or(recipe.epochs, |epochs| epochs as usize),
-        batch_size: args.batch_size.map_or(64, |size| size as usize),
-        lr: args.lr.unwrap_or(recipe.lr),
-        seed: args.seed.unwrap_or(1),
-        optimizer,
-        schedule,
-        patience: args.patience.map(|epochs| epochs as usize),
-        layer_decay: args.layer_decay,
+        layer_decay: own.layer_decay,
         // Their loss has one minimum, and the way there is no choice of models: a handful of
         // rows to validate with would only end it by chance.
-        keep_last: args.patience.is_none() && convex && matches!(kind, Kind::Rows { .. }),
+        keep_last: own.supervised.patience.is_none() && convex && matches!(kind, Kind::Rows { .. }),
+        ..own.supervised.settings(usual, flags.run.seed())
     }
 }
 
-/// What is done to the training pictures; nothing to tables.
-pub fn augment(model: Zoo, args: &TrainArgs, kind: &Kind) -> Option<Augment> {
-    let pictures = matches!(kind, Kind::Pictures { .. });
+/// What is done to the training images; nothing to tables.
+pub fn augment(model: Zoo, flags: &TrainFlags, kind: &Kind) -> Option<Augment> {
+    let pictures = matches!(kind, Kind::Images { .. });
     let mut default: Option<Augment> = recipe(model, kind).augment.parse().ok();
     // A mirrored digit or letter is another one, and what is grey here is mostly writing.
-    if let (Some(augment), Kind::Pictures { channels: 1, .. }) = (&mut default, kind) {
+    if let (Some(augment), Kind::Images { channels: 1, .. }) = (&mut default, kind) {
         augment.flip = false;
     }
-    let chosen = args.augment.clone().or(default);
+    let chosen = flags.augment.clone().or(default);
     chosen.filter(|augment| pictures && !augment.is_none())
 }

@@ -1,25 +1,17 @@
-//! Predicting a number: a network's training dress, what it is measured by, and how far off
-//! its predictions may be.
+//! Predicting a number: its batches, what it is measured by, and how far off its predictions may
+//! be.
 
-use crate::classifier::{ExampleBatches, plain_batches, read_back, tensor};
-use crate::config::{self, Interval, Regression, RunConfig};
-use crate::models::{ModelConfig, Network};
-use crate::zoo::with_config;
-use burn::module::Module;
+use crate::batches::{BATCH, ExampleBatches, plain_batches, read_back};
+use crate::config::{Interval, Regression, RunConfig};
+use crate::models::Network;
 use burn::tensor::{Device, Tensor, TensorData};
-use burn::train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep};
 use serde_json::json;
-use std::io::Write;
 use std::sync::Arc;
+use tenfold_core::Result;
 use tenfold_core::data::Examples;
-use tenfold_core::run::Run;
+use tenfold_core::progress::grouped;
 use tenfold_core::suggest::{Estimate, Suggestion};
-use tenfold_core::train::Trainable;
 use tenfold_core::train::loader::{Collate, Loader};
-use tenfold_core::train::loss::LossConfig;
-use tenfold_core::train::renderer::grouped;
-use tenfold_core::weights::{self, LoadOptions};
-use tenfold_core::{Error, Result};
 
 /// The part of truths that an interval is to hold, where there are enough examples to tell.
 const COVERAGE: f64 = 0.9;
@@ -59,7 +51,7 @@ impl Regression {
         let value = rounded(number);
         let estimate = Estimate { value, low: limit(-1.0), high: limit(1.0) };
         let score = self.interval.map_or(0.0, |interval| interval.coverage as f32);
-        Suggestion { estimate: Some(estimate), ..Suggestion::new(value.to_string(), score) }
+        Suggestion::number(estimate, score)
     }
 }
 
@@ -116,53 +108,12 @@ impl Collate for NumberBatches {
     }
 
     fn upload(&self, (inputs, targets): Self::Host, device: &Device) -> NumberBatch {
-        let inputs = tensor(inputs, self.examples.preprocess.shape(), device);
+        let inputs = self.examples.preprocess.tensor(inputs, device);
         let count = targets.len();
         NumberBatch {
             inputs,
             targets: Tensor::from_data(TensorData::new(targets, [count, 1]), device),
         }
-    }
-}
-
-/// A network that predicts a number, and its loss.
-#[derive(Module, Debug)]
-pub struct Regressor<N: Module> {
-    /// What is saved.
-    pub network: N,
-    /// What is made small.
-    #[module(skip)]
-    pub loss: LossConfig,
-}
-
-impl<N: Network> TrainStep for Regressor<N> {
-    type Input = NumberBatch;
-    type Output = RegressionOutput;
-
-    fn step(&self, batch: NumberBatch) -> TrainOutput<RegressionOutput> {
-        let output = InferenceStep::step(self, batch);
-        let penalty = self.loss.penalty(&self.network);
-        let total = penalty.map_or_else(|| output.loss.clone(), |sum| output.loss.clone() + sum);
-        TrainOutput::new(self, total.backward(), output)
-    }
-}
-
-impl<N: Network> InferenceStep for Regressor<N> {
-    type Input = NumberBatch;
-    type Output = RegressionOutput;
-
-    fn step(&self, NumberBatch { inputs, targets }: NumberBatch) -> RegressionOutput {
-        let output = self.network.forward(inputs);
-        let loss = self.loss.of_numbers(output.clone(), targets.clone());
-        RegressionOutput::new(loss, output, targets)
-    }
-}
-
-impl<N: Network> Trainable for Regressor<N> {
-    type Network = N;
-
-    fn network(&self) -> &N {
-        &self.network
     }
 }
 
@@ -210,17 +161,17 @@ impl Errors {
     }
 
     /// For a person: a line, and one on the intervals.
-    ///
-    /// # Errors
-    /// `out` cannot be written.
-    pub fn print(&self, split: &str, out: &mut dyn Write) -> std::io::Result<()> {
+    pub fn line(&self, split: &str) -> String {
         let Self { mae, rmse, r2, .. } = self;
         let count = grouped(self.count);
-        writeln!(out, "MAE {mae:.4}  RMSE {rmse:.4}  R2 {r2:.4}  on {count} {split} examples")?;
-        if let Some((half, coverage)) = self.interval {
-            writeln!(out, "{:.1} % of them within {half:.4} of the prediction", coverage * 100.0)?;
+        let line = format!("MAE {mae:.4}  RMSE {rmse:.4}  R2 {r2:.4}  on {count} {split} examples");
+        match self.interval {
+            Some((half, coverage)) => {
+                let part = coverage * 100.0;
+                format!("{line}\n{part:.1} % of them within {half:.4} of the prediction")
+            }
+            None => line,
         }
-        Ok(())
     }
 }
 
@@ -229,43 +180,34 @@ impl Errors {
 /// # Errors
 /// An example that cannot be read.
 pub fn truths(examples: &Examples, values: &[f32]) -> Result<Vec<f64>> {
-    let number = |index| Ok(f64::from(values[examples.get(index)?.label]));
+    let number = |index| Ok(f64::from(values[examples.get(index)?.target]));
     (0..examples.len()).map(number).collect()
 }
 
-/// What a run predicts for some examples, in the target's unit.
+/// What a network predicts for some examples, in the target's unit.
 ///
 /// # Errors
-/// Weights or examples that cannot be read, or a run of classes.
-pub fn predictions(
-    run: &Run,
+/// Examples that cannot be read.
+pub fn predictions<N: Network>(
+    network: &N,
     config: &RunConfig,
+    scale: Regression,
     examples: &Examples,
-    batch: usize,
-    device: &Device,
 ) -> Result<Vec<f64>> {
-    let path = run.config_path();
-    let Some(scale) = config.regression else {
-        return Err(Error::file(&path, "a run of classes; expected a regression"));
-    };
-    let loader = Loader::new(plain_batches(examples, &config.preprocess), batch, device.clone());
-    let options = LoadOptions { sealed: true, ..LoadOptions::default() };
+    let device = network.devices().into_iter().next().unwrap_or_default();
+    let loader = Loader::new(plain_batches(examples, &config.preprocess), BATCH, device);
     let mut numbers = Vec::with_capacity(examples.len());
-    with_config!(config::model(&config.header, &path)?, Config => {
-        let network: Config = config.network(&path)?;
-        let mut network = network.init(device);
-        weights::load(&mut network, &run.weights_path(), &options)?;
-        for batch in loader.pass() {
-            let outputs = read_back(network.forward(batch?.inputs))?;
-            numbers.extend(outputs.into_iter().map(|output| scale.number(output)));
-        }
-    });
+    for batch in loader.pass() {
+        let outputs = read_back(network.forward(batch?.inputs))?;
+        numbers.extend(outputs.into_iter().map(|output| scale.number(output)));
+    }
     Ok(numbers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenfold_core::suggest::Answer;
 
     #[test]
     fn errors_by_hand() {
@@ -296,11 +238,11 @@ mod tests {
         let interval = Some(Interval { half: 1.5, coverage: 0.9 });
         let scale = Regression { mean: 10.0, std: 2.0, interval };
         let suggestion = scale.suggestion(0.123_456);
-        assert_eq!((suggestion.label.as_str(), suggestion.score), ("10.25", 0.9));
+        assert_eq!((suggestion.answer.to_string(), suggestion.score), ("10.25".into(), 0.9));
         let expected = Estimate { value: 10.25, low: Some(8.75), high: Some(11.75) };
-        assert_eq!(suggestion.estimate, Some(expected));
+        assert_eq!(suggestion.answer, Answer::Number(expected));
         let unknown = Regression { interval: None, ..scale }.suggestion(0.0);
-        assert_eq!((unknown.label.as_str(), unknown.score), ("10", 0.0));
-        assert_eq!(Regression { std: 5e4, ..scale }.suggestion(1.0).label, "50010");
+        assert_eq!((unknown.answer.to_string(), unknown.score), ("10".into(), 0.0));
+        assert_eq!(Regression { std: 5e4, ..scale }.suggestion(1.0).answer.to_string(), "50010");
     }
 }

@@ -1,19 +1,13 @@
-//! The closed list of this crate's models: help, dispatch and tests come from it.
+//! The closed list of this crate's models: names, cards, and the one macro that goes from a name
+//! to a type.
 
 use crate::models::{self, ModelConfig};
-use crate::{evaluate, export, features, predict, train};
-use burn::tensor::Device;
-use clap::ValueEnum;
-use std::io::Write;
-use std::path::Path;
-use tenfold_core::cli::args::{EvalArgs, ExportArgs, FeaturesArgs, PredictArgs, TrainArgs};
-use tenfold_core::cli::{self, Card};
 use tenfold_core::data::{Kind, glyphs, houses};
-use tenfold_core::suggest::Propose;
-use tenfold_core::{Error, Result, device};
+use tenfold_core::device;
+use tenfold_core::zoo::{self, Card};
 
 /// The models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zoo {
     /// Linear regression.
     Linear,
@@ -26,77 +20,88 @@ pub enum Zoo {
     /// Multilayer perceptron.
     Mlp,
     /// LeNet-5.
-    #[value(name = "lenet")]
     LeNet,
     /// AlexNet, one tower.
-    #[value(name = "alexnet")]
     AlexNet,
     /// VGG-11.
-    #[value(name = "vgg11")]
     Vgg11,
     /// VGG-11 with batch normalisation.
-    #[value(name = "vgg11_bn")]
     Vgg11Bn,
     /// VGG-13.
-    #[value(name = "vgg13")]
     Vgg13,
     /// VGG-13 with batch normalisation.
-    #[value(name = "vgg13_bn")]
     Vgg13Bn,
     /// VGG-16.
-    #[value(name = "vgg16")]
     Vgg16,
     /// VGG-16 with batch normalisation.
-    #[value(name = "vgg16_bn")]
     Vgg16Bn,
     /// VGG-19.
-    #[value(name = "vgg19")]
     Vgg19,
     /// VGG-19 with batch normalisation.
-    #[value(name = "vgg19_bn")]
     Vgg19Bn,
     /// GoogLeNet.
-    #[value(name = "googlenet")]
     GoogLeNet,
     /// ResNet-18.
-    #[value(name = "resnet18")]
     ResNet18,
     /// ResNet-34.
-    #[value(name = "resnet34")]
     ResNet34,
     /// ResNet-50.
-    #[value(name = "resnet50")]
     ResNet50,
     /// ResNet-101.
-    #[value(name = "resnet101")]
     ResNet101,
     /// ResNet-152.
-    #[value(name = "resnet152")]
     ResNet152,
     /// ResNet-20 for CIFAR.
-    #[value(name = "resnet20")]
     ResNet20,
     /// ResNet-32 for CIFAR.
-    #[value(name = "resnet32")]
     ResNet32,
     /// ResNet-44 for CIFAR.
-    #[value(name = "resnet44")]
     ResNet44,
     /// ResNet-56 for CIFAR.
-    #[value(name = "resnet56")]
     ResNet56,
     /// DenseNet-121.
-    #[value(name = "densenet121")]
     DenseNet121,
     /// DenseNet-161.
-    #[value(name = "densenet161")]
     DenseNet161,
     /// DenseNet-169.
-    #[value(name = "densenet169")]
     DenseNet169,
     /// DenseNet-201.
-    #[value(name = "densenet201")]
     DenseNet201,
+}
+
+impl zoo::Zoo for Zoo {
+    const TASK: &'static str = "classification";
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Linear, "linear"),
+        (Self::Logistic, "logistic"),
+        (Self::Knn, "knn"),
+        (Self::HogSvm, "hog-svm"),
+        (Self::Mlp, "mlp"),
+        (Self::LeNet, "lenet"),
+        (Self::AlexNet, "alexnet"),
+        (Self::Vgg11, "vgg11"),
+        (Self::Vgg11Bn, "vgg11_bn"),
+        (Self::Vgg13, "vgg13"),
+        (Self::Vgg13Bn, "vgg13_bn"),
+        (Self::Vgg16, "vgg16"),
+        (Self::Vgg16Bn, "vgg16_bn"),
+        (Self::Vgg19, "vgg19"),
+        (Self::Vgg19Bn, "vgg19_bn"),
+        (Self::GoogLeNet, "googlenet"),
+        (Self::ResNet18, "resnet18"),
+        (Self::ResNet34, "resnet34"),
+        (Self::ResNet50, "resnet50"),
+        (Self::ResNet101, "resnet101"),
+        (Self::ResNet152, "resnet152"),
+        (Self::ResNet20, "resnet20"),
+        (Self::ResNet32, "resnet32"),
+        (Self::ResNet44, "resnet44"),
+        (Self::ResNet56, "resnet56"),
+        (Self::DenseNet121, "densenet121"),
+        (Self::DenseNet161, "densenet161"),
+        (Self::DenseNet169, "densenet169"),
+        (Self::DenseNet201, "densenet201"),
+    ];
 }
 
 /// Runs `$body` with `$Config` as the Config type of a model, and `$new` as the function that
@@ -149,7 +154,7 @@ macro_rules! with_config {
     (@ $module:ident::$Type:ident, $member:ident, $C:ident, $new:ident, $body:expr) => {{
         type $C = $crate::models::$module::$Type;
         let $new: fn([usize; 3], usize) -> $C =
-            |input, classes| <$C>::$member(classes).with_input(input);
+            |input, classes| $crate::models::BackboneConfig::with_input(<$C>::$member(classes), input);
         $body
     }};
 }
@@ -165,22 +170,14 @@ const RESNET: &str = "He et al., Deep Residual Learning for Image Recognition";
 
 impl Zoo {
     /// The embedded data that it trains on when none is named.
-    pub(crate) fn default_data(self) -> &'static str {
+    pub fn default_data(self) -> &'static str {
         if self == Self::Linear { houses::NAME } else { glyphs::NAME }
     }
 }
 
-impl cli::Zoo for Zoo {
-    const TASK: &'static str = "classification";
-    const PROGRAM: &'static str = env!("CARGO_PKG_NAME");
-    const ABOUT: &'static str = "Trains, measures and uses classifiers of pictures and tables, and regressions; every \
-         model proposes labels with confidence for a person to confirm";
-
-    type Train = ();
-    type Eval = ();
-    type Predict = ();
-
-    fn card(self) -> Card {
+impl Zoo {
+    /// The line of `models`.
+    pub fn card(self) -> Card {
         let (title, paper, year) = match self {
             Self::Linear => (
                 "Linear regression",
@@ -234,67 +231,36 @@ impl cli::Zoo for Zoo {
             Self::DenseNet169 => ("DenseNet-169", DENSENET, 2017),
             Self::DenseNet201 => ("DenseNet-201", DENSENET, 2017),
         };
-        // Glyphs: 18,000 pictures to train on, 28 x 28 grey, of 36 classes. Houses: 4 columns.
-        let kind = Kind::Pictures { channels: 1, height: 28, width: 28 };
+        // Glyphs: 18,000 images to train on, 28 x 28 grey, of 36 classes. Houses: 4 columns.
+        let kind = Kind::Images { channels: 1, height: 28, width: 28 };
         let (input, classes) =
             if self == Self::Linear { ([1, 1, 4], 1) } else { ([1, 28, 28], 36) };
         let parameters = with_config!(self, Config, new => {
             let config = new(Config::input(&kind).unwrap_or(input), classes).for_examples(18_000);
             device::open("cpu").map_or(0, |cpu| models::parameters(&config.init(&cpu)))
         });
-        Card { name: self.name(), title, paper, year, parameters, data: self.default_data() }
-    }
-
-    fn train(self, args: &TrainArgs, (): &(), out: &mut dyn Write) -> anyhow::Result<()> {
-        with_config!(self, Config, new => train::run::<Config>(self, new, args, out))
-    }
-
-    fn eval(args: &EvalArgs, (): &(), out: &mut dyn Write) -> anyhow::Result<()> {
-        evaluate::run(args, out)
-    }
-
-    fn predict(
-        model: Option<Self>,
-        args: &PredictArgs,
-        (): &(),
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
-        predict::run(model, args, out)
-    }
-
-    fn features(
-        model: Option<Self>,
-        args: &FeaturesArgs,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
-        features::run(model, args, out)
-    }
-
-    fn export(args: &ExportArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-        export::run(args, out)
-    }
-
-    fn propose(run: &Path, device: &Device) -> Result<Box<dyn Propose>> {
-        let predictor = predict::Predictor::from_run(run, device)?;
-        if predictor.is_regression() {
-            let why = "predicts a number; the page confirms labels";
-            return Err(Error::file(run, why));
+        Card {
+            name: zoo::Zoo::name(self),
+            title,
+            paper,
+            year,
+            parameters,
+            data: self.default_data(),
         }
-        Ok(Box::new(predictor))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cli::Zoo as _;
+    use tenfold_core::zoo::Zoo as _;
 
     #[test]
     fn every_model_has_a_card_and_a_network() {
-        for model in Zoo::value_variants() {
+        for &(model, name) in Zoo::ALL {
             let card = model.card();
             assert!(card.parameters > 0 && card.year > 1800, "{card:?}");
-            assert_eq!(Zoo::from_str(&card.name, false).unwrap(), *model);
+            assert_eq!((card.name, Zoo::named(name)), (name, Some(model)));
         }
     }
 }

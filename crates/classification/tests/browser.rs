@@ -1,33 +1,24 @@
 //! The page in a real browser on the real program: one key decides, nothing is lost, and the
 //! next item is there before one looks for it. Left out, and said so, where there is no
 //! Chromium.
-#![cfg(unix)]
 
-#[path = "browser/driver.rs"]
 mod driver;
-mod program;
 
+use crate::program::{PATIENCE, Process, folder, program, succeed, train};
 use burn::data::dataset::Dataset;
-use driver::{Browser, ENTER, ESCAPE, LEFT, RIGHT, request};
-use program::{folder, program, succeed, train};
+use driver::{Browser, DOWN, ENTER, ESCAPE, LEFT, RIGHT, request};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tenfold_core::data::Input;
 use tenfold_core::data::glyphs::{Glyphs, Part, classes};
 
 const DESKTOP: (u32, u32) = (1280, 900);
 const PHONE: (u32, u32) = (500, 844); // the window is no narrower, its page may be
-
-/// One test at a time, for they are timed; None where there is no browser.
-fn alone() -> Option<MutexGuard<'static, ()>> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    driver::available().then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
-}
 
 /// A LeNet that is often right and often wrong, made once.
 fn trained() -> &'static Path {
@@ -40,16 +31,16 @@ fn trained() -> &'static Path {
     run
 }
 
-/// The program serving a queue of pictures whose names tell what they are.
+/// The program serving a queue of images whose names tell what they are.
 struct Server {
-    child: Child,
+    child: Process,
     url: String,
     folder: tempfile::TempDir,
     flags: Vec<String>,
 }
 
 impl Server {
-    /// With so many pictures. The one named `broken` can be read by nobody.
+    /// With so many images. The one named `broken` can be read by nobody.
     fn start(pictures: usize, flags: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let queue = folder.path().join("queue");
@@ -57,8 +48,8 @@ impl Server {
         let (glyphs, names) = (Glyphs::new(Part::Test), classes());
         for index in 0..pictures {
             let example = glyphs.get(index).unwrap();
-            let Input::Picture(picture) = example.input else { unreachable!() };
-            let name = format!("{index:04}-{}.png", names[example.label]);
+            let Input::Image(picture) = example.input else { unreachable!() };
+            let name = format!("{index:04}-{}.png", names[example.target]);
             picture.save(queue.join(name)).unwrap();
         }
         let run = folder.path().join("run");
@@ -77,13 +68,13 @@ impl Server {
 
     /// Where no file can grow the program is not to be killed, as on a disk that is full: hence
     /// the shell.
-    fn spawn(folder: &Path, at: &str, flags: &[String]) -> (Child, String) {
+    fn spawn(folder: &Path, at: &str, flags: &[String]) -> (Process, String) {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(r#"trap "" XFSZ; exec "$0" "$@""#).arg(program().get_program());
         shell.arg("serve").arg(folder.join("run")).args(["--at", at, "--queue"]);
         shell.arg(folder.join("queue")).args(flags);
         // A log in a file could not grow either.
-        let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = Process::start(shell.stdout(Stdio::piped()).stderr(Stdio::null()));
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.starts_with("http://"), "{line}");
@@ -92,8 +83,7 @@ impl Server {
 
     /// Ends at once, as if the plug were pulled.
     fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.end();
     }
 
     /// Starts again on the same address and store.
@@ -128,7 +118,7 @@ impl Server {
             if is(&status) {
                 return status;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{status}");
+            assert!(begun.elapsed() < PATIENCE, "{status}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -162,14 +152,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What a picture of the queue shows.
+/// What an image of the queue shows.
 fn truth(name: &str) -> &str {
     name.split_once('-').unwrap().1.trim_end_matches(".png")
 }
@@ -216,7 +199,9 @@ impl Page {
 
 #[test]
 fn one_key_decides() {
-    let Some(_alone) = alone() else { return };
+    if !driver::available() {
+        return;
+    }
     let server = Server::start(40, "--shared 0");
     let page = Page::open(&server, "ann", DESKTOP, "en");
     let keys = |keys: &str| page.browser.keys(keys);
@@ -297,7 +282,9 @@ fn one_key_decides() {
 
 #[test]
 fn a_page_of_like_items_is_confirmed_at_once() {
-    let Some(_alone) = alone() else { return };
+    if !driver::available() {
+        return;
+    }
     let server = Server::start(180, "--shared 0");
     let page = Page::open(&server, "ann", DESKTOP, "en");
     page.view("grid");
@@ -329,12 +316,15 @@ fn a_page_of_like_items_is_confirmed_at_once() {
     page.browser.keys("u");
     page.browser
         .until(&format!("document.querySelectorAll('.tile').length === {}", names.len() - 1));
-    assert_eq!(server.decided(), 0);
+    // Another page of as many may have stood there before.
+    server.until(|status| status["queue"]["decided"] == 0);
 }
 
 #[test]
 fn two_people_never_see_the_same_item() {
-    let Some(_alone) = alone() else { return };
+    if !driver::available() {
+        return;
+    }
     let server = Server::start(60, "--shared 0");
     let ann = Page::open(&server, "ann", DESKTOP, "en");
     let bob = Page::open(&server, "bob", PHONE, "en");
@@ -357,24 +347,45 @@ fn two_people_never_see_the_same_item() {
 
 #[test]
 fn the_model_learns_from_what_was_decided() {
-    let Some(_alone) = alone() else { return };
-    // So many epochs that a fast machine is still at it when the page looks.
-    let server = Server::start(150, "--shared 0 --epochs 30");
+    if !driver::available() {
+        return;
+    }
+    let server = Server::start(150, "--shared 0 --epochs 10");
     let page = Page::open(&server, "ann", DESKTOP, "en");
     page.browser.click("#retrain");
     page.browser.until("document.querySelector('#trained').innerText.includes('decisions')");
 
     server.decide("bob", 120);
-    let before = server.get("/v1/status")["weights"]["id"].clone();
     page.browser.run(
         "window.said = new Set();
          const watch = () => said.add(document.querySelector('#trained').innerText);
          new MutationObserver(watch).observe(document.querySelector('#trained'), { childList: true, characterData: true, subtree: true });",
         &[],
     );
+    // The training may be over before the page had its turn to look: then once more.
+    let told = |round| {
+        learns(&server, &page, round);
+        let said = page.browser.run("return [...said].join('|')", &[]);
+        said.as_str().unwrap().contains("Epoch").then_some(round)
+    };
+    let rounds = (1..=5).find_map(told).expect("no page was told of an epoch");
+
+    // The items at hand come with the new weights' suggestions.
+    let name = page.name();
+    page.browser.keys(ENTER);
+    page.leaves(&name);
+    page.view("report");
+    page.browser
+        .until(&format!("document.querySelectorAll('.curve circle').length === {}", rounds + 1));
+}
+
+/// Has the model learn from the page, and its new weights taken whether they are better or not.
+fn learns(server: &Server, page: &Page, round: usize) {
+    let before = server.get("/v1/status")["weights"]["id"].clone();
     page.browser.click("#retrain");
     let ended = server.until(|status| {
-        ["done", "refused", "failed"].contains(&status["retrain"]["state"].as_str().unwrap())
+        status["retrain"]["round"] == round
+            && ["done", "refused", "failed"].contains(&status["retrain"]["state"].as_str().unwrap())
     });
     assert_ne!(ended["retrain"]["state"], "failed", "{ended}");
     if ended["retrain"]["state"] == "refused" {
@@ -383,24 +394,113 @@ fn the_model_learns_from_what_was_decided() {
         page.browser.click("#take");
     }
     let after = server.until(|status| status["weights"]["id"] != before);
-    assert_eq!(after["weights"]["round"], 1);
-    page.browser.until("document.querySelector('#model').innerText.includes('round 1')");
+    assert_eq!(after["weights"]["round"], round);
+    let told = format!("document.querySelector('#model').innerText.includes('round {round}')");
+    page.browser.until(&told);
     page.browser
         .until("document.querySelector('#trained').innerText.includes('New weights in place')");
-    let said = page.browser.run("return [...said].join('|')", &[]);
-    assert!(said.as_str().unwrap().contains("Epoch"), "{said}");
+}
 
-    // The items at hand come with the new weights' suggestions.
-    let name = page.name();
-    page.browser.keys(ENTER);
-    page.leaves(&name);
-    page.view("report");
-    page.browser.until("document.querySelectorAll('.curve circle').length === 2");
+/// Boxes that another program found: one confirmed, one given its alternative, one removed, one
+/// moved by the mouse, one drawn.
+#[test]
+fn boxes_are_changed_and_drawn_and_confirmed_together() {
+    if !driver::available() {
+        return;
+    }
+    let server = Server::start(3, "--shared 0");
+    let ask = json!({"person": "bob", "count": 3});
+    let items = server.post("/v1/next", &ask)["items"].clone();
+    let names: Vec<&str> =
+        items.as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect();
+    server.post("/v1/release", &json!({"person": "bob", "items": [1, 2, 3]}));
+    let found = |x: i64, label: &str| json!({"label": label, "score": 0.75, "box": [x, 2, 6, 8]});
+    let alternatives = json!({"box": [8, 2, 14, 10],
+        "ranked": [{"label": "B", "score": 0.5}, {"label": "8", "score": 0.25}]});
+    let one = json!({"item": names[0],
+        "objects": [found(0, "A"), found(15, "C"), found(20, "D")], "slots": [alternatives]});
+    let import = json!({"suggestions": [one, {"item": names[1], "objects": []}]});
+    assert_eq!(server.post("/v1/import", &import)["imported"], 2);
+
+    let page = Page::open(&server, "ann", DESKTOP, "en");
+    let keys = |keys: &str| page.browser.keys(keys);
+    assert_eq!(page.name(), names[0]);
+    page.browser.until("document.querySelectorAll('.places rect[data-slot]').length === 4");
+    assert!(page.browser.text("#confirmall").starts_with("Confirm all 4"));
+    // The second of the alternatives of the first slot, which is chosen.
+    keys("2");
+    page.browser.until("document.querySelector('#slots b').innerText === '8'");
+    // By the keyboard: the third is removed.
+    keys(&format!("{DOWN}{DOWN}x"));
+    page.browser.until("document.querySelectorAll('#slots .gone').length === 1");
+    // By the mouse: the fourth goes two pixels of the image to the left, three down.
+    let drag = |from: [f64; 2], to: [f64; 2]| {
+        let place = |at: [f64; 2]| {
+            let script = "const svg = document.querySelector('.places');
+                const at = new DOMPoint(...arguments).matrixTransform(svg.getScreenCTM());
+                return [at.x, at.y]";
+            page.browser.run(script, &[json!(at[0]), json!(at[1])])
+        };
+        let [from, to] = [place(from), place(to)];
+        for (kind, at) in [
+            ("mouseMoved", &from),
+            ("mousePressed", &from),
+            ("mouseMoved", &to),
+            ("mouseReleased", &to),
+        ] {
+            let event = json!({"type": kind, "x": at[0], "y": at[1], "button": "left",
+                "buttons": 1, "clickCount": 1});
+            page.browser.devtools("Input.dispatchMouseEvent", &event);
+        }
+    };
+    drag([23.0, 6.0], [21.0, 9.0]);
+    page.browser.until("document.querySelector('#slots').innerText.includes('moved')");
+    // A new one, of the kind that is typed.
+    keys("b");
+    drag([1.0, 15.0], [11.0, 25.0]);
+    page.browser.until("document.querySelectorAll('#slots li').length === 5");
+    keys("w");
+    page.browser.until("document.querySelector('#found [aria-selected=true]')?.innerText === 'W'");
+    keys(ENTER);
+    page.browser.until("document.querySelector('#slots li:nth-child(5) b').innerText === 'W'");
+    assert_eq!(server.decided(), 0);
+    keys(ENTER);
+    page.leaves(names[0]);
+    let report = server.get("/v1/report");
+    assert_eq!(
+        report["places"],
+        json!({"confirmed": 1, "corrected": 1, "moved": 1, "removed": 1, "added": 1})
+    );
+    let coco = server.get("/v1/export?format=coco");
+    let boxes: Vec<Vec<f64>> = (coco["annotations"].as_array().unwrap().iter())
+        .map(|one| one["bbox"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect())
+        .collect();
+    let expected = [
+        [8.0, 2.0, 6.0, 8.0],
+        [0.0, 2.0, 6.0, 8.0],
+        [18.0, 5.0, 6.0, 8.0],
+        [1.0, 15.0, 10.0, 10.0],
+    ];
+    // A pixel of the screen is part of one of the image.
+    for (own, expected) in boxes.iter().zip(&expected) {
+        let near = own.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.25);
+        assert!(near, "{boxes:?}");
+    }
+    assert_eq!(boxes.len(), 4);
+
+    // Taken back, it comes as it was made; and that nothing is there is confirmed as such.
+    keys("u");
+    page.browser.until("document.querySelectorAll('#slots li').length === 5");
+    assert!(page.browser.text("#slots").contains("removed"));
+    keys(ENTER);
+    page.leaves(names[0]);
 }
 
 #[test]
 fn the_report_in_both_languages_on_a_phone() {
-    let Some(_alone) = alone() else { return };
+    if !driver::available() {
+        return;
+    }
     let server = Server::start(60, "--shared 0 --auto-accept 0.01");
     let page = Page::open(&server, "李明", PHONE, "zh-CN");
     for name in ["390", "360"] {
@@ -437,7 +537,9 @@ fn the_report_in_both_languages_on_a_phone() {
 
 #[test]
 fn what_goes_wrong_keeps_the_item() {
-    let Some(_alone) = alone() else { return };
+    if !driver::available() {
+        return;
+    }
     let mut server = Server::start(40, "--shared 0");
     let page = Page::open(&server, "ann", DESKTOP, "en");
 
@@ -473,29 +575,26 @@ fn what_goes_wrong_keeps_the_item() {
 const PROMISE: f64 = 50.0;
 const FRAME: f64 = 1000.0 / 60.0;
 
-/// From the key press to the frame with the next item and its picture.
+/// From the key press to the frame with the next item and its image:
+/// `cargo test --release -p tenfold-classification next_item -- --ignored --nocapture`, on a quiet
+/// machine.
 #[test]
+#[ignore = "a measurement: it judges the machine too"]
 fn the_next_item_is_there_at_once() {
-    let Some(_alone) = alone() else { return };
-    let server = Server::start(1040, "--shared 0");
-    // Another try where the machine was busy with something else.
-    let (mut typical, mut worst) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..5 {
-        let page = Page::open(&server, "ann", DESKTOP, "en");
-        let mut times = presses(&page, 200);
-        times.sort_by(f64::total_cmp);
-        let (median, p95) = (times[times.len() / 2], times[times.len() * 95 / 100]);
-        println!(
-            "key press to next item: {median:.1} ms median, {p95:.1} ms 95th percentile of {}",
-            times.len()
-        );
-        (typical, worst) = (typical.min(median), worst.min(p95));
-        if worst < PROMISE {
-            break;
-        }
+    if !driver::available() {
+        return;
     }
-    assert!(typical < PROMISE, "{typical:.1} ms in the median, five times");
-    assert!(worst < PROMISE + FRAME, "{worst:.1} ms at the 95th percentile, five times");
+    let server = Server::start(260, "--shared 0");
+    let page = Page::open(&server, "ann", DESKTOP, "en");
+    let mut times = presses(&page, 200);
+    times.sort_by(f64::total_cmp);
+    let (median, p95) = (times[times.len() / 2], times[times.len() * 95 / 100]);
+    println!(
+        "key press to next item: {median:.1} ms median, {p95:.1} ms 95th percentile of {}",
+        times.len()
+    );
+    assert!(median < PROMISE, "{median:.1} ms in the median");
+    assert!(p95 < PROMISE + FRAME, "{p95:.1} ms at the 95th percentile");
 }
 
 /// Confirms so many items; milliseconds of each, by the page's own clock.

@@ -2,25 +2,21 @@
 //! one that was not: bit for bit, the optimiser's numbers and the metrics included.
 //!
 //! SIGKILL cannot be caught, so these are real processes that are really killed.
-#![cfg(unix)]
 
-mod program;
-
-use program::{
-    LENET, Learnt, checkpoint, folder, kill_after, met, reference, resume_to_reference, succeed,
-    train, uninterrupted,
+use crate::program::{
+    LENET, Learnt, Process, checkpoint, folder, kill_after, met, reference, resume_to_reference,
+    succeed, train, uninterrupted,
 };
 use std::path::Path;
-use std::process::Child;
 use std::time::Duration;
 use tenfold_core::data::random::SplitMix64;
 
-fn start(run: &Path) -> Child {
-    train(LENET, run).spawn().unwrap()
+fn start(run: &Path) -> Process {
+    Process::start(&mut train(LENET, run))
 }
 
-fn resume(run: &Path) -> Child {
-    train("train lenet --resume", run).spawn().unwrap()
+fn resume(run: &Path) -> Process {
+    Process::start(&mut train("train lenet --resume", run))
 }
 
 /// A part of the time that the uninterrupted training took.
@@ -116,7 +112,7 @@ fn other_networks_and_optimisers() {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         let whole = uninterrupted(&line).learnt;
         let (_folder, run, ()) = met(|run| {
-            let child = train(&line, run).spawn().unwrap();
+            let child = Process::start(&mut train(&line, run));
             kill_after(child, || checkpoint(run, 1).exists(), Duration::from_millis(20))
         });
         let model = line.split(' ').nth(1).unwrap();
@@ -136,7 +132,7 @@ fn a_frozen_backbone_stays_frozen() {
     );
     let whole = uninterrupted(&line).learnt;
     let (_folder, run, ()) = met(|run| {
-        let child = train(&line, run).spawn().unwrap();
+        let child = Process::start(&mut train(&line, run));
         kill_after(child, || checkpoint(run, 1).exists(), Duration::from_millis(1))
     });
     succeed(&mut train("train mlp --resume", &run));
@@ -148,7 +144,7 @@ fn layers_keep_their_own_rates() {
     let line = "train lenet --limit 300 --epochs 3 --layer-decay 0.3";
     let whole = uninterrupted(line).learnt;
     let (_folder, run, ()) = met(|run| {
-        let child = train(line, run).spawn().unwrap();
+        let child = Process::start(&mut train(line, run));
         kill_after(child, || checkpoint(run, 1).exists(), Duration::from_millis(20))
     });
     succeed(&mut train("train lenet --resume", &run));
@@ -168,17 +164,22 @@ fn the_seed_alone_decides() {
 fn what_a_resumed_training_cannot_change_is_refused() {
     let (_folder, run) = folder();
     succeed(&mut train("train logistic --limit 100 --epochs 1 --clip-norm 1", &run));
-    for flag in [
-        "--clip-norm 2",
-        "--epochs 2",
-        "--seed 3",
-        "--optimizer sgd",
-        "--limit 99",
-        "--layer-decay 0.5",
+    for (flags, field) in [
+        ("--limit 100 --epochs 1 --clip-norm 2", "training.optimizer.clip.norm is 1.0 there"),
+        ("--limit 100 --epochs 2 --clip-norm 1", "training.epochs is 1 there and 2 here"),
+        ("--limit 100 --epochs 1 --clip-norm 1 --seed 3", "data.seed is 1 there and 3 here"),
+        ("--limit 100 --epochs 1 --clip-norm 1 --optimizer sgd", "training.optimizer."),
+        ("--limit 99 --epochs 1 --clip-norm 1", "data.limit is 100 there and 99 here"),
+        ("--limit 100 --epochs 1 --clip-norm 1 --layer-decay 0.5", "training.layer_decay is"),
+        ("--epochs 1", "data.limit is 100 there and null here"),
     ] {
-        let ended = program::run(&mut train(&format!("train logistic --resume {flag}"), &run));
-        let name = flag.split(' ').next().unwrap();
-        assert!(ended.error().starts_with(&format!("error: {name}: ")), "{}", ended.error());
+        let line = format!("train logistic --resume {flags}");
+        let ended = crate::program::run(&mut train(&line, &run));
+        let why = "error: --resume: continues a run exactly as it was started, and ";
+        let why = format!("{why}{field}");
+        assert!(ended.error().starts_with(&why), "{}", ended.error());
     }
-    succeed(&mut train("train logistic --resume --clip-norm 1 --epochs 1", &run));
+    let same = "train logistic --resume --limit 100 --clip-norm 1 --epochs 1";
+    succeed(&mut train(same, &run));
+    succeed(&mut train("train logistic --resume", &run));
 }

@@ -12,23 +12,23 @@
 //! CIFAR, and has 1,024 units in place of 4,096 in each hidden layer, over 2 x 2 maps in place
 //! of 6 x 6.
 
-use super::layers::{
-    MapLayer, Stem, UnitLayer, below_the_last, maps, max_pool, pad, parts, picture_input, pooled,
-    units,
-};
-use super::{Backbone, ModelConfig, Network, check_convolutional, check_dropout, shape};
+use super::checks::{DROPOUT, check_convolutional, check_dropout};
+use super::infer::{image_sizes, shape};
+use super::input::{Sizes, Stem};
+use super::layers::{MapLayer, max_pool, pad};
+use super::network::{BackboneConfig, Fields, Level, ModelConfig};
+use super::sequential::{Sequential, UnitLayer};
 use burn::module::Module;
+use burn::nn::Relu;
 use burn::nn::conv::Conv2dConfig;
-use burn::nn::{LinearConfig, Relu};
-use burn::tensor::module::adaptive_avg_pool2d;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
-use tenfold_core::data::{Kind, Preprocess};
 
 /// Figure 2 in one tower: maps, side of the kernel, and whether a pool follows.
 const LAYERS: [(usize, usize, bool); 5] =
     [(64, 11, true), (192, 5, true), (384, 3, false), (256, 3, false), (256, 3, true)];
+/// What the pools are called, by the layers before them.
+const POOLS: [&str; 3] = ["pool1", "pool2", "pool5"];
 /// Side of the first kernel under the small stem.
 const SMALL_KERNEL: usize = 5;
 
@@ -46,57 +46,41 @@ pub struct AlexNetConfig {
 }
 
 impl AlexNetConfig {
-    /// For pictures `[3, 224, 224]`.
+    /// For images `[3, 224, 224]`.
     pub fn alexnet(classes: usize) -> Self {
         let stem = Stem::ImageNet;
         Self { input: stem.input(3), classes, stem, dropout: 0.5 }
-    }
-
-    /// The same for pictures of another shape `[channels, height, width]`, with the stem for it.
-    pub fn with_input(self, input: [usize; 3]) -> Self {
-        Self { input, stem: Stem::of(input), ..self }
     }
 }
 
 impl ModelConfig for AlexNetConfig {
     type Network = AlexNet;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        picture_input(kind)
+    const FIELDS: Fields = &[Stem::FIELD, DROPOUT];
+
+    fn members() -> Vec<Self> {
+        vec![Self::alexnet(1000)]
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
+    fn sizes(&self) -> Sizes {
+        Sizes { input: self.input, classes: self.classes, stem: Some(self.stem) }
     }
 
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn preprocess(&self) -> Option<Preprocess> {
-        self.stem.preprocess(self.input)
-    }
-
-    fn check(&self) -> std::result::Result<(), String> {
-        check_convolutional(self.input, self.classes, self.stem, &[])?;
-        check_dropout(self.dropout)
+    fn check(&self) -> Result<(), String> {
+        check_convolutional(self.sizes(), &[]).and_then(|()| check_dropout(self.dropout))
     }
 
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
-        let &[classes, _] = shape(keys, "classifier.6.weight")? else { return None };
-        let kernel @ &[_, channels, side, _] = shape(keys, "features.0.weight")? else {
-            return None;
-        };
-        let stem = Stem::of_kernel(kernel, LAYERS[0].1);
+        let side = *shape(keys, "features.0.weight")?.last()?;
         let known = [LAYERS[0].1, SMALL_KERNEL].contains(&side);
-        known.then(|| Self { input: stem.input(channels), classes, stem, ..self.clone() })
+        let first = ("features.0.weight", LAYERS[0].1);
+        let (input, classes) = image_sizes(keys, first, "classifier.6.weight")?;
+        known.then(|| self.clone().sized(input, classes))
     }
 
     fn init(&self, device: &Device) -> AlexNet {
-        let (first, stride, side, hidden) = match self.stem {
-            Stem::ImageNet => (LAYERS[0].1, 4, 6, 4096),
-            Stem::Small => (SMALL_KERNEL, 1, 2, 1024),
-        };
+        let (first, stride, side, hidden) =
+            self.stem.choose((LAYERS[0].1, 4, 6, 4096), (SMALL_KERNEL, 1, 2, 1024));
         let mut features = Vec::new();
         let mut inputs = self.input[0];
         for (place, (outputs, kernel, pool)) in LAYERS.into_iter().enumerate() {
@@ -111,19 +95,34 @@ impl ModelConfig for AlexNetConfig {
             }
             inputs = outputs;
         }
-        let linear = |inputs, outputs| {
-            UnitLayer::Linear(LinearConfig::new(inputs, outputs).init(device).into())
+        let classifier = || {
+            vec![
+                UnitLayer::dropout(self.dropout),
+                UnitLayer::linear(inputs * side * side, hidden, device),
+                UnitLayer::Relu(Relu),
+                UnitLayer::dropout(self.dropout),
+                UnitLayer::linear(hidden, hidden, device),
+                UnitLayer::Relu(Relu),
+                UnitLayer::linear(hidden, self.classes, device),
+            ]
         };
-        let classifier = vec![
-            UnitLayer::dropout(self.dropout),
-            linear(inputs * side * side, hidden),
-            UnitLayer::Relu(Relu),
-            UnitLayer::dropout(self.dropout),
-            linear(hidden, hidden),
-            UnitLayer::Relu(Relu),
-            linear(hidden, self.classes),
-        ];
+        let classifier = if self.classes > 0 { classifier() } else { Vec::new() };
         AlexNet { features, side, classifier }
+    }
+}
+
+impl BackboneConfig for AlexNetConfig {
+    fn levels(&self) -> Vec<Level> {
+        let channels = [LAYERS[0], LAYERS[1], LAYERS[4]].map(|(channels, ..)| channels);
+        Level::doubling(self.stem.choose(8, 2), POOLS, channels)
+    }
+
+    fn sized(self, input: [usize; 3], classes: usize) -> Self {
+        Self { input, classes, stem: Stem::of(input), ..self }
+    }
+
+    fn without_head(self) -> Self {
+        Self { classes: 0, ..self }
     }
 }
 
@@ -137,49 +136,21 @@ pub struct AlexNet {
     pub classifier: Vec<UnitLayer>,
 }
 
-impl AlexNet {
-    /// `[batch, 256, height, width]` to `[batch, 256 * side * side]`.
-    fn flat(&self, x: Tensor<4>) -> Tensor<2> {
-        adaptive_avg_pool2d(x, [self.side; 2]).flatten(1, 3)
-    }
-}
+impl Sequential for AlexNet {
+    type Config = AlexNetConfig;
 
-impl Backbone for AlexNet {
-    /// `pool1`, `pool2`, `pool5` of 64, 192 and 256 channels and strides 8, 16, 32; under the
-    /// small stem 2, 4, 8.
-    fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
-        ["pool1", "pool2", "pool5"].into_iter().zip(pooled(&self.features, inputs)).collect()
-    }
+    const POOLS: &'static [&'static str] = &POOLS;
 
-    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
-        units(&self.classifier, self.flat(last)) // [batch, classes]
-    }
-}
-
-impl Network for AlexNet {
-    const HEADS: &'static [&'static str] = &["classifier.6"];
-
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.classify(maps(&self.features, inputs))
-    }
-
-    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let x = maps(&self.features, inputs);
-        units(below_the_last(&self.classifier), self.flat(x)) // [batch, units]
-    }
-
-    fn backbone(&self) -> Option<&dyn Backbone> {
-        Some(self)
-    }
-
-    fn parts(&self) -> Vec<Vec<String>> {
-        parts(&self.features, &self.classifier)
+    fn layers(&self) -> (&[MapLayer], usize, &[UnitLayer]) {
+        (&self.features, self.side, &self.classifier)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::Backbone;
+    use burn::tensor::Tensor;
     use tenfold_core::device;
 
     #[test]

@@ -9,8 +9,11 @@
 //! [`Stem::Small`] begins with a 3 x 3 convolution of stride 1 and without the pool, as the
 //! paper's networks for CIFAR, so that all strides below are a quarter of what is said there.
 
-use super::layers::{Stem, average, conv, he, max_pool, norm, picture_input, zeros};
-use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
+use super::checks::check_convolutional;
+use super::infer::image_sizes;
+use super::input::{Sizes, Stem};
+use super::layers::{average, conv, he, head, max_pool, norm, parts, zeros};
+use super::network::{Backbone, BackboneConfig, Fields, Level, ModelConfig, Network};
 use burn::module::{
     Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
 };
@@ -18,10 +21,8 @@ use burn::nn::LinearConfig;
 use burn::nn::pool::AvgPool2dConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
-use tenfold_core::data::{Kind, Preprocess};
 use tenfold_kernels::nn::{AvgPool2d, BatchNorm, Conv2d, Linear, MaxPool2d};
-use tenfold_kernels::ops::Follow;
+use tenfold_kernels::ops::Epilogue;
 
 /// Table 1: depth, growth rate, maps of the first convolution, layers of the dense blocks.
 const TABLE_1: [(usize, usize, usize, [usize; 4]); 4] = [
@@ -30,6 +31,8 @@ const TABLE_1: [(usize, usize, usize, [usize; 4]); 4] = [
     (169, 32, 64, [6, 12, 32, 32]),
     (201, 32, 64, [6, 12, 48, 32]),
 ];
+/// What the dense blocks are called.
+const BLOCKS: [&str; 4] = ["denseblock1", "denseblock2", "denseblock3", "denseblock4"];
 /// A layer's bottleneck has this many times the growth rate's maps.
 const BOTTLENECK: usize = 4;
 
@@ -51,22 +54,22 @@ pub struct DenseNetConfig {
 }
 
 impl DenseNetConfig {
-    /// 121 layers, for pictures `[3, 224, 224]`.
+    /// 121 layers, for images `[3, 224, 224]`.
     pub fn densenet121(classes: usize) -> Self {
         Self::row(0, classes)
     }
 
-    /// 161 layers, for pictures `[3, 224, 224]`.
+    /// 161 layers, for images `[3, 224, 224]`.
     pub fn densenet161(classes: usize) -> Self {
         Self::row(1, classes)
     }
 
-    /// 169 layers, for pictures `[3, 224, 224]`.
+    /// 169 layers, for images `[3, 224, 224]`.
     pub fn densenet169(classes: usize) -> Self {
         Self::row(2, classes)
     }
 
-    /// 201 layers, for pictures `[3, 224, 224]`.
+    /// 201 layers, for images `[3, 224, 224]`.
     pub fn densenet201(classes: usize) -> Self {
         Self::row(3, classes)
     }
@@ -77,58 +80,54 @@ impl DenseNetConfig {
         Self { input: stem.input(3), classes, stem, growth, first, layers }
     }
 
-    /// The same for pictures of another shape `[channels, height, width]`, with the stem for it.
-    pub fn with_input(self, input: [usize; 3]) -> Self {
-        Self { input, stem: Stem::of(input), ..self }
+    /// How many maps each dense block gives; between two blocks a transition halves them.
+    fn maps(&self) -> [usize; 4] {
+        let mut inputs = self.first;
+        self.layers.map(|layers| {
+            let maps = inputs + layers * self.growth;
+            inputs = maps / 2;
+            maps
+        })
     }
 }
 
 impl ModelConfig for DenseNetConfig {
     type Network = DenseNet;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        picture_input(kind)
+    const FIELDS: Fields = &[
+        Stem::FIELD,
+        ("growth", "maps that each layer adds, the paper's k"),
+        ("first", "maps of the first convolution"),
+        ("layers", "layers of the four dense blocks"),
+    ];
+
+    fn members() -> Vec<Self> {
+        (0..TABLE_1.len()).map(|row| Self::row(row, 1000)).collect()
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
+    fn sizes(&self) -> Sizes {
+        Sizes { input: self.input, classes: self.classes, stem: Some(self.stem) }
     }
 
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn preprocess(&self) -> Option<Preprocess> {
-        self.stem.preprocess(self.input)
-    }
-
-    fn check(&self) -> std::result::Result<(), String> {
-        check_convolutional(self.input, self.classes, self.stem, &self.layers)?;
-        check_convolutional(self.input, self.classes, self.stem, &[self.growth, self.first])
+    fn check(&self) -> Result<(), String> {
+        check_convolutional(self.sizes(), &self.layers)?;
+        check_convolutional(self.sizes(), &[self.growth, self.first])
     }
 
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
-        let &[classes, _] = shape(keys, "classifier.weight")? else { return None };
-        let kernel @ &[_, channels, ..] = shape(keys, "features.conv0.weight")? else {
-            return None;
-        };
-        let stem = Stem::of_kernel(kernel, 7);
-        Some(Self { input: stem.input(channels), classes, stem, ..self.clone() })
+        let first = ("features.conv0.weight", 7);
+        let (input, classes) = image_sizes(keys, first, "classifier.weight")?;
+        Some(self.clone().sized(input, classes))
     }
 
     fn init(&self, device: &Device) -> DenseNet {
-        let (kernel, stride) = match self.stem {
-            Stem::ImageNet => (7, 2),
-            Stem::Small => (3, 1),
-        };
-        let mut channels = self.first;
-        let mut block = |index: usize| {
-            let layers = self.layers[index];
-            let block = DenseBlock::new(channels, layers, self.growth, device);
-            channels += layers * self.growth;
-            let transition = (index < 3).then(|| Transition::new(channels, device));
-            channels = if index < 3 { channels / 2 } else { channels };
-            (block, transition)
+        let (kernel, stride) = self.stem.choose((7, 2), (3, 1));
+        let maps = self.maps();
+        let block = |index: usize| {
+            // A transition halves what the block before it gives.
+            let inputs = if index == 0 { self.first } else { maps[index - 1] / 2 };
+            let block = DenseBlock::new(inputs, self.layers[index], self.growth, device);
+            (block, (index < 3).then(|| Transition::new(maps[index], device)))
         };
         let (denseblock1, transition1) = block(0);
         let (denseblock2, transition2) = block(1);
@@ -145,11 +144,29 @@ impl ModelConfig for DenseNetConfig {
             denseblock3,
             transition3,
             denseblock4,
-            norm5: norm(channels, device),
+            norm5: norm(maps[3], device),
         };
-        let mut classifier = LinearConfig::new(channels, self.classes).init(device);
-        classifier.bias = Some(zeros(self.classes, device));
-        DenseNet { features, classifier: classifier.into() }
+        let classifier = || {
+            let mut classifier = LinearConfig::new(maps[3], self.classes).init(device);
+            classifier.bias = Some(zeros(self.classes, device));
+            classifier.into()
+        };
+        DenseNet { features, classifier: (self.classes > 0).then(classifier) }
+    }
+}
+
+impl BackboneConfig for DenseNetConfig {
+    fn levels(&self) -> Vec<Level> {
+        // Before normalisation.
+        Level::doubling(self.stem.choose(4, 1), BLOCKS, self.maps())
+    }
+
+    fn sized(self, input: [usize; 3], classes: usize) -> Self {
+        Self { input, classes, stem: Stem::of(input), ..self }
+    }
+
+    fn without_head(self) -> Self {
+        Self { classes: 0, ..self }
     }
 }
 
@@ -158,8 +175,8 @@ impl ModelConfig for DenseNetConfig {
 pub struct DenseNet {
     /// All but the last layer.
     pub features: Features,
-    /// Classes.
-    pub classifier: Linear,
+    /// Classes; none in a backbone alone.
+    pub classifier: Option<Linear>,
 }
 
 /// Dense blocks with transitions between them.
@@ -191,7 +208,7 @@ pub struct Features {
 impl Features {
     /// What the four dense blocks give.
     fn blocks(&self, inputs: Tensor<4>) -> [Tensor<4>; 4] {
-        let mut x = self.norm0.forward_with(self.conv0.forward(inputs), Follow::Relu); // [batch, first, h/2, w/2]
+        let mut x = self.norm0.forward_with(self.conv0.forward(inputs), Epilogue::Relu); // [batch, first, h/2, w/2]
         if let Some(pool) = &self.pool0 {
             x = pool.forward(x); // [batch, first, h/4, w/4]
         }
@@ -205,40 +222,28 @@ impl Features {
         let four = self.denseblock4.forward(halved(&self.transition3, &three)); // h/32, w/32
         [one, two, three, four]
     }
-
-    /// The last block's maps `[batch, maps, h/32, w/32]` to `[batch, maps]`.
-    fn summary(&self, last: Tensor<4>) -> Tensor<2> {
-        average(self.norm5.forward_with(last, Follow::Relu))
-    }
 }
 
 impl Backbone for DenseNet {
-    /// `denseblock1` to `denseblock4` of strides 4, 8, 16, 32, before normalisation; in
-    /// DenseNet-121 of 256, 512, 1024 and 1024 channels.
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
-        let names = ["denseblock1", "denseblock2", "denseblock3", "denseblock4"];
-        names.into_iter().zip(self.features.blocks(inputs)).collect()
+        BLOCKS.into_iter().zip(self.features.blocks(inputs)).collect()
     }
 
-    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
-        self.classifier.forward(self.features.summary(last)) // [batch, classes]
+    fn summary(&self, last: Tensor<4>) -> Tensor<2> {
+        average(self.features.norm5.forward_with(last, Epilogue::Relu)) // [batch, maps]
     }
 }
 
 impl Network for DenseNet {
+    type Config = DenseNetConfig;
+
     const HEADS: &'static [&'static str] = &["classifier"];
     // torchvision's own files were written before a name could not contain a dot.
     const RENAMES: &'static [(&'static str, &'static str)] =
         &[(r"(denselayer\d+\.(?:norm|conv))\.([12])\.", "${1}${2}.")];
 
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let [.., last] = self.features.blocks(inputs);
-        self.classify(last)
-    }
-
-    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let [.., last] = self.features.blocks(inputs);
-        self.features.summary(last) // [batch, maps]
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        head(&self.classifier, features)
     }
 
     fn backbone(&self) -> Option<&dyn Backbone> {
@@ -276,7 +281,7 @@ impl Transition {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.pool.forward(self.conv.forward(self.norm.forward_with(x, Follow::Relu)))
+        self.pool.forward(self.conv.forward(self.norm.forward_with(x, Epilogue::Relu)))
     }
 }
 
@@ -316,8 +321,8 @@ impl DenseBlock {
     /// `[batch, channels, height, width]` to `[batch, channels + layers * growth, height, width]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.0.iter().fold(x, |x, layer| {
-            let new = layer.conv1.forward(layer.norm1.forward_with(x.clone(), Follow::Relu));
-            let new = layer.conv2.forward(layer.norm2.forward_with(new, Follow::Relu));
+            let new = layer.conv1.forward(layer.norm1.forward_with(x.clone(), Epilogue::Relu));
+            let new = layer.conv2.forward(layer.norm2.forward_with(new, Epilogue::Relu));
             Tensor::cat(vec![x, new], 1)
         })
     }

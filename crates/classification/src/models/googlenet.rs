@@ -12,17 +12,18 @@
 //! [`Stem::Small`] begins with a 3 x 3 convolution of stride 1 and leaves the first two pools
 //! out, so that all strides below are an eighth of what is said there.
 
-use super::layers::{Stem, average, conv, max_pool, picture_input};
-use super::{Backbone, ModelConfig, Network, check_convolutional, check_dropout, parts, shape};
+use super::checks::{DROPOUT, check_convolutional, check_dropout};
+use super::infer::{image_sizes, shape};
+use super::input::{Sizes, Stem};
+use super::layers::{average, conv, head, max_pool, parts};
+use super::network::{Backbone, BackboneConfig, Fields, Level, ModelConfig, Network};
 use burn::module::Module;
 use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, Initializer, LinearConfig};
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
-use tenfold_core::data::{Kind, Preprocess};
 use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear, MaxPool2d};
-use tenfold_kernels::ops::{Activation, Follow};
+use tenfold_kernels::ops::{Activation, Epilogue};
 
 /// Table 1: the maps of inception 3a to 5b, in the order of its columns: 1 x 1, 3 x 3 reduce,
 /// 3 x 3, 5 x 5 reduce, 5 x 5, pool projection.
@@ -37,6 +38,9 @@ const TABLE_1: [[usize; 6]; 9] = [
     [256, 160, 320, 32, 128, 128], // 5a
     [384, 192, 384, 48, 128, 128], // 5b
 ];
+/// The last module at each stride, and the maps it gives.
+const STAGES: [&str; 3] = ["inception3b", "inception4e", "inception5b"];
+const CHANNELS: [usize; 3] = [480, 832, 1024];
 /// Weight of an auxiliary head's loss (section 5).
 const AUXILIARY: f32 = 0.3;
 
@@ -51,7 +55,7 @@ pub struct GoogLeNetConfig {
     pub stem: Stem,
     /// Whether there are auxiliary heads to learn from.
     pub auxiliary: bool,
-    /// Whether colour pictures, normalised by ImageNet's mean and deviation, are brought to
+    /// Whether colour images, normalised by ImageNet's mean and deviation, are brought to
     /// the range -1..1 for which torchvision's weights were trained.
     pub transform_input: bool,
     /// Part of the last hidden units that a training step leaves out.
@@ -59,63 +63,48 @@ pub struct GoogLeNetConfig {
 }
 
 impl GoogLeNetConfig {
-    /// For pictures `[3, 224, 224]`, normalised as for all networks with weights for ImageNet.
+    /// For images `[3, 224, 224]`, normalised as for all networks with weights for ImageNet.
     pub fn googlenet(classes: usize) -> Self {
         let stem = Stem::ImageNet;
         let input = stem.input(3);
         Self { input, classes, stem, auxiliary: true, transform_input: true, dropout: 0.2 }
-    }
-
-    /// The same for pictures of another shape `[channels, height, width]`, with the stem for it.
-    pub fn with_input(self, input: [usize; 3]) -> Self {
-        let stem = Stem::of(input);
-        Self { input, stem, transform_input: stem == Stem::ImageNet, ..self }
     }
 }
 
 impl ModelConfig for GoogLeNetConfig {
     type Network = GoogLeNet;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        picture_input(kind)
+    const FIELDS: Fields = &[
+        Stem::FIELD,
+        ("auxiliary", "whether there are auxiliary heads to learn from"),
+        (
+            "transform_input",
+            "whether colour images, normalised by ImageNet's mean and deviation, are brought to \
+             -1..1, for which torchvision's weights were trained",
+        ),
+        DROPOUT,
+    ];
+
+    fn members() -> Vec<Self> {
+        vec![Self::googlenet(1000)]
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
+    fn sizes(&self) -> Sizes {
+        Sizes { input: self.input, classes: self.classes, stem: Some(self.stem) }
     }
 
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn preprocess(&self) -> Option<Preprocess> {
-        self.stem.preprocess(self.input)
-    }
-
-    fn check(&self) -> std::result::Result<(), String> {
-        check_convolutional(self.input, self.classes, self.stem, &[])?;
-        check_dropout(self.dropout)
+    fn check(&self) -> Result<(), String> {
+        check_convolutional(self.sizes(), &[]).and_then(|()| check_dropout(self.dropout))
     }
 
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
-        let &[classes, _] = shape(keys, "fc.weight")? else { return None };
-        let kernel @ &[_, channels, ..] = shape(keys, "conv1.conv.weight")? else { return None };
-        let stem = Stem::of_kernel(kernel, 7);
-        Some(Self {
-            input: stem.input(channels),
-            classes,
-            stem,
-            auxiliary: shape(keys, "aux1.fc2.weight").is_some(),
-            transform_input: stem == Stem::ImageNet,
-            ..self.clone()
-        })
+        let (input, classes) = image_sizes(keys, ("conv1.conv.weight", 7), "fc.weight")?;
+        let auxiliary = shape(keys, "aux1.fc2.weight").is_some();
+        Some(Self { auxiliary, ..self.clone().sized(input, classes) })
     }
 
     fn init(&self, device: &Device) -> GoogLeNet {
-        let (kernel, stride) = match self.stem {
-            Stem::ImageNet => (7, 2),
-            Stem::Small => (3, 1),
-        };
+        let (kernel, stride) = self.stem.choose((7, 2), (3, 1));
         let pool = || max_pool(3, 2, 0, true);
         let large = self.stem == Stem::ImageNet;
         let mut inputs = 192;
@@ -126,8 +115,11 @@ impl ModelConfig for GoogLeNetConfig {
             inputs = row[0] + row[2] + row[4] + row[5];
             block
         };
-        let auxiliary =
-            |inputs| self.auxiliary.then(|| InceptionAux::new(inputs, self.classes, device));
+        let has_head = self.classes > 0;
+        let auxiliary = |inputs| {
+            let head = || InceptionAux::new(inputs, self.classes, device);
+            (self.auxiliary && has_head).then(head)
+        };
         GoogLeNet {
             transform_input: self.transform_input && self.input[0] == 3,
             conv1: BasicConv::new([self.input[0], 64], kernel, stride, device),
@@ -149,8 +141,23 @@ impl ModelConfig for GoogLeNetConfig {
             aux1: auxiliary(512),
             aux2: auxiliary(528),
             dropout: DropoutConfig::new(self.dropout).init(),
-            fc: linear(1024, self.classes, device),
+            fc: has_head.then(|| linear(CHANNELS[2], self.classes, device)),
         }
+    }
+}
+
+impl BackboneConfig for GoogLeNetConfig {
+    fn levels(&self) -> Vec<Level> {
+        Level::doubling(self.stem.choose(8, 1), STAGES, CHANNELS)
+    }
+
+    fn sized(self, input: [usize; 3], classes: usize) -> Self {
+        let stem = Stem::of(input);
+        Self { input, classes, stem, transform_input: stem == Stem::ImageNet, ..self }
+    }
+
+    fn without_head(self) -> Self {
+        Self { classes: 0, ..self }
     }
 }
 
@@ -202,8 +209,8 @@ pub struct GoogLeNet {
     /// Learns to classify from inception 4d; unused after training.
     pub aux2: Option<InceptionAux>,
     dropout: Dropout,
-    /// Classes.
-    pub fc: Linear,
+    /// Classes; none in a backbone alone.
+    pub fc: Option<Linear>,
 }
 
 /// Maps inside the network.
@@ -249,27 +256,24 @@ fn transformed(x: Tensor<4>) -> Tensor<4> {
 }
 
 impl Backbone for GoogLeNet {
-    /// `inception3b`, `inception4e`, `inception5b` of 480, 832 and 1024 channels and strides
-    /// 8, 16, 32.
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
         let Inside { three, four, five, .. } = self.inside(inputs);
-        vec![("inception3b", three), ("inception4e", four), ("inception5b", five)]
+        STAGES.into_iter().zip([three, four, five]).collect()
     }
 
-    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
-        self.fc.forward(self.dropout.forward(average(last))) // [batch, classes]
+    fn summary(&self, last: Tensor<4>) -> Tensor<2> {
+        average(last) // [batch, 1024]
     }
 }
 
 impl Network for GoogLeNet {
+    type Config = GoogLeNetConfig;
+
     const HEADS: &'static [&'static str] = &["fc", "aux1.fc2", "aux2.fc2"];
+    const ABOVE: &'static [&'static str] = &["fc", "aux1", "aux2"];
 
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.classify(self.inside(inputs).five)
-    }
-
-    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
-        average(self.inside(inputs).five) // [batch, 1024]
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        head(&self.fc, self.dropout.forward(features))
     }
 
     fn backbone(&self) -> Option<&dyn Backbone> {
@@ -291,7 +295,7 @@ impl Network for GoogLeNet {
         let heads = [(&self.aux1, four_a), (&self.aux2, four_d)];
         let auxiliaries =
             heads.into_iter().filter_map(|(head, x)| Some((head.as_ref()?.forward(x), AUXILIARY)));
-        (self.classify(five), auxiliaries.collect())
+        (self.head(self.summary(five)), auxiliaries.collect())
     }
 }
 
@@ -313,7 +317,7 @@ impl BasicConv {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.bn.forward_with(self.conv.forward(x), Follow::Relu)
+        self.bn.forward_with(self.conv.forward(x), Epilogue::Relu)
     }
 }
 

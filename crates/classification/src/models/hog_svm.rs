@@ -14,7 +14,10 @@
 //! the square of the number of examples: good for thousands with a kernel, not for 60,000 in
 //! 1,296 dimensions, which this one solves in seconds without a learning rate.
 
-use super::{Fit, Matrix, ModelConfig, Network, check_widths, numbers, shape};
+use super::checks::{check_widths, numbers};
+use super::infer::shape;
+use super::input::{Sizes, Takes};
+use super::network::{Fields, Fit, Matrix, ModelConfig, Network};
 use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -23,10 +26,9 @@ use imageproc::hog::{HogOptions, HogSpec, hog};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::random::SplitMix64;
-use tenfold_core::data::{Kind, Preprocess, Resize};
-use tenfold_core::{Error, Result};
+use tenfold_core::data::{Preprocess, Resize};
 
-/// The longest side of a picture, in pixels.
+/// The longest side of an image, in pixels.
 const LARGEST: usize = 64;
 /// Passes over the examples at most; a hundred are rarely needed.
 const MOST_PASSES: usize = 300;
@@ -53,7 +55,7 @@ pub struct HogSvmConfig {
 }
 
 impl HogSvmConfig {
-    /// The default choices for pictures of shape `[1, height, width]`.
+    /// The default choices for images of shape `[1, height, width]`.
     pub fn new(input: [usize; 3], classes: usize) -> Self {
         Self { input, classes, orientations: 9, signed: false, cell: 4, block: 2, c: 1.0 }
     }
@@ -62,13 +64,13 @@ impl HogSvmConfig {
         HogOptions::new(self.orientations, self.signed, self.cell, self.block, 1)
     }
 
-    /// How many numbers describe a picture.
+    /// How many numbers describe an image.
     fn features(&self) -> Result<usize, String> {
         let [_, height, width] = self.input;
         let cells = height.min(width) / self.cell.max(1);
         if self.cell == 0 || self.block == 0 || self.block > cells {
             return Err(format!(
-                "block: {} cells of {} pixels; expected 1 to what a picture of {width} x {height} holds",
+                "block: {} cells of {} pixels; expected 1 to what an image of {width} x {height} holds",
                 self.block, self.cell
             ));
         }
@@ -81,25 +83,21 @@ impl HogSvmConfig {
 impl ModelConfig for HogSvmConfig {
     type Network = HogSvm;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        match *kind {
-            Kind::Pictures { height, width, .. } => {
-                // Whole cells, and at least two of them a side.
-                let side = |side: usize| (side.min(LARGEST) / 4 * 4).max(8);
-                Ok([1, side(height), side(width)])
-            }
-            Kind::Rows { .. } => {
-                Err(Error::argument("--data", "a table; histograms of gradients need pictures"))
-            }
-        }
+    const TAKES: Takes = Takes::Cells(LARGEST);
+    const FIELDS: Fields = &[
+        ("orientations", "directions that a histogram tells apart"),
+        ("signed", "whether a dark-to-bright edge is another than a bright-to-dark one"),
+        ("cell", "pixels a side of a cell, which has one histogram"),
+        ("block", "cells a side of a block, which is brought to unit length"),
+        ("c", "what an error costs against wide margins, the C of the literature"),
+    ];
+
+    fn members() -> Vec<Self> {
+        vec![Self::new([1, 28, 28], 10)]
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
+    fn sizes(&self) -> Sizes {
+        Sizes::new(self.input, self.classes)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -120,7 +118,7 @@ impl ModelConfig for HogSvmConfig {
     fn preprocess(&self) -> Option<Preprocess> {
         let [channels, height, width] = self.input;
         let (resize, mean, std) = (Resize::Stretch, vec![0.0], vec![1.0]);
-        Some(Preprocess::Picture { channels, height, width, resize, mean, std })
+        Some(Preprocess::Image { channels, height, width, resize, mean, std })
     }
 
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
@@ -161,7 +159,7 @@ impl ModelConfig for HogSvmConfig {
 }
 
 impl HogSvmConfig {
-    /// The examples' histograms; pictures come on the scale 0..1.
+    /// The examples' histograms; images come on the scale 0..1.
     fn described(&self, examples: &Matrix) -> Matrix {
         let inputs: Vec<f32> = examples
             .inputs
@@ -176,12 +174,12 @@ impl HogSvmConfig {
         let [_, height, width] = self.input;
         let bytes = pixels.iter().map(|&x| (x * 255.0).round() as u8).collect();
         // Sizes and options were checked, so that neither step can fail.
-        let picture = GrayImage::from_raw(width as u32, height as u32, bytes).unwrap_or_default();
-        hog(&picture, self.options()).unwrap_or_default()
+        let image = GrayImage::from_raw(width as u32, height as u32, bytes).unwrap_or_default();
+        hog(&image, self.options()).unwrap_or_default()
     }
 }
 
-/// A linear machine for each class on the histograms of a picture.
+/// A linear machine for each class on the histograms of an image.
 #[derive(Module, Debug)]
 pub struct HogSvm {
     /// histograms to margins, one for each class.
@@ -193,12 +191,15 @@ pub struct HogSvm {
 }
 
 impl Network for HogSvm {
-    /// Pictures on the scale 0..1 to `[batch, classes]`. The histograms carry no gradient.
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
+    type Config = HogSvmConfig;
+
+    /// Pixels `[batch, numbers]` on the scale 0..1 to `[batch, classes]`. The histograms carry
+    /// no gradient.
+    fn head(&self, inputs: Tensor<2>) -> Tensor<2> {
         let (device, batch) = (inputs.device(), inputs.dims()[0]);
         let inputs = inputs.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
-        let pictures = Matrix { inputs, width: numbers(self.config.input), targets: Vec::new() };
-        let Matrix { inputs, width, .. } = self.config.described(&pictures);
+        let images = Matrix { inputs, width: numbers(self.config.input), targets: Vec::new() };
+        let Matrix { inputs, width, .. } = self.config.described(&images);
         let histograms = Tensor::<2>::from_data(TensorData::new(inputs, [batch, width]), &device);
         self.output.forward(histograms) * self.sharpness.val().unsqueeze() // [batch, classes]
     }

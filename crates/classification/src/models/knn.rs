@@ -8,14 +8,15 @@
 //! `--set weights=uniform`, and one vote is spread over all classes, so that no class is ever
 //! called impossible. In a regression the neighbours' numbers are averaged with these weights.
 
-use super::{Fit, ModelConfig, Network, check_widths, flat_input, numbers};
+use super::checks::{check_widths, numbers};
+use super::input::{Sizes, Takes};
+use super::network::{Fields, Fit, ModelConfig, Network};
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
-use tenfold_core::data::{Kind, Task};
+use tenfold_core::data::Task;
 
 /// How much a neighbour counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,17 +54,18 @@ impl ModelConfig for KnnConfig {
     type Network = Knn;
 
     const TASKS: &'static [Task] = &[Task::Classification, Task::Regression];
+    const TAKES: Takes = Takes::Anything;
+    const FIELDS: Fields = &[
+        ("k", "how many neighbours are asked"),
+        ("weights", "how much a neighbour counts: uniform, or by its distance (distance)"),
+    ];
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        Ok(flat_input(kind))
+    fn members() -> Vec<Self> {
+        Vec::new()
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
+    fn sizes(&self) -> Sizes {
+        Sizes::new(self.input, self.classes)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -121,12 +123,13 @@ pub struct Knn {
 }
 
 impl Network for Knn {
-    /// Logarithms of probabilities `[batch, classes]`, which the softmax leaves as they are; or
+    type Config = KnnConfig;
+
+    /// `[batch, numbers]` to logarithms of probabilities `[batch, classes]`, which the softmax leaves as they are; or
     /// numbers `[batch, 1]`. Carries no gradient.
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let device = inputs.device();
+    fn head(&self, queries: Tensor<2>) -> Tensor<2> {
+        let device = queries.device();
         let examples = self.inputs.val();
-        let queries: Tensor<2> = inputs.flatten(1, 3); // [batch, numbers]
         let [batch, count] = [queries.dims()[0], examples.dims()[0]];
         // |q - e|^2 = |q|^2 - 2 q e + |e|^2, of which the product takes nearly all the time.
         let squares = |rows: &Tensor<2>| host(rows.clone().square().sum_dim(1));

@@ -9,7 +9,11 @@
 //! `lecun1998` differs from the paper: the output layer is linear under a softmax, where the
 //! paper has distances to drawn 7 x 12 bitmaps of the characters (equation 7).
 
-use super::{Backbone, ModelConfig, Network, check_dropout, check_widths, parts, shape};
+use super::checks::{DROPOUT, check_dropout, check_widths};
+use super::infer::shape;
+use super::input::{Sizes, Takes};
+use super::layers::parts;
+use super::network::{Backbone, Fields, ModelConfig, Network};
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
@@ -19,12 +23,10 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tenfold_core::data::Kind;
-use tenfold_core::{Error, Result};
 use tenfold_kernels::nn::{AvgPool2d, Conv2d, Linear, MaxPool2d};
 use tenfold_kernels::ops::Activation;
 
-/// Pixels a side of the pictures; the paper's network pads them to 32.
+/// Pixels a side of the images; the paper's network pads them to 32.
 const SIDE: usize = 28;
 
 /// Table I of the paper: the maps of S2 that each map of C3 looks at.
@@ -80,22 +82,15 @@ impl LeNetConfig {
 impl ModelConfig for LeNetConfig {
     type Network = LeNet;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        match kind {
-            Kind::Pictures { channels, .. } => Ok([*channels, SIDE, SIDE]),
-            Kind::Rows { .. } => Err(Error::argument(
-                "--data",
-                "a table has no pictures for lenet to look at: take mlp or logistic",
-            )),
-        }
+    const TAKES: Takes = Takes::ImagesOf(SIDE);
+    const FIELDS: Fields = &[("variant", "lecun1998, the paper's, or modern, Caffe's"), DROPOUT];
+
+    fn members() -> Vec<Self> {
+        vec![Self::new([1, SIDE, SIDE], 10)]
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
+    fn sizes(&self) -> Sizes {
+        Sizes::new(self.input, self.classes)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -135,17 +130,19 @@ pub enum LeNet {
     Modern(Modern),
 }
 
-impl LeNet {
-    /// What the two pairs of convolution and pool give.
-    fn features(&self, inputs: Tensor<4>) -> [Tensor<4>; 2] {
-        match self {
-            Self::Lecun1998(network) => network.features(inputs),
-            Self::Modern(network) => network.features(inputs),
-        }
+impl Backbone for LeNet {
+    /// `pool1` and `pool2` of strides 2 and 4 with 20 and 50 channels; the paper's `s2` and
+    /// `s4` have 6 and 16.
+    fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
+        let (names, maps) = match self {
+            Self::Lecun1998(network) => (["s2", "s4"], network.features(inputs)),
+            Self::Modern(network) => (["pool1", "pool2"], network.features(inputs)),
+        };
+        names.into_iter().zip(maps).collect()
     }
 
-    /// The units below the classes, from the second pair's maps.
-    fn units(&self, last: Tensor<4>) -> Tensor<2> {
+    /// The units below the classes.
+    fn summary(&self, last: Tensor<4>) -> Tensor<2> {
         match self {
             Self::Lecun1998(network) => network.units(last),
             Self::Modern(network) => network.units(last),
@@ -153,35 +150,14 @@ impl LeNet {
     }
 }
 
-impl Backbone for LeNet {
-    /// `pool1` and `pool2` of strides 2 and 4 with 20 and 50 channels; the paper's `s2` and
-    /// `s4` have 6 and 16.
-    fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
-        let names = match self {
-            Self::Lecun1998(_) => ["s2", "s4"],
-            Self::Modern(_) => ["pool1", "pool2"],
-        };
-        names.into_iter().zip(self.features(inputs)).collect()
-    }
+impl Network for LeNet {
+    type Config = LeNetConfig;
 
-    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
-        let units = self.units(last);
+    fn head(&self, units: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Lecun1998(network) => network.output.forward(units), // [batch, classes]
             Self::Modern(network) => network.output.forward(network.dropout.forward(units)),
         }
-    }
-}
-
-impl Network for LeNet {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let [_, last] = self.features(inputs);
-        self.classify(last)
-    }
-
-    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let [_, last] = self.features(inputs);
-        self.units(last)
     }
 
     fn backbone(&self) -> Option<&dyn Backbone> {
@@ -261,7 +237,7 @@ fn squash<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     tanh(x * (2.0 / 3.0)) * 1.7159
 }
 
-/// Zeros around the picture.
+/// Zeros around the image.
 fn pad(x: Tensor<4>, width: usize) -> Tensor<4> {
     x.pad([(width, width), (width, width)], 0.0)
 }

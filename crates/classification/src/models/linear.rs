@@ -8,13 +8,14 @@
 //! word, many weights are equally good: the normal equations are solved by the shortest, to
 //! which plain gradient descent (`--optimizer sgd`) leads too, and Adam to some others.
 
-use super::{Fit, Matrix, ModelConfig, Network, check_widths};
+use super::checks::check_widths;
+use super::input::{Sizes, Takes};
+use super::network::{Fields, Fit, Matrix, ModelConfig, Network};
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use tenfold_core::data::{Kind, Task};
-use tenfold_core::{Error, Result};
+use tenfold_core::data::Task;
 use tenfold_kernels::nn::Linear;
 
 /// How the weights are found.
@@ -49,22 +50,18 @@ impl ModelConfig for LinearRegressionConfig {
     type Network = LinearRegression;
 
     const TASKS: &'static [Task] = &[Task::Regression];
+    const TAKES: Takes = Takes::Rows;
+    const FIELDS: Fields = &[(
+        "solver",
+        "gradient, step by step as any network, or closed_form, the normal equations",
+    )];
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        match kind {
-            Kind::Rows { columns } => Ok([1, 1, columns.len()]),
-            Kind::Pictures { .. } => {
-                Err(Error::argument("--data", "pictures; linear regression takes a table"))
-            }
-        }
+    fn members() -> Vec<Self> {
+        Vec::new()
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
+    fn sizes(&self) -> Sizes {
+        Sizes::new(self.input, self.classes)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -120,8 +117,10 @@ impl LinearRegression {
 }
 
 impl Network for LinearRegression {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.output.forward(inputs.flatten(1, 3)) // [batch, 1]
+    type Config = LinearRegressionConfig;
+
+    fn head(&self, inputs: Tensor<2>) -> Tensor<2> {
+        self.output.forward(inputs) // [batch, 1]
     }
 }
 

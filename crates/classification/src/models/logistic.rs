@@ -6,13 +6,14 @@
 //! Differs from the paper: several classes through the softmax, and fitted by gradient
 //! descent instead of by iterated weighted least squares.
 
-use super::{ModelConfig, Network, check_widths, flat_input, numbers, shape, square_input};
+use super::checks::{check_widths, numbers};
+use super::infer::{shape, square_input};
+use super::input::{Sizes, Takes};
+use super::network::{Fields, ModelConfig, Network};
 use burn::module::Module;
 use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
-use tenfold_core::data::Kind;
 use tenfold_kernels::nn::Linear;
 
 /// The choices of [`Logistic`].
@@ -34,16 +35,15 @@ impl LogisticConfig {
 impl ModelConfig for LogisticConfig {
     type Network = Logistic;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        Ok(flat_input(kind))
+    const TAKES: Takes = Takes::Anything;
+    const FIELDS: Fields = &[];
+
+    fn members() -> Vec<Self> {
+        vec![Self::new([1, 28, 28], 10)]
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
+    fn sizes(&self) -> Sizes {
+        Sizes::new(self.input, self.classes)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -69,8 +69,10 @@ pub struct Logistic {
 }
 
 impl Network for Logistic {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.output.forward(inputs.flatten(1, 3)) // [batch, classes]
+    type Config = LogisticConfig;
+
+    fn head(&self, inputs: Tensor<2>) -> Tensor<2> {
+        self.output.forward(inputs) // [batch, classes]
     }
 }
 
@@ -86,13 +88,5 @@ mod tests {
         assert_eq!(network.num_params(), 28 * 28 * 10 + 10);
         let logits = network.forward(Tensor::zeros([3, 1, 28, 28], &device));
         assert_eq!(logits.dims(), [3, 10]);
-    }
-
-    #[test]
-    fn large_pictures_are_brought_to_a_size_that_flattens() {
-        let photo = Kind::Pictures { channels: 3, height: 480, width: 640 };
-        assert_eq!(LogisticConfig::input(&photo).unwrap(), [3, 32, 32]);
-        let table = Kind::Rows { columns: vec!["a".into(), "b".into()] };
-        assert_eq!(LogisticConfig::input(&table).unwrap(), [1, 1, 2]);
     }
 }

@@ -7,16 +7,16 @@
 //! paper's), dropout after each hidden layer (Srivastava et al. 2014), softmax cross-entropy in
 //! place of the squared error, which a regression keeps.
 
-use super::{
-    ModelConfig, Network, check_dropout, check_widths, flat_input, numbers, shape, square_input,
-};
+use super::checks::{DROPOUT, check_dropout, check_widths, numbers};
+use super::infer::{shape, square_input};
+use super::input::{Sizes, Takes};
+use super::network::{Fields, ModelConfig, Network};
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, LinearConfig};
 use burn::tensor::activation::{elu, gelu, leaky_relu, relu, selu, sigmoid, tanh};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
-use tenfold_core::data::{Kind, Task};
+use tenfold_core::data::Task;
 use tenfold_kernels::nn::Linear;
 
 /// The choices of [`Mlp`].
@@ -75,7 +75,7 @@ impl Activation {
 impl MlpConfig {
     /// The default choices for inputs of shape `[channels, height, width]`.
     pub fn new(input: [usize; 3], classes: usize) -> Self {
-        // Tables have few columns: a network sized for pictures would only memorise them.
+        // Tables have few columns: a network sized for images would only memorise them.
         let hidden = if input[1] == 1 { vec![64, 32] } else { vec![512, 256] };
         Self { input, classes, hidden, dropout: 0.2, activation: Activation::Relu }
     }
@@ -85,17 +85,19 @@ impl ModelConfig for MlpConfig {
     type Network = Mlp;
 
     const TASKS: &'static [Task] = &[Task::Classification, Task::Regression];
+    const TAKES: Takes = Takes::Anything;
+    const FIELDS: Fields = &[
+        ("hidden", "units of each hidden layer, first to last, as [512, 256]"),
+        DROPOUT,
+        ("activation", "sigmoid, tanh, relu, leaky_relu, elu, selu or gelu"),
+    ];
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        Ok(flat_input(kind))
+    fn members() -> Vec<Self> {
+        vec![Self::new([1, 28, 28], 10)]
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
-    }
-
-    fn classes(&self) -> usize {
-        self.classes
+    fn sizes(&self) -> Sizes {
+        Sizes::new(self.input, self.classes)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -145,8 +147,10 @@ pub struct Mlp {
 }
 
 impl Network for Mlp {
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.output.forward(self.embed(inputs)) // [batch, classes]
+    type Config = MlpConfig;
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        self.output.forward(features) // [batch, classes]
     }
 
     fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {

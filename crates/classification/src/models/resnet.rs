@@ -9,16 +9,17 @@
 //! - [`Stem::Small`] begins with a 3 x 3 convolution of stride 1 and without the pool, so that
 //!   all strides below are a quarter of what is said there.
 
-use super::layers::{MapLayer, Stem, average, conv, he, maps, max_pool, norm, picture_input};
-use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
+use super::checks::check_convolutional;
+use super::infer::{image_sizes, shape};
+use super::input::{Sizes, Stem};
+use super::layers::{MapLayer, average, conv, he, head, maps, max_pool, norm, parts};
+use super::network::{Backbone, BackboneConfig, Fields, Level, ModelConfig, Network};
 use burn::module::Module;
 use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
-use tenfold_core::data::{Kind, Preprocess};
 use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear, MaxPool2d};
-use tenfold_kernels::ops::Follow;
+use tenfold_kernels::ops::Epilogue;
 
 /// Table 1: the depth, whether blocks have a bottleneck, and the blocks of conv2_x to conv5_x.
 const TABLE_1: [(usize, bool, [usize; 4]); 5] = [
@@ -32,6 +33,8 @@ const TABLE_1: [(usize, bool, [usize; 4]); 5] = [
 const CHANNELS: [usize; 4] = [64, 128, 256, 512];
 /// A bottleneck's outputs have this many times its inner channels.
 const EXPANSION: usize = 4;
+/// What conv2_x to conv5_x are called.
+const STAGES: [&str; 4] = ["layer1", "layer2", "layer3", "layer4"];
 
 /// The choices of [`ResNet`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,27 +52,27 @@ pub struct ResNetConfig {
 }
 
 impl ResNetConfig {
-    /// 18 layers, for pictures `[3, 224, 224]`.
+    /// 18 layers, for images `[3, 224, 224]`.
     pub fn resnet18(classes: usize) -> Self {
         Self::row(0, classes)
     }
 
-    /// 34 layers, for pictures `[3, 224, 224]`.
+    /// 34 layers, for images `[3, 224, 224]`.
     pub fn resnet34(classes: usize) -> Self {
         Self::row(1, classes)
     }
 
-    /// 50 layers, for pictures `[3, 224, 224]`.
+    /// 50 layers, for images `[3, 224, 224]`.
     pub fn resnet50(classes: usize) -> Self {
         Self::row(2, classes)
     }
 
-    /// 101 layers, for pictures `[3, 224, 224]`.
+    /// 101 layers, for images `[3, 224, 224]`.
     pub fn resnet101(classes: usize) -> Self {
         Self::row(3, classes)
     }
 
-    /// 152 layers, for pictures `[3, 224, 224]`.
+    /// 152 layers, for images `[3, 224, 224]`.
     pub fn resnet152(classes: usize) -> Self {
         Self::row(4, classes)
     }
@@ -80,54 +83,48 @@ impl ResNetConfig {
         Self { input: stem.input(3), classes, stem, bottleneck, blocks }
     }
 
-    /// The same for pictures of another shape `[channels, height, width]`, with the stem for it.
-    pub fn with_input(self, input: [usize; 3]) -> Self {
-        Self { input, stem: Stem::of(input), ..self }
+    /// A block's outputs have this many times its inner channels.
+    fn expansion(&self) -> usize {
+        if self.bottleneck { EXPANSION } else { 1 }
     }
 }
 
 impl ModelConfig for ResNetConfig {
     type Network = ResNet;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        picture_input(kind)
+    const FIELDS: Fields = &[
+        Stem::FIELD,
+        ("bottleneck", "whether the blocks squeeze their maps through a quarter of the channels"),
+        ("blocks", "how many blocks each of the four stages has"),
+    ];
+
+    fn members() -> Vec<Self> {
+        (0..TABLE_1.len()).map(|row| Self::row(row, 1000)).collect()
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
+    fn sizes(&self) -> Sizes {
+        Sizes { input: self.input, classes: self.classes, stem: Some(self.stem) }
     }
 
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn preprocess(&self) -> Option<Preprocess> {
-        self.stem.preprocess(self.input)
-    }
-
-    fn check(&self) -> std::result::Result<(), String> {
-        check_convolutional(self.input, self.classes, self.stem, &self.blocks)
+    fn check(&self) -> Result<(), String> {
+        check_convolutional(self.sizes(), &self.blocks)
     }
 
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
-        let &[classes, _] = shape(keys, "fc.weight")? else { return None };
-        let kernel @ &[_, channels, ..] = shape(keys, "conv1.weight")? else { return None };
+        // The networks for CIFAR have the same names, and a stage less.
         shape(keys, "layer4.0.conv1.weight")?;
-        let stem = Stem::of_kernel(kernel, 7);
-        Some(Self { input: stem.input(channels), classes, stem, ..self.clone() })
+        let (input, classes) = image_sizes(keys, ("conv1.weight", 7), "fc.weight")?;
+        Some(self.clone().sized(input, classes))
     }
 
     fn init(&self, device: &Device) -> ResNet {
-        let (kernel, stride) = match self.stem {
-            Stem::ImageNet => (7, 2),
-            Stem::Small => (3, 1),
-        };
+        let (kernel, stride) = self.stem.choose((7, 2), (3, 1));
         let mut inputs = CHANNELS[0];
         let mut stage = |index: usize| -> Vec<Block> {
             let block = |place| {
                 let stride = if place == 0 && index > 0 { 2 } else { 1 };
                 let block = Block::new(inputs, CHANNELS[index], stride, self.bottleneck, device);
-                inputs = CHANNELS[index] * if self.bottleneck { EXPANSION } else { 1 };
+                inputs = CHANNELS[index] * self.expansion();
                 block
             };
             (0..self.blocks[index]).map(block).collect()
@@ -141,8 +138,24 @@ impl ModelConfig for ResNetConfig {
             layer2,
             layer3,
             layer4,
-            fc: LinearConfig::new(inputs, self.classes).init(device).into(),
+            fc: (self.classes > 0)
+                .then(|| LinearConfig::new(inputs, self.classes).init(device).into()),
         }
+    }
+}
+
+impl BackboneConfig for ResNetConfig {
+    fn levels(&self) -> Vec<Level> {
+        let channels = CHANNELS.map(|channels| channels * self.expansion());
+        Level::doubling(self.stem.choose(4, 1), STAGES, channels)
+    }
+
+    fn sized(self, input: [usize; 3], classes: usize) -> Self {
+        Self { input, classes, stem: Stem::of(input), ..self }
+    }
+
+    fn without_head(self) -> Self {
+        Self { classes: 0, ..self }
     }
 }
 
@@ -162,14 +175,14 @@ pub struct ResNet {
     pub layer3: Vec<Block>,
     /// conv5_x.
     pub layer4: Vec<Block>,
-    /// Classes.
-    pub fc: Linear,
+    /// Classes; none in a backbone alone.
+    pub fc: Option<Linear>,
 }
 
 impl ResNet {
     /// What the four stages give.
     fn features(&self, inputs: Tensor<4>) -> [Tensor<4>; 4] {
-        let mut x = self.bn1.forward_with(self.conv1.forward(inputs), Follow::Relu); // [batch, 64, h/2, w/2]
+        let mut x = self.bn1.forward_with(self.conv1.forward(inputs), Epilogue::Relu); // [batch, 64, h/2, w/2]
         if let Some(pool) = &self.maxpool {
             x = pool.forward(x); // [batch, 64, h/4, w/4]
         }
@@ -186,29 +199,22 @@ fn residual(blocks: &[Block], x: Tensor<4>) -> Tensor<4> {
 }
 
 impl Backbone for ResNet {
-    /// `layer1` to `layer4` of strides 4, 8, 16, 32; with bottlenecks they have 256, 512, 1024
-    /// and 2048 channels, without them 64, 128, 256 and 512.
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
-        let names = ["layer1", "layer2", "layer3", "layer4"];
-        names.into_iter().zip(self.features(inputs)).collect()
+        STAGES.into_iter().zip(self.features(inputs)).collect()
     }
 
-    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
-        self.fc.forward(average(last)) // [batch, classes]
+    fn summary(&self, last: Tensor<4>) -> Tensor<2> {
+        average(last) // [batch, 512 or 2048]
     }
 }
 
 impl Network for ResNet {
+    type Config = ResNetConfig;
+
     const HEADS: &'static [&'static str] = &["fc"];
 
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let [.., last] = self.features(inputs);
-        self.classify(last)
-    }
-
-    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let [.., last] = self.features(inputs);
-        average(last) // [batch, 512 or 2048]
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        head(&self.fc, features)
     }
 
     fn backbone(&self) -> Option<&dyn Backbone> {
@@ -273,11 +279,11 @@ impl Block {
     /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let shortcut = maps(&self.downsample, x.clone());
-        let x = self.bn1.forward_with(self.conv1.forward(x), Follow::Relu);
+        let x = self.bn1.forward_with(self.conv1.forward(x), Epilogue::Relu);
         let x = self.conv2.forward(x);
-        let add = Follow::AddRelu(shortcut);
+        let add = Epilogue::AddRelu(shortcut);
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
-            let x = self.bn2.forward_with(x, Follow::Relu);
+            let x = self.bn2.forward_with(x, Epilogue::Relu);
             bn3.forward_with(conv3.forward(x), add)
         } else {
             self.bn2.forward_with(x, add)

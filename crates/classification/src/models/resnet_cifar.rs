@@ -1,24 +1,27 @@
 //! The residual networks for CIFAR.
 //!
 //! K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition", CVPR
-//! (2016), section 4.2: 6n + 2 layers on pictures of 32 x 32, with shortcuts that have no
+//! (2016), section 4.2: 6n + 2 layers on images of 32 x 32, with shortcuts that have no
 //! parameters (option A). torchvision has no such networks; the layers are named as in its
 //! other residual ones.
 
-use super::layers::{Stem, average, conv, he, max_pool, norm};
-use super::{Backbone, ModelConfig, Network, check_convolutional, parts, shape};
+use super::checks::check_convolutional;
+use super::infer::shape;
+use super::input::{Sizes, Takes};
+use super::layers::{average, conv, he, head, max_pool, norm, parts};
+use super::network::{Backbone, BackboneConfig, Fields, Level, ModelConfig, Network};
 use burn::module::Module;
 use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tenfold_core::data::Kind;
-use tenfold_core::{Error, Result};
 use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear, MaxPool2d};
-use tenfold_kernels::ops::Follow;
+use tenfold_kernels::ops::Epilogue;
 
 /// Channels of the three stages (the table in section 4.2).
 const CHANNELS: [usize; 3] = [16, 32, 64];
-/// Pixels a side of the pictures.
+/// What they are called.
+const STAGES: [&str; 3] = ["layer1", "layer2", "layer3"];
+/// Pixels a side of the images.
 const SIDE: usize = 32;
 
 /// The choices of [`CifarResNet`].
@@ -56,37 +59,24 @@ impl CifarResNetConfig {
     fn of_n(blocks: usize, classes: usize) -> Self {
         Self { input: [3, SIDE, SIDE], classes, blocks }
     }
-
-    /// The same for pictures of another shape `[channels, height, width]`.
-    pub fn with_input(self, input: [usize; 3]) -> Self {
-        Self { input, ..self }
-    }
 }
 
 impl ModelConfig for CifarResNetConfig {
     type Network = CifarResNet;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        match kind {
-            Kind::Pictures { channels, .. } => Ok([*channels, SIDE, SIDE]),
-            Kind::Rows { .. } => Err(Error::argument(
-                "--data",
-                "a table has no pictures for a convolutional network to look at: take mlp or \
-                 logistic",
-            )),
-        }
+    const TAKES: Takes = Takes::ImagesOf(SIDE);
+    const FIELDS: Fields = &[("blocks", "how many blocks each stage has, the paper's n")];
+
+    fn members() -> Vec<Self> {
+        [3, 5, 7, 9].map(|blocks| Self::of_n(blocks, 10)).into()
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
+    fn sizes(&self) -> Sizes {
+        Sizes::new(self.input, self.classes)
     }
 
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn check(&self) -> std::result::Result<(), String> {
-        check_convolutional(self.input, self.classes, Stem::Small, &[self.blocks])
+    fn check(&self) -> Result<(), String> {
+        check_convolutional(self.sizes(), &[self.blocks])
     }
 
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
@@ -118,8 +108,23 @@ impl ModelConfig for CifarResNetConfig {
             layer1: stage(0),
             layer2: stage(1),
             layer3: stage(2),
-            fc: LinearConfig::new(CHANNELS[2], self.classes).init(device).into(),
+            fc: (self.classes > 0)
+                .then(|| LinearConfig::new(CHANNELS[2], self.classes).init(device).into()),
         }
+    }
+}
+
+impl BackboneConfig for CifarResNetConfig {
+    fn levels(&self) -> Vec<Level> {
+        Level::doubling(1, STAGES, CHANNELS)
+    }
+
+    fn sized(self, input: [usize; 3], classes: usize) -> Self {
+        Self { input, classes, ..self }
+    }
+
+    fn without_head(self) -> Self {
+        Self { classes: 0, ..self }
     }
 }
 
@@ -136,14 +141,14 @@ pub struct CifarResNet {
     pub layer2: Vec<PlainBlock>,
     /// 64 maps of 8 x 8.
     pub layer3: Vec<PlainBlock>,
-    /// Classes.
-    pub fc: Linear,
+    /// Classes; none in a backbone alone.
+    pub fc: Option<Linear>,
 }
 
 impl CifarResNet {
     fn features(&self, inputs: Tensor<4>) -> [Tensor<4>; 3] {
         let row = |blocks: &[PlainBlock], x| blocks.iter().fold(x, |x, block| block.forward(x));
-        let x = self.bn1.forward_with(self.conv1.forward(inputs), Follow::Relu); // [batch, 16, h, w]
+        let x = self.bn1.forward_with(self.conv1.forward(inputs), Epilogue::Relu); // [batch, 16, h, w]
         let layer1 = row(&self.layer1, x); // [batch, 16, h, w]
         let layer2 = row(&self.layer2, layer1.clone()); // [batch, 32, h/2, w/2]
         let layer3 = row(&self.layer3, layer2.clone()); // [batch, 64, h/4, w/4]
@@ -152,31 +157,26 @@ impl CifarResNet {
 }
 
 impl Backbone for CifarResNet {
-    /// `layer1` to `layer3` of 16, 32 and 64 channels and strides 1, 2, 4.
     fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
-        ["layer1", "layer2", "layer3"].into_iter().zip(self.features(inputs)).collect()
+        STAGES.into_iter().zip(self.features(inputs)).collect()
     }
 
-    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
-        self.fc.forward(average(last)) // [batch, classes]
+    fn summary(&self, last: Tensor<4>) -> Tensor<2> {
+        average(last) // [batch, 64]
     }
 }
 
 impl Network for CifarResNet {
+    type Config = CifarResNetConfig;
+
     const HEADS: &'static [&'static str] = &["fc"];
-
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let [.., last] = self.features(inputs);
-        self.classify(last)
-    }
-
-    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let [.., last] = self.features(inputs);
-        average(last) // [batch, 64]
-    }
 
     fn backbone(&self) -> Option<&dyn Backbone> {
         Some(self)
+    }
+
+    fn head(&self, features: Tensor<2>) -> Tensor<2> {
+        head(&self.fc, features)
     }
 
     fn parts(&self) -> Vec<Vec<String>> {
@@ -206,16 +206,16 @@ impl PlainBlock {
             Some(subsample) => subsample.forward(x.clone()),
             None => x.clone(),
         };
-        let x = self.bn1.forward_with(self.conv1.forward(x), Follow::Relu);
+        let x = self.bn1.forward_with(self.conv1.forward(x), Epilogue::Relu);
         let x = self.conv2.forward(x);
         let ([batch, outputs, height, width], inputs) = (x.dims(), shortcut.dims()[1]);
         if inputs == outputs {
-            return self.bn2.forward_with(x, Follow::AddRelu(shortcut));
+            return self.bn2.forward_with(x, Epilogue::AddRelu(shortcut));
         }
         // Option A: the new channels' shortcuts are zero.
         let zeros = Tensor::zeros([batch, outputs - inputs, height, width], &x.device());
         let shortcut = Tensor::cat(vec![shortcut, zeros], 1);
-        self.bn2.forward_with(x, Follow::AddRelu(shortcut))
+        self.bn2.forward_with(x, Epilogue::AddRelu(shortcut))
     }
 }
 

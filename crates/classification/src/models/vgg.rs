@@ -11,19 +11,17 @@
 //! for five of them, and the hidden layers have 512 units over 1 x 1 maps in place of 4,096
 //! over 7 x 7.
 
-use super::layers::{
-    MapLayer, Stem, UnitLayer, below_the_last, he, linear, maps, max_pool, norm, pad, parts,
-    picture_input, pooled, units, zeros,
-};
-use super::{Backbone, ModelConfig, Network, check_convolutional, check_dropout, shape};
+use super::checks::{DROPOUT, check_convolutional, check_dropout};
+use super::infer::shape;
+use super::input::{Sizes, Stem};
+use super::layers::{MapLayer, he, max_pool, norm, pad, zeros};
+use super::network::{BackboneConfig, Fields, Level, ModelConfig};
+use super::sequential::{Sequential, UnitLayer};
 use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{Initializer, Relu};
-use burn::tensor::module::adaptive_avg_pool2d;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use tenfold_core::Result;
-use tenfold_core::data::{Kind, Preprocess};
 
 /// Table 1: the layers with weights, and how many convolutions stand before each pool.
 const TABLE_1: [(usize, [usize; 5]); 4] = [
@@ -34,6 +32,8 @@ const TABLE_1: [(usize, [usize; 5]); 4] = [
 ];
 /// Maps of the convolutions before each pool.
 const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
+/// What the pools are called.
+const POOLS: [&str; 5] = ["pool1", "pool2", "pool3", "pool4", "pool5"];
 
 /// The choices of [`Vgg`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,42 +53,42 @@ pub struct VggConfig {
 }
 
 impl VggConfig {
-    /// Configuration A, for pictures `[3, 224, 224]`.
+    /// Configuration A, for images `[3, 224, 224]`.
     pub fn vgg11(classes: usize) -> Self {
         Self::row(0, false, classes)
     }
 
-    /// Configuration A with batch normalisation, for pictures `[3, 224, 224]`.
+    /// Configuration A with batch normalisation, for images `[3, 224, 224]`.
     pub fn vgg11_bn(classes: usize) -> Self {
         Self::row(0, true, classes)
     }
 
-    /// Configuration B, for pictures `[3, 224, 224]`.
+    /// Configuration B, for images `[3, 224, 224]`.
     pub fn vgg13(classes: usize) -> Self {
         Self::row(1, false, classes)
     }
 
-    /// Configuration B with batch normalisation, for pictures `[3, 224, 224]`.
+    /// Configuration B with batch normalisation, for images `[3, 224, 224]`.
     pub fn vgg13_bn(classes: usize) -> Self {
         Self::row(1, true, classes)
     }
 
-    /// Configuration D, for pictures `[3, 224, 224]`.
+    /// Configuration D, for images `[3, 224, 224]`.
     pub fn vgg16(classes: usize) -> Self {
         Self::row(2, false, classes)
     }
 
-    /// Configuration D with batch normalisation, for pictures `[3, 224, 224]`.
+    /// Configuration D with batch normalisation, for images `[3, 224, 224]`.
     pub fn vgg16_bn(classes: usize) -> Self {
         Self::row(2, true, classes)
     }
 
-    /// Configuration E, for pictures `[3, 224, 224]`.
+    /// Configuration E, for images `[3, 224, 224]`.
     pub fn vgg19(classes: usize) -> Self {
         Self::row(3, false, classes)
     }
 
-    /// Configuration E with batch normalisation, for pictures `[3, 224, 224]`.
+    /// Configuration E with batch normalisation, for images `[3, 224, 224]`.
     pub fn vgg19_bn(classes: usize) -> Self {
         Self::row(3, true, classes)
     }
@@ -99,42 +99,34 @@ impl VggConfig {
         Self { input: stem.input(3), classes, stem, convolutions, batch_norm, dropout: 0.5 }
     }
 
-    /// The same for pictures of another shape `[channels, height, width]`, with the stem for it.
-    pub fn with_input(self, input: [usize; 3]) -> Self {
-        Self { input, stem: Stem::of(input), ..self }
-    }
-
     /// Side of the maps that are flattened, and units of the hidden layers.
     fn head(stem: Stem) -> (usize, usize) {
-        match stem {
-            Stem::ImageNet => (7, 4096),
-            Stem::Small => (1, 512),
-        }
+        stem.choose((7, 4096), (1, 512))
     }
 }
 
 impl ModelConfig for VggConfig {
     type Network = Vgg;
 
-    fn input(kind: &Kind) -> Result<[usize; 3]> {
-        picture_input(kind)
+    const FIELDS: Fields = &[
+        Stem::FIELD,
+        ("convolutions", "how many convolutions stand before each of the five pools"),
+        ("batch_norm", "whether each convolution is normalised"),
+        DROPOUT,
+    ];
+
+    fn members() -> Vec<Self> {
+        let rows = (0..TABLE_1.len()).flat_map(|row| [(row, false), (row, true)]);
+        rows.map(|(row, batch_norm)| Self::row(row, batch_norm, 1000)).collect()
     }
 
-    fn input_shape(&self) -> [usize; 3] {
-        self.input
+    fn sizes(&self) -> Sizes {
+        Sizes { input: self.input, classes: self.classes, stem: Some(self.stem) }
     }
 
-    fn classes(&self) -> usize {
-        self.classes
-    }
-
-    fn preprocess(&self) -> Option<Preprocess> {
-        self.stem.preprocess(self.input)
-    }
-
-    fn check(&self) -> std::result::Result<(), String> {
-        check_convolutional(self.input, self.classes, self.stem, &self.convolutions)?;
-        check_dropout(self.dropout)
+    fn check(&self) -> Result<(), String> {
+        check_convolutional(self.sizes(), &self.convolutions)
+            .and_then(|()| check_dropout(self.dropout))
     }
 
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
@@ -142,7 +134,7 @@ impl ModelConfig for VggConfig {
         let &[_, channels, 3, 3] = shape(keys, "features.0.weight")? else { return None };
         let fits = |stem: &Stem| Self::head(*stem).1 == hidden;
         let stem = [Stem::ImageNet, Stem::Small].into_iter().find(fits)?;
-        Some(Self { input: stem.input(channels), classes, stem, ..self.clone() })
+        Some(self.clone().sized(stem.input(channels), classes))
     }
 
     fn init(&self, device: &Device) -> Vgg {
@@ -167,18 +159,35 @@ impl ModelConfig for VggConfig {
         let (side, hidden) = Self::head(self.stem);
         let linear = |inputs, outputs| {
             let first = Initializer::Normal { mean: 0.0, std: 0.01 };
-            UnitLayer::Linear(linear(inputs, outputs, first, device))
+            UnitLayer::linear_of(first, inputs, outputs, device)
         };
-        let classifier = vec![
-            linear(inputs * side * side, hidden),
-            UnitLayer::Relu(Relu),
-            UnitLayer::dropout(self.dropout),
-            linear(hidden, hidden),
-            UnitLayer::Relu(Relu),
-            UnitLayer::dropout(self.dropout),
-            linear(hidden, self.classes),
-        ];
+        let classifier = || {
+            vec![
+                linear(inputs * side * side, hidden),
+                UnitLayer::Relu(Relu),
+                UnitLayer::dropout(self.dropout),
+                linear(hidden, hidden),
+                UnitLayer::Relu(Relu),
+                UnitLayer::dropout(self.dropout),
+                linear(hidden, self.classes),
+            ]
+        };
+        let classifier = if self.classes > 0 { classifier() } else { Vec::new() };
         Vgg { features, side, classifier }
+    }
+}
+
+impl BackboneConfig for VggConfig {
+    fn levels(&self) -> Vec<Level> {
+        Level::doubling(2, POOLS, CHANNELS)
+    }
+
+    fn sized(self, input: [usize; 3], classes: usize) -> Self {
+        Self { input, classes, stem: Stem::of(input), ..self }
+    }
+
+    fn without_head(self) -> Self {
+        Self { classes: 0, ..self }
     }
 }
 
@@ -192,49 +201,21 @@ pub struct Vgg {
     pub classifier: Vec<UnitLayer>,
 }
 
-impl Vgg {
-    /// `[batch, 512, height, width]` to `[batch, 512 * side * side]`.
-    fn flat(&self, x: Tensor<4>) -> Tensor<2> {
-        adaptive_avg_pool2d(x, [self.side; 2]).flatten(1, 3)
-    }
-}
+impl Sequential for Vgg {
+    type Config = VggConfig;
 
-impl Backbone for Vgg {
-    /// `pool1` to `pool5` of 64, 128, 256, 512 and 512 channels and strides 2, 4, 8, 16, 32.
-    fn stages(&self, inputs: Tensor<4>) -> Vec<(&'static str, Tensor<4>)> {
-        let names = ["pool1", "pool2", "pool3", "pool4", "pool5"];
-        names.into_iter().zip(pooled(&self.features, inputs)).collect()
-    }
+    const POOLS: &'static [&'static str] = &POOLS;
 
-    fn classify(&self, last: Tensor<4>) -> Tensor<2> {
-        units(&self.classifier, self.flat(last)) // [batch, classes]
-    }
-}
-
-impl Network for Vgg {
-    const HEADS: &'static [&'static str] = &["classifier.6"];
-
-    fn forward(&self, inputs: Tensor<4>) -> Tensor<2> {
-        self.classify(maps(&self.features, inputs))
-    }
-
-    fn embed(&self, inputs: Tensor<4>) -> Tensor<2> {
-        let x = maps(&self.features, inputs);
-        units(below_the_last(&self.classifier), self.flat(x)) // [batch, units]
-    }
-
-    fn backbone(&self) -> Option<&dyn Backbone> {
-        Some(self)
-    }
-
-    fn parts(&self) -> Vec<Vec<String>> {
-        parts(&self.features, &self.classifier)
+    fn layers(&self) -> (&[MapLayer], usize, &[UnitLayer]) {
+        (&self.features, self.side, &self.classifier)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::Backbone;
+    use burn::tensor::Tensor;
     use tenfold_core::device;
 
     #[test]
@@ -245,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn small_pictures_last_for_five_pools() {
+    fn small_images_last_for_five_pools() {
         let device = device::open("cpu").unwrap();
         for side in [28, 32] {
             let network = VggConfig::vgg11(10).with_input([1, side, side]).init(&device);

@@ -1,24 +1,23 @@
 //! Chromium, driven through the WebDriver protocol (W3C): JSON over HTTP, of which these tests
 //! need a dozen commands. A client crate would bring an asynchronous runtime and TLS for them.
 
+use crate::program::{PATIENCE, Process};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub const ENTER: &str = "\u{E007}";
 pub const ESCAPE: &str = "\u{E00C}";
 pub const LEFT: &str = "\u{E012}";
 pub const RIGHT: &str = "\u{E014}";
-
-/// How long the page may take for anything, on a machine that has other work.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const DOWN: &str = "\u{E015}";
 
 /// What answers: status and JSON, whatever the status.
 pub fn request(method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {
     let config = ureq::Agent::config_builder().http_status_as_error(false);
-    let agent: ureq::Agent = config.timeout_global(Some(Duration::from_secs(60))).build().into();
+    let agent: ureq::Agent = config.timeout_global(Some(PATIENCE)).build().into();
     let request = ureq::http::Request::builder().method(method).uri(url);
     let answer = match body {
         Some(body) => agent.run(
@@ -33,7 +32,7 @@ pub fn request(method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {
 
 /// One window in a browser of its own.
 pub struct Browser {
-    driver: Child,
+    _driver: Process,
     session: String,
     _profile: tempfile::TempDir,
 }
@@ -50,10 +49,12 @@ fn programs() -> Option<(PathBuf, PathBuf)> {
     find(&["chromium", "chromium-browser", "google-chrome"]).zip(find(&["chromedriver"]))
 }
 
-/// Whether there is a browser to test with.
+/// Whether there is a browser to test with. `TENFOLD_BROWSER=require` says that there must be.
 pub fn available() -> bool {
     let found = programs().is_some();
     if !found {
+        let promised = std::env::var("TENFOLD_BROWSER").is_ok_and(|what| what == "require");
+        assert!(!promised, "TENFOLD_BROWSER=require: chromium and chromedriver are not in PATH");
         let loud = "\n*** LEFT OUT: a test of the page, for want of chromium and chromedriver\n";
         let _ = std::io::stderr().write_all(loud.as_bytes());
     }
@@ -61,14 +62,10 @@ pub fn available() -> bool {
 }
 
 /// A driver and the port that it tells; nothing if it ended before.
-fn start(path: &Path) -> Option<(Child, u16)> {
-    let mut driver = Command::new(path)
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+fn start(path: &Path) -> Option<(Process, u16)> {
+    let mut command = Command::new(path);
+    command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut driver = Process::start(&mut command);
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
     while let Some(Ok(line)) = lines.next() {
         if let Some((_, port)) = line.split_once("successfully on port ") {
@@ -77,7 +74,6 @@ fn start(path: &Path) -> Option<(Child, u16)> {
         }
         eprintln!("{line}");
     }
-    driver.wait().unwrap();
     None
 }
 
@@ -116,7 +112,7 @@ impl Browser {
         assert_eq!(status, 200, "{answer}");
         let session = answer["value"]["sessionId"].as_str().unwrap();
         let session = format!("{base}/session/{session}");
-        Self { driver, session, _profile: profile }
+        Self { _driver: driver, session, _profile: profile }
     }
 
     fn post(&self, command: &str, body: &Value) -> Value {
@@ -185,7 +181,5 @@ impl Drop for Browser {
         let url = self.session.clone();
         // Not through `request`: a panic within a panic would hide the first.
         let _ = ureq::delete(&url).call();
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
     }
 }

@@ -1,9 +1,10 @@
 //! The real program in processes of its own, to be killed, starved and compared.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use burn::store::burn_pack;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::Read;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -11,6 +12,10 @@ use std::time::{Duration, Instant};
 
 /// The arguments of [`reference`]: dropout and augmentation, in a few seconds.
 pub const LENET: &str = "train lenet --limit 600 --epochs 4";
+
+/// How long anything may take, on a machine that has much other work. A test that waits so long
+/// has failed, whatever the machine.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A fresh folder; `run` inside it is for the run.
 pub fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -38,6 +43,43 @@ pub fn piped(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// A process that ends with its test, however that ends.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts a command.
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    /// Ends it at once, by SIGKILL, as if the plug were pulled.
+    pub fn end(&mut self) {
+        self.kill().unwrap();
+        self.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
 /// What an ended process leaves.
 #[derive(Debug)]
 pub struct Ended {
@@ -62,18 +104,28 @@ impl Ended {
 }
 
 /// Waits for the end of a process, which is never to be a panic.
-pub fn ended(child: Child) -> Ended {
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let ended =
-        Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
+pub fn ended(mut child: Process) -> Ended {
+    fn text(pipe: Option<impl Read>) -> String {
+        let mut text = String::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_string(&mut text).unwrap();
+        }
+        text
+    }
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    // Both at once: a pipe that nobody reads stops its writer when it is full.
+    let (out, err) = std::thread::scope(|scope| {
+        let err = scope.spawn(|| text(err));
+        (text(out), err.join().unwrap())
+    });
+    let ended = Ended { code: child.wait().unwrap().code(), out, err };
     assert!(!ended.err.contains("panicked"), "{}", ended.err);
     ended
 }
 
 /// Runs to the end.
 pub fn run(command: &mut Command) -> Ended {
-    ended(command.spawn().unwrap())
+    ended(Process::start(command))
 }
 
 /// Runs to an end without an error.
@@ -84,13 +136,13 @@ pub fn succeed(command: &mut Command) -> Ended {
 }
 
 /// Looks again and again until `happened`, while the process lives. Whether it did.
-pub fn wait_until(child: &mut Child, happened: impl Fn() -> bool) -> bool {
+pub fn wait_until(child: &mut Process, happened: impl Fn() -> bool) -> bool {
     let begun = Instant::now();
     while !happened() {
         if child.try_wait().unwrap().is_some() {
             return happened();
         }
-        assert!(begun.elapsed() < Duration::from_secs(120), "waited for two minutes");
+        assert!(begun.elapsed() < PATIENCE, "waited for {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(1));
     }
     true
@@ -109,7 +161,7 @@ pub fn met<T>(scene: impl Fn(&Path) -> Option<T>) -> (tempfile::TempDir, PathBuf
 }
 
 /// Kills the process, by SIGKILL, a while after `happened`. `None` where it had ended by itself.
-pub fn kill_after(mut child: Child, happened: impl Fn() -> bool, delay: Duration) -> Option<()> {
+pub fn kill_after(mut child: Process, happened: impl Fn() -> bool, delay: Duration) -> Option<()> {
     wait_until(&mut child, happened);
     std::thread::sleep(delay);
     child.kill().unwrap();
@@ -190,11 +242,11 @@ fn state(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let open = |name| burn_pack::Reader::from_file(folder.join(name)).unwrap();
     let mut all = BTreeMap::new();
     let mut paths = BTreeMap::new();
-    for tensor in open("model.bpk").into_tensors().unwrap() {
+    for tensor in open("network").into_tensors().unwrap() {
         paths.insert(tensor.param_id.unwrap().to_string(), tensor.name.clone());
         all.insert(tensor.name.clone(), tensor.into_bytes().unwrap().to_vec());
     }
-    let optimizer = open("optimizer.bpk");
+    let optimizer = open("optimizer");
     let name = |name: &str| {
         let (id, field) = name.split_once('.').unwrap();
         format!("{}: {field}", paths[id])
@@ -205,6 +257,7 @@ fn state(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     for tensor in optimizer.into_tensors().unwrap() {
         all.insert(name(&tensor.name), tensor.into_bytes().unwrap().to_vec());
     }
+    all.insert("step".into(), std::fs::read(folder.join("step")).unwrap());
     all
 }
 

@@ -1,19 +1,19 @@
 //! Every convolutional network against torchvision: names and shapes of all weights, logits,
-//! and the whole way from a picture to probabilities. `tests/golden/torchvision/make.py` has
+//! and the whole way from an image to probabilities. `tests/golden/torchvision/make.py` has
 //! the same formulas. And against calculus: each parameter's gradient.
 
-use super::{ModelConfig, Network, parameters};
-use crate::predict::Predictor;
+use crate::models::resnet::{ResNet, ResNetConfig};
+use crate::models::{BackboneConfig, ModelConfig, Network, parameters};
+use crate::predictor::Predictor;
 use crate::zoo::{Zoo, with_config};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
-use clap::ValueEnum;
 use rayon::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tenfold_core::cli::Zoo as _;
-use tenfold_core::data::{Input, Task, picture};
+use tenfold_core::data::{Input, Task, image_file};
 use tenfold_core::suggest::Suggest;
+use tenfold_core::zoo::Zoo as _;
 use tenfold_core::{device, weights};
 
 /// What torchvision says.
@@ -23,7 +23,7 @@ fn expected() -> Value {
 }
 
 fn zoo(name: &str) -> Zoo {
-    Zoo::from_str(name, false).unwrap()
+    Zoo::named(name).unwrap()
 }
 
 /// A number in -1..1 from an integer hash of a key's hash and a place.
@@ -138,7 +138,7 @@ fn logits_agree_with_torchvision() {
         });
         seen.insert(name.to_string());
     }
-    let convolutional = Zoo::value_variants().iter().map(|model| model.name());
+    let convolutional = Zoo::ALL.iter().map(|(_, name)| name.to_string());
     let others = ["linear", "logistic", "knn", "hog-svm", "mlp", "lenet"];
     let ours = convolutional.filter(|name| !others.contains(&&**name));
     assert_eq!(seen, ours.collect());
@@ -179,7 +179,7 @@ fn drawn() -> image::RgbImage {
 }
 
 #[test]
-fn a_picture_has_torchvisions_probabilities() {
+fn an_image_has_torchvisions_probabilities() {
     let (expected, device) = (expected(), device::open("cpu").unwrap());
     let model = zoo(expected["pipeline"]["model"].as_str().unwrap());
     let folder = tempfile::tempdir().unwrap();
@@ -190,15 +190,15 @@ fn a_picture_has_torchvisions_probabilities() {
         weights::save(&network, &file, &BTreeMap::new()).unwrap();
     });
     let predictor = Predictor::from_weights(model, &file, None, &device).unwrap();
-    let input = Input::Picture(picture::read(&png).unwrap());
+    let input = Input::Image(image_file::read(&png).unwrap());
     let suggestions = &predictor.suggest(&[&input], 10).unwrap()[0];
     let theirs = numbers(&expected["pipeline"]["probabilities"]);
-    // Otherwise the answer would hardly depend on the picture.
+    // Otherwise the answer would hardly depend on the image.
     assert!(theirs.iter().filter(|score| **score > 0.01).count() >= 3, "{theirs:?}");
     for suggestion in suggestions {
-        let expected = theirs[suggestion.label.parse::<usize>().unwrap()];
+        let expected = theirs[suggestion.answer.to_string().parse::<usize>().unwrap()];
         let difference = (f64::from(suggestion.score) - expected).abs();
-        assert!(difference < 1e-4, "{}: {difference:.1e}", suggestion.label);
+        assert!(difference < 1e-4, "{}: {difference:.1e}", suggestion.answer);
     }
 }
 
@@ -236,7 +236,7 @@ impl ModuleVisitor for Idle<'_> {
 #[test]
 fn every_parameter_receives_a_gradient() {
     let tape = device::open("cpu").unwrap().autodiff();
-    for model in Zoo::value_variants() {
+    for (model, _) in Zoo::ALL {
         tape.seed(1);
         with_config!(*model, Config, new => {
             // Linear regression is compared with its closed form, and two models have no
@@ -246,7 +246,7 @@ fn every_parameter_receives_a_gradient() {
             {
                 continue;
             }
-            let shape = Config::input(&tenfold_core::data::Kind::Pictures {
+            let shape = Config::input(&tenfold_core::data::Kind::Images {
                 channels: 3,
                 height: 32,
                 width: 32,
@@ -297,13 +297,12 @@ impl ModuleMapper for Nudge {
 fn gradients_agree_with_finite_differences() {
     let tape = device::open("cpu").unwrap().autodiff();
     tape.seed(1);
-    let network = super::resnet::ResNetConfig::resnet18(3).with_input([3, 16, 16]).init(&tape);
+    let network = ResNetConfig::resnet18(3).with_input([3, 16, 16]).init(&tape);
     let network = network.materialize();
-    let pictures = input([2, 3, 16, 16], &tape);
-    let loss =
-        |network: &super::resnet::ResNet| network.forward(pictures.clone()).powi_scalar(2).sum();
+    let images = input([2, 3, 16, 16], &tape);
+    let loss = |network: &ResNet| network.forward(images.clone()).powi_scalar(2).sum();
     let gradients = loss(&network).backward();
-    let (head, norm) = (&network.fc.weight, &network.layer4[1].bn2.gamma);
+    let (head, norm) = (&network.fc.as_ref().unwrap().weight, &network.layer4[1].bn2.gamma);
     let flat = |gradient: TensorData| gradient.try_to_vec::<f32>().unwrap();
     let cases = [
         (head.id, flat(head.val().grad(&gradients).unwrap().into_data())),

@@ -1,0 +1,110 @@
+//! The flags that classification has beside those of every task.
+
+use clap::Args;
+use std::path::PathBuf;
+use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, non_negative, ratio};
+use tenfold_core::data::{Augment, Task};
+use tenfold_core::train::loss::LossKind;
+
+/// `train`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrainFlags {
+    #[command(flatten)]
+    pub data: DataFlags,
+    #[arg(long, value_name = "COLUMN", help = "CSV: the label's column, by name or number")]
+    pub target: Option<String>,
+    #[arg(long, value_enum, help = "CSV: whether that column holds classes or measurements")]
+    pub task: Option<Task>,
+    #[command(flatten)]
+    pub supervised: SupervisedFlags,
+    #[arg(long, value_enum, help = "Loss [default: cross-entropy; mse for numbers]")]
+    pub loss: Option<LossKind>,
+    #[arg(long, value_name = "X", value_parser = non_negative)]
+    #[arg(help = "Penalty on the sum of the absolute weights")]
+    pub l1: Option<f64>,
+    #[arg(long, value_name = "X", value_parser = non_negative)]
+    #[arg(help = "Penalty on half the sum of the squared weights")]
+    pub l2: Option<f64>,
+    #[arg(long, value_name = "SPEC")]
+    #[arg(help = "Such as crop:2,flip,affine:10:0.1:0.9-1.1:5,jitter:0.2,cutout:0.25, or none")]
+    pub augment: Option<Augment>,
+    #[arg(long, value_name = "FILE|NAME", help = "Start from these weights, a file or fetched")]
+    pub weights: Option<PathBuf>,
+    #[arg(long, requires = "weights", help = "Train the last layer only")]
+    pub freeze_backbone: bool,
+    #[arg(long, value_name = "X", value_parser = ratio)]
+    #[arg(help = "Each part of the network learns at X times the rate of the part above it")]
+    pub layer_decay: Option<f64>,
+}
+
+/// `eval`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct EvalFlags {
+    #[command(flatten)]
+    pub on: SplitFlags,
+    #[arg(long, value_name = "DIR")]
+    #[arg(help = "Write the confusion matrix and the worst mistakes as images")]
+    pub draw: Option<PathBuf>,
+}
+
+/// `predict`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct PredictFlags {
+    #[command(flatten)]
+    pub foreign: Foreign,
+    #[arg(long, value_name = "DIR", help = "Write each image with its label on it")]
+    pub draw: Option<PathBuf>,
+    #[arg(long, requires = "draw")]
+    #[arg(help = "Draw where the best suggestion comes from, as a heat map (Grad-CAM)")]
+    pub explain: bool,
+}
+
+/// Weights in place of a run.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct Foreign {
+    #[arg(long, value_name = "MODEL")]
+    #[arg(value_parser = tenfold_core::cli::model_parser::<crate::Zoo>())]
+    #[arg(help = "In place of a RUN: the model that --weights belongs to, or whose fetched \
+                  weights are taken")]
+    pub model: Option<crate::Zoo>,
+    #[arg(long, value_name = "FILE|NAME")]
+    #[arg(help = "An exported file, or with --model weights that others trained, a file or \
+                  fetched; no RUN then")]
+    pub weights: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", help = "With --model: labels, one a line")]
+    pub labels: Option<PathBuf>,
+    #[arg(long, value_name = "DIR")]
+    #[arg(help = "Where fetched weights are [default: $TENFOLD_DATA or the cache folder]")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// `features`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct FeaturesFlags {
+    #[arg(value_name = "RUN|INPUT", required = true, num_args = 1..)]
+    #[arg(help = "Run folder, then images, folders of images or CSV files")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub foreign: Foreign,
+    #[arg(long, value_name = "FILE", required_unless_present = "neighbours")]
+    #[arg(help = "Write the features to FILE.safetensors, FILE.npy or FILE.parquet")]
+    pub out: Option<PathBuf>,
+    #[arg(long, value_name = "IMAGE", help = "Rank the inputs by their likeness to this one")]
+    pub neighbours: Option<PathBuf>,
+    #[arg(long, value_name = "K", default_value = "8", help = "How many neighbours")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=400))]
+    pub top_k: u32,
+    #[arg(long, value_name = "DIR", requires = "neighbours")]
+    #[arg(help = "Write the neighbours as one image, DIR/neighbours.png")]
+    pub draw: Option<PathBuf>,
+    #[arg(long, help = "Print one JSON document")]
+    pub json: bool,
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
+    pub device: String,
+}

@@ -1,0 +1,10 @@
+//! What must hold for every model of the zoo.
+
+mod backbones;
+mod explain;
+mod fields;
+mod layerwise;
+mod pretrained;
+#[cfg(feature = "cli")]
+mod retraining;
+mod torchvision;
