@@ -1,9 +1,13 @@
-//! Sentences of different lengths as one batch.
+//! Sentences of different lengths as one batch, and numbers from tensors and back.
 
 use crate::recurrent::Lengths;
 use crate::vocab::PAD;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use tenfold_core::data::Preprocess;
 use tenfold_core::data::random::SplitMix64;
+use tenfold_core::train::Loss;
+use tenfold_core::train::loader::{Collate, Loader};
+use tenfold_core::{Error, Result};
 
 /// Sentences, padded to the longest one.
 #[derive(Clone, Debug)]
@@ -45,7 +49,48 @@ pub fn padded(rows: &[&[usize]], steps: usize, device: &Device) -> Tensor<2, Int
     Tensor::from_data(TensorData::new(tokens, [rows.len(), steps]), device)
 }
 
-/// Puts examples of like length into the same batch, for [`Collate::arrange`]: pools of many
+/// Numbers on the device, `[count]`.
+pub fn flat(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+/// Preprocessed images on the device, `[batch, channels, height, width]`.
+pub fn images(values: Vec<f32>, preprocess: &Preprocess, device: &Device) -> Tensor<4> {
+    let [channels, height, width] = preprocess.shape();
+    let batch = values.len() / (channels * height * width).max(1);
+    Tensor::from_data(TensorData::new(values, [batch, channels, height, width]), device)
+}
+
+/// What a tensor holds, row after row.
+///
+/// # Errors
+/// The device.
+pub fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    let data = tensor.try_into_data().map_err(|why| Error::Training(why.to_string()))?;
+    data.convert::<f32>().try_to_vec().map_err(|why| Error::Training(format!("{why:?}")))
+}
+
+/// The mean of a loss over a whole pass, each batch weighed by its count.
+///
+/// # Errors
+/// A batch that cannot be read; the device.
+pub fn mean_loss<B: Collate>(batches: &Loader<B>, loss: impl Fn(B::Batch) -> Loss) -> Result<f64> {
+    let (mut sum, mut all) = (0.0, 0);
+    for batch in batches.pass() {
+        let Loss { total, count, .. } = loss(batch?);
+        let mean = numbers(total)?.into_iter().map(f64::from).sum::<f64>();
+        (sum, all) = (sum + mean * count as f64, all + count);
+    }
+    Ok(sum / all.max(1) as f64)
+}
+
+/// The part of a batch whose highest logit, `[batch, classes]`, is its class, `[batch]`.
+pub fn accuracy(logits: Tensor<2>, classes: Tensor<1, Int>) -> Tensor<1> {
+    logits.argmax(1).flatten::<1>(0, 1).equal(classes).float().mean()
+}
+
+/// Puts examples of similar length into the same batch, for [`Collate::arrange`]: pools of many
 /// batches are sorted by `key` and cut into batches, which are shuffled. The order stays in
 /// which a smaller batch comes last.
 ///

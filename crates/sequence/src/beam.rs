@@ -3,6 +3,9 @@
 use crate::vocab::{BEGIN, END};
 use tenfold_core::Result;
 
+/// Hypotheses that a beam search keeps where nothing is said.
+pub const BEAM: usize = 5;
+
 /// A decoder that writes one token after another, for several rows at once.
 pub trait Decoder {
     /// What it remembers of each row.
@@ -22,7 +25,7 @@ pub trait Decoder {
 /// How to search.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
-    /// Beginnings that are kept of each row; 1 is greedy.
+    /// Beam size: hypotheses that are kept of each row; 1 is greedy.
     pub beam: usize,
     /// Longest sequence.
     pub longest: usize,
@@ -31,9 +34,9 @@ pub struct Search {
     pub alpha: f32,
 }
 
-/// A sequence that was written.
+/// A sequence that the search found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Written {
+pub struct Hypothesis {
     /// Its tokens, without those that begin and end it.
     pub tokens: Vec<usize>,
     /// The logarithm of its probability.
@@ -42,31 +45,31 @@ pub struct Written {
     pub score: f32,
 }
 
-struct Live {
+struct Partial {
     tokens: Vec<usize>,
     sum: f32,
 }
 
 impl Search {
-    fn finish(&self, Live { mut tokens, sum }: Live) -> Written {
+    fn finish(&self, Partial { mut tokens, sum }: Partial) -> Hypothesis {
         // The end counts as written.
         let length = tokens.len() as f32;
         if tokens.last() == Some(&END) {
             tokens.pop();
         }
-        Written { tokens, log_probability: sum, score: self.normalised(sum, length) }
+        Hypothesis { tokens, log_probability: sum, score: self.normalised(sum, length) }
     }
 
     fn normalised(&self, sum: f32, length: f32) -> f32 {
         sum / ((5.0 + length) / 6.0).powf(self.alpha)
     }
 
-    /// Keeps the best of a row's finished sequences, and tells whether what is still being
-    /// written is behind all of them: none of it would rank if it ended here.
-    fn done(&self, finished: &mut Vec<Written>, live: &[Live]) -> bool {
+    /// Keeps the best of a row's finished hypotheses, and says whether the unfinished ones are
+    /// behind all of them: none of them would rank if it ended here.
+    fn done(&self, finished: &mut Vec<Hypothesis>, partial: &[Partial]) -> bool {
         finished.sort_by(|a, b| b.score.total_cmp(&a.score));
         finished.truncate(self.beam.max(1));
-        let hope = live
+        let hope = partial
             .first()
             .map_or(f32::NEG_INFINITY, |best| self.normalised(best.sum, best.tokens.len() as f32));
         finished.len() >= self.beam.max(1) && finished.iter().all(|own| own.score >= hope)
@@ -81,31 +84,31 @@ impl Search {
         decoder: &D,
         state: D::State,
         rows: usize,
-    ) -> Result<Vec<Vec<Written>>> {
+    ) -> Result<Vec<Vec<Hypothesis>>> {
         let beam = self.beam.max(1);
-        let mut finished: Vec<Vec<Written>> = (0..rows).map(|_| Vec::new()).collect();
-        // The beginnings of each row that is not done, and its place among all rows.
-        let mut live: Vec<(usize, Vec<Live>)> =
-            (0..rows).map(|row| (row, vec![Live { tokens: Vec::new(), sum: 0.0 }])).collect();
+        let mut finished: Vec<Vec<Hypothesis>> = (0..rows).map(|_| Vec::new()).collect();
+        // The unfinished hypotheses of each row that is not done, and its place among all rows.
+        let mut open: Vec<(usize, Vec<Partial>)> =
+            (0..rows).map(|row| (row, vec![Partial { tokens: Vec::new(), sum: 0.0 }])).collect();
         let mut state = state;
         for _ in 0..self.longest {
-            if live.is_empty() {
+            if open.is_empty() {
                 break;
             }
-            let begun = live.iter().flat_map(|(_, beginnings)| beginnings);
+            let unfinished = open.iter().flat_map(|(_, hypotheses)| hypotheses);
             let last: Vec<usize> =
-                begun.map(|live| live.tokens.last().copied().unwrap_or(BEGIN)).collect();
+                unfinished.map(|own| own.tokens.last().copied().unwrap_or(BEGIN)).collect();
             let (logs, next) = decoder.step(&last, &state)?;
             let tokens = logs.len() / last.len().max(1);
             let (mut kept, mut first) = (Vec::new(), 0);
             let mut going = Vec::new();
-            for (row, beginnings) in live {
-                // A beginning may end, so that twice as many are looked at as are kept.
+            for (row, hypotheses) in open {
+                // A hypothesis may end, so that twice as many candidates are taken as are kept.
                 let mut candidates: Vec<(f32, usize, usize)> = Vec::new();
-                for (place, beginning) in beginnings.iter().enumerate() {
+                for (place, hypothesis) in hypotheses.iter().enumerate() {
                     let own = &logs[(first + place) * tokens..(first + place + 1) * tokens];
                     let best = best(own, 2 * beam).into_iter();
-                    candidates.extend(best.map(|t| (beginning.sum + own[t], place, t)));
+                    candidates.extend(best.map(|t| (hypothesis.sum + own[t], place, t)));
                 }
                 candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
                 let mut grown = Vec::new();
@@ -113,18 +116,20 @@ impl Search {
                     if grown.len() == beam || !sum.is_finite() {
                         break;
                     }
-                    let mut tokens = beginnings[place].tokens.clone();
+                    let mut tokens = hypotheses[place].tokens.clone();
                     tokens.push(token);
                     match token {
-                        END if rank < beam => finished[row].push(self.finish(Live { tokens, sum })),
+                        END if rank < beam => {
+                            finished[row].push(self.finish(Partial { tokens, sum }))
+                        }
                         END => {}
                         _ => {
-                            grown.push(Live { tokens, sum });
+                            grown.push(Partial { tokens, sum });
                             kept.push(first + place);
                         }
                     }
                 }
-                first += beginnings.len();
+                first += hypotheses.len();
                 if self.done(&mut finished[row], &grown) {
                     kept.truncate(kept.len() - grown.len());
                 } else if !grown.is_empty() {
@@ -134,10 +139,10 @@ impl Search {
             // Most steps end no sequence of a greedy search, and copying the states is dear.
             let all_go_on = kept.iter().copied().eq(0..last.len());
             state = if all_go_on { next } else { decoder.select(&next, &kept) };
-            live = going;
+            open = going;
         }
-        for (row, beginnings) in live {
-            finished[row].extend(beginnings.into_iter().map(|live| self.finish(live)));
+        for (row, hypotheses) in open {
+            finished[row].extend(hypotheses.into_iter().map(|own| self.finish(own)));
             self.done(&mut finished[row], &[]);
         }
         Ok(finished)
@@ -189,18 +194,18 @@ mod tests {
     }
 
     /// Every sequence that ends within `longest` tokens, and every one that is cut there.
-    fn all(table: &Table, shift: usize, search: &Search) -> Vec<Written> {
+    fn all(table: &Table, shift: usize, search: &Search) -> Vec<Hypothesis> {
         let mut all = Vec::new();
-        let mut open = vec![Live { tokens: Vec::new(), sum: 0.0 }];
+        let mut open = vec![Partial { tokens: Vec::new(), sum: 0.0 }];
         for _ in 0..search.longest {
             let mut next = Vec::new();
-            for live in open {
-                let last = live.tokens.last().copied().unwrap_or(BEGIN);
+            for partial in open {
+                let last = partial.tokens.last().copied().unwrap_or(BEGIN);
                 let row = &table.0[(last + shift) % table.0.len()];
                 for (token, log) in row.iter().enumerate().filter(|(_, log)| log.is_finite()) {
-                    let mut tokens = live.tokens.clone();
+                    let mut tokens = partial.tokens.clone();
                     tokens.push(token);
-                    let grown = Live { tokens, sum: live.sum + log };
+                    let grown = Partial { tokens, sum: partial.sum + log };
                     match token {
                         END => all.push(search.finish(grown)),
                         _ => next.push(grown),
@@ -209,7 +214,7 @@ mod tests {
             }
             open = next;
         }
-        all.extend(open.into_iter().map(|live| search.finish(live)));
+        all.extend(open.into_iter().map(|partial| search.finish(partial)));
         all.sort_by(|a, b| b.score.total_cmp(&a.score));
         all
     }

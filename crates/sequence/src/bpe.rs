@@ -2,7 +2,6 @@
 //! Subword Units", ACL 2016): words are split into the pieces that a text has most of. Learnt and
 //! applied by the `tokenizers` crate.
 
-use crate::vocab::{SPECIAL, UNKNOWN};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use tokenizers::models::bpe::{BPE, BpeTrainer};
@@ -40,18 +39,19 @@ impl Bpe {
         characters.into_iter().map(String::from).chain(merged).collect()
     }
 
-    /// What splits words, for which it must know all pieces.
+    /// What splits words, for which it must know all pieces; `unknown` is the one that stands
+    /// for what is none.
     ///
     /// # Errors
     /// A merge of something that is no piece.
-    pub fn splitter(&self, pieces: &[String]) -> tokenizers::Result<Splitter> {
+    pub fn splitter(&self, pieces: &[String], unknown: &str) -> tokenizers::Result<Splitter> {
         let vocabulary = (0..).zip(pieces).map(|(number, piece)| (piece.clone(), number));
         let model = BPE::builder()
             .vocab_and_merges(
                 vocabulary.collect::<tokenizers::models::bpe::Vocab>(),
                 self.merges.clone(),
             )
-            .unk_token(SPECIAL[UNKNOWN].into())
+            .unk_token(unknown.into())
             .build()?;
         Ok(Splitter(model))
     }
@@ -78,8 +78,8 @@ mod tests {
     fn learnt(counts: &[(&str, usize)], pieces: usize) -> (Bpe, Splitter) {
         let counts = counts.iter().map(|&(word, count)| (word.to_owned(), count)).collect();
         let bpe = Bpe::learn(&counts, pieces).unwrap();
-        let pieces = [SPECIAL.map(String::from).into(), bpe.pieces(&counts)].concat();
-        let splitter = bpe.splitter(&pieces).unwrap();
+        let pieces = [vec!["<unk>".to_string()], bpe.pieces(&counts)].concat();
+        let splitter = bpe.splitter(&pieces, "<unk>").unwrap();
         (bpe, splitter)
     }
 

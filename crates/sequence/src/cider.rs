@@ -1,4 +1,4 @@
-//! CIDEr: how well sentences about pictures agree with those that people wrote about them.
+//! CIDEr: how well captions of images agree with those that people wrote about them.
 //!
 //! R. Vedantam, C. L. Zitnick, D. Parikh, CVPR (2015), in the form CIDEr-D of section 8 (n-grams
 //! clipped, a Gaussian over the difference of lengths), which the COCO evaluation reports as
@@ -23,21 +23,21 @@ pub fn words(sentence: &str) -> Words {
     words.map(String::from).collect()
 }
 
-/// CIDEr-D, the mean over all pictures; 0 to 10. An n-gram counts less the more pictures have
+/// CIDEr-D, the mean over all images; 0 to 10. An n-gram counts less the more images have
 /// it in their references.
 pub fn cider(candidates: &[Words], references: &[Vec<Words>]) -> f64 {
-    let mut pictures: HashMap<&[String], usize> = HashMap::new();
+    let mut images: HashMap<&[String], usize> = HashMap::new();
     for references in references {
         let mut grams = HashSet::new();
         for words in references {
             (1..=LONGEST).for_each(|n| grams.extend(words.windows(n)));
         }
-        grams.into_iter().for_each(|gram| *pictures.entry(gram).or_default() += 1);
+        grams.into_iter().for_each(|gram| *images.entry(gram).or_default() += 1);
     }
     let all = (references.len().max(1) as f64).ln();
     let weigh = |words: &Words, n: usize| -> HashMap<Words, f64> {
         let weight = |(gram, count): (&[String], usize)| {
-            let having = pictures.get(gram).copied().unwrap_or(0).max(1);
+            let having = images.get(gram).copied().unwrap_or(0).max(1);
             (gram.to_vec(), count as f64 * (all - (having as f64).ln()))
         };
         counts(words, n).into_iter().map(weight).collect()
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn cider_by_hand() {
-        // Two pictures; every n-gram stands in one of them alone but "a", which has no weight.
+        // Two images; every n-gram stands in one of them alone but "a", which has no weight.
         let references = vec![vec![words("a b c d e")], vec![words("a x y z w")]];
         let log2 = 2f64.ln();
         // The first sentence is its reference: 10. The second shares x and y and no pair: of

@@ -8,5 +8,5 @@ static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     keep_pages();
-    tenfold_core::cli::main::<tenfold_sequence::Zoo>()
+    tenfold_core::cli::main_with::<tenfold_sequence::Zoo, tenfold_assist::Verbs>()
 }

@@ -15,7 +15,7 @@ use tenfold_core::{Error, Result, weights};
 use tenfold_kernels::nn::{Gru, Lstm};
 
 /// What is repeated along the sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cell {
     /// `h = tanh(W x + U h + b)` (Elman, "Finding Structure in Time", 1990).

@@ -1,6 +1,7 @@
 //! Text files.
 
 use std::path::Path;
+use tenfold_core::data::Input;
 use tenfold_core::{Error, Result};
 
 /// The whole of a text file.
@@ -30,6 +31,17 @@ pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<String> {
         text.drain(..'\u{FEFF}'.len_utf8());
     }
     Ok(text)
+}
+
+/// The text of an input.
+///
+/// # Errors
+/// It is none.
+pub fn of<'a>(input: &&'a Input) -> Result<&'a str> {
+    match input {
+        Input::Text(text) => Ok(text),
+        _ => Err(Error::argument("INPUT", "expected a text")),
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub const END: usize = 3;
 pub const SPECIAL: [&str; 4] = ["<pad>", "<unk>", "<s>", "</s>"];
 
 /// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// A character (a Unicode scalar value).
@@ -59,7 +59,8 @@ impl TryFrom<Saved> for Vocabulary {
 
     fn try_from(saved: Saved) -> Result<Self, Self::Error> {
         let Saved { unit, bpe, tokens } = saved;
-        let splitter = bpe.as_ref().map(|bpe| bpe.splitter(&tokens)).transpose()?;
+        let splitter =
+            bpe.as_ref().map(|bpe| bpe.splitter(&tokens, SPECIAL[UNKNOWN])).transpose()?;
         let numbers = tokens.iter().cloned().zip(0..).collect();
         Ok(Self { unit, bpe, tokens, numbers, splitter })
     }

@@ -1,4 +1,4 @@
-//! Captions and visual questions from a person's side: pictures that are red or blue, and what
+//! Captions and visual questions from a person's side: images that are red or blue, and what
 //! is said and asked of them.
 
 use std::ffi::OsString;
@@ -29,17 +29,17 @@ fn fails(args: &[&str], expected: &[&str]) {
     }
 }
 
-const PICTURES: usize = 40;
+const IMAGES: usize = 40;
 
 fn colour(index: usize) -> &'static str {
     ["red", "blue"][index % 2]
 }
 
-/// Pictures of one colour each, `images/N.png`.
+/// Images of one colour each, `images/N.png`.
 fn draw(folder: &Path) {
     let images = folder.join("images");
     std::fs::create_dir(&images).unwrap();
-    for index in 0..PICTURES {
+    for index in 0..IMAGES {
         let level = 120 + 3 * index as u8;
         let pixel = if colour(index) == "red" { [level, 20, 20] } else { [20, 20, level] };
         let picture = image::RgbImage::from_pixel(32, 32, image::Rgb(pixel));
@@ -54,7 +54,7 @@ fn described() -> tempfile::TempDir {
         let colour = colour(index);
         format!("{index}.png,It is all {colour} .\n{index}.png,It is all {colour} .\n")
     };
-    let text = (0..PICTURES).map(line).collect::<String>();
+    let text = (0..IMAGES).map(line).collect::<String>();
     std::fs::write(folder.path().join("captions.txt"), format!("image,caption\n{text}")).unwrap();
     folder
 }
@@ -63,7 +63,7 @@ fn asked() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     draw(folder.path());
     let each = |row: &dyn Fn(usize, usize) -> serde_json::Value| {
-        (0..2 * PICTURES).map(|id| row(id, id / 2)).collect::<Vec<_>>()
+        (0..2 * IMAGES).map(|id| row(id, id / 2)).collect::<Vec<_>>()
     };
     let question = |id: usize, index: usize| {
         let text = if id.is_multiple_of(2) { "What colour is it?" } else { "Is it red?" };
@@ -92,33 +92,35 @@ fn learnt(model: &str, data: &Path, run: &Path) -> serde_json::Value {
 }
 
 #[test]
-fn pictures_are_described() {
+fn images_are_described() {
     let data = described();
     for model in ["show-tell", "show-attend-tell"] {
         let run = tempfile::tempdir().unwrap();
         let summary = learnt(model, data.path(), run.path());
         // Always saying the same would have half of the fourth words right.
-        assert!(summary["bleu4"].as_f64().unwrap() > 0.99, "{model}: {summary}");
+        assert!(summary["bleu4"].as_f64().unwrap() > 99.0, "{model}: {summary}");
         let (folder, run) = (tempfile::tempdir().unwrap(), run.path().to_str().unwrap());
         let (drawn, images) = (folder.path().join("drawn"), data.path().join("images"));
         let (drawn, picture) = (drawn.to_str().unwrap(), images.join("3.png"));
         let picture = picture.to_str().unwrap();
         let told = json(&["predict", run, picture, "--top-k", "2", "--draw", drawn, "--json"]);
         let best = &told[0]["suggestions"][0];
-        assert_eq!(best["label"], "it is all blue.", "{told}");
+        assert_eq!(best["text"], "it is all blue.", "{told}");
         assert!((0.0..=1.0).contains(&best["score"].as_f64().unwrap()), "{told}");
         let sheet = image::open(folder.path().join("drawn/3.png")).unwrap();
-        // A tile for the picture and for each of five tokens, where the model attends.
+        // A tile for the image and for each of five tokens, where the model attends.
         assert_eq!(sheet.width() > 500, model == "show-attend-tell", "{}", sheet.width());
         let measured = json(&["eval", run, "--beam", "1", "--split", "train", "--json"]);
         assert_eq!((&measured["count"], &measured["beam"]), (&32.into(), &1.into()));
+        assert_eq!((&measured["split"], &measured["skipped"]), (&"train".into(), &0.into()));
+        assert_eq!(measured["data"], data.path().to_str().unwrap());
         let file = folder.path().join("model.safetensors");
         let file = file.to_str().unwrap();
         assert_eq!(sequence(&["export", run, file]).0, 0);
         let again = json(&["predict", file, picture, "--top-k", "2", "--json"]);
         assert_eq!(again, told);
         fails(&["predict", run, "nowhere.png"], &["nowhere.png"]);
-        fails(&["predict", run], &["INPUT", "no pictures"]);
+        fails(&["predict", run], &["INPUT", "no files or folders"]);
     }
 }
 
@@ -162,7 +164,7 @@ fn faulty_data_makes_no_run() {
         fails(&["train", model, "--data", folder, "--out", run], expected);
         assert!(!Path::new(run).exists());
     };
-    train("show-tell", &["captions.txt: names 1 pictures that are not in", ": 7.png"]);
+    train("show-tell", &["captions.txt: names 1 images that are not in", ": 7.png"]);
     train("vqa", &["expected the layout of VQA v2"]);
     fails(&["train", "vqa", "--data", "nowhere", "--out", run], &["cargo xtask fetch nowhere"]);
     fails(

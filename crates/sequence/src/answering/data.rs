@@ -1,20 +1,22 @@
-//! Pictures with questions: drawn scenes, easy-VQA, and the layout of VQA v2.
+//! Images with questions: drawn scenes, easy-VQA, and the layout of VQA v2.
 
-use crate::job::DataChoice;
-use crate::pictures::{self, Pictures, SIDE};
+use crate::config::DataChoice;
+use crate::images::{self, Images, SIDE};
+use crate::splits::Splits;
 use crate::text;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tenfold_core::data::locate::{self, Fetched, Place};
 use tenfold_core::data::random::SplitMix64;
 use tenfold_core::data::scenes::{self, Asked, Part, Recipe, ask};
 use tenfold_core::{Error, Result};
 
-/// Drawn pictures to learn from, to validate and to test with.
+/// Drawn images to learn from, to validate and to test with.
 const DRAWN: [usize; 3] = [40_000, 1_000, 4_000];
-/// Questions of each kind about a drawn picture that is learnt from.
+/// Questions of each kind about a drawn image that is learnt from.
 const EACH: usize = 3;
 
 /// One question.
@@ -44,23 +46,23 @@ impl Question {
     }
 }
 
-/// Pictures and what is asked about each.
+/// Images and what is asked about each.
 pub enum Split {
-    /// Scenes, so many; with `lots` each epoch asks other questions.
+    /// Scenes, so many; with `redrawn` each epoch asks other questions.
     Drawn {
         /// Which.
         part: Part,
         /// How many.
         count: usize,
         /// Whether questions change.
-        lots: bool,
+        redrawn: bool,
     },
     /// Files, and the questions about each.
-    Listed(Pictures, Vec<Vec<Question>>),
+    Listed(Images, Vec<Vec<Question>>),
 }
 
 impl Split {
-    /// How many pictures.
+    /// How many images.
     pub fn len(&self) -> usize {
         match self {
             Self::Drawn { count, .. } => *count,
@@ -68,18 +70,23 @@ impl Split {
         }
     }
 
-    /// The pictures.
-    pub fn pictures(&self) -> Pictures {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The images.
+    pub fn images(&self) -> Images {
         match self {
-            Self::Drawn { part, .. } => Pictures::Drawn(*part, Recipe::ASKED),
-            Self::Listed(pictures, _) => pictures.clone(),
+            Self::Drawn { part, .. } => Images::Drawn(*part, Recipe::ASKED),
+            Self::Listed(images, _) => images.clone(),
         }
     }
 
-    /// The questions about one picture; `seed` is the epoch's.
+    /// The questions about one image; `seed` is the epoch's.
     pub fn questions(&self, index: usize, seed: u64) -> Vec<Question> {
         match self {
-            Self::Drawn { part, lots, .. } => drawn(*part, index, lots.then_some(seed)),
+            Self::Drawn { part, redrawn, .. } => drawn(*part, index, redrawn.then_some(seed)),
             Self::Listed(_, questions) => questions[index].clone(),
         }
     }
@@ -87,33 +94,29 @@ impl Split {
 
 /// A data set.
 pub struct Visual {
-    /// To learn from.
-    pub train: Split,
-    /// To choose by.
-    pub validation: Split,
-    /// To judge by.
-    pub test: Split,
-    /// Rows and columns of the pictures, as a network should take them.
+    /// The images.
+    pub splits: Splits<Arc<Split>>,
+    /// Rows and columns of the images, as a network should take them.
     pub side: usize,
 }
 
 /// Opens `scenes`, a fetched `easy-vqa`, or a folder in the layout of VQA v2: for each of
 /// `train`, `val` and perhaps `test` one `*questions.json`, one `*annotations.json` and a
-/// folder of pictures whose names end in the picture's number.
+/// folder of images whose names end in the image's number.
 ///
 /// # Errors
-/// There is none, it is damaged, or it names pictures that are not there.
+/// There is none, it is damaged, or it names images that are not there.
 pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Visual> {
-    pictures::refuse_others(choice)?;
     if choice.name == scenes::NAME {
         let [train, validation, test] = DRAWN;
         let train = choice.limit.map_or(train, |limit| limit.min(train));
-        return Ok(Visual {
-            train: Split::Drawn { part: Part::Train, count: train, lots: true },
-            validation: Split::Drawn { part: Part::Validation, count: validation, lots: false },
-            test: Split::Drawn { part: Part::Test, count: test, lots: false },
-            side: SIDE,
-        });
+        let split = |part, count, redrawn| Arc::new(Split::Drawn { part, count, redrawn });
+        let splits = Splits {
+            train: split(Part::Train, train, true),
+            validation: split(Part::Validation, validation, false),
+            test: split(Part::Test, test, false),
+        };
+        return Ok(Visual { splits, side: SIDE });
     }
     let [train, validation, test] = match locate::locate(&choice.name, data_dir)? {
         Place::Fetched(fetched) if fetched.layout == "easy-vqa" => easy(&fetched, choice.seed)?,
@@ -128,20 +131,21 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Visual> {
         }
     };
     let first = train.first().ok_or_else(|| Error::argument("--data", "no questions"))?;
-    let side = pictures::side(&first.0)?;
+    let side = images::side(&first.0)?;
     let limit = choice.limit.unwrap_or(train.len());
-    let split = |part: Vec<(PathBuf, Vec<Question>)>| {
+    let split = |part: Vec<About>| {
         let (paths, questions) = part.into_iter().unzip();
-        Split::Listed(Pictures::Files(paths), questions)
+        Arc::new(Split::Listed(Images::Files(paths), questions))
     };
     let train = split(train.into_iter().take(limit).collect());
-    Ok(Visual { train, validation: split(validation), test: split(test), side })
+    let splits = Splits { train, validation: split(validation), test: split(test) };
+    Ok(Visual { splits, side })
 }
 
 /// Questions about a scene: one of each kind, always the same, or several that change with the
 /// seed.
 fn drawn(part: Part, index: usize, seed: Option<u64>) -> Vec<Question> {
-    let scene = pictures::scene(part, &Recipe::ASKED, index);
+    let scene = images::scene(part, &Recipe::ASKED, index);
     let mut random = SplitMix64::keyed(&[part.seed(), index as u64, seed.unwrap_or(0)]);
     let each = if seed.is_some() { EACH } else { 1 };
     let kinds = Asked::ALL.into_iter().flat_map(|kind| std::iter::repeat_n(kind, each));
@@ -155,9 +159,10 @@ fn drawn(part: Part, index: usize, seed: Option<u64>) -> Vec<Question> {
     asked.map(question).collect()
 }
 
+/// An image, and what is asked about it.
 type About = (PathBuf, Vec<Question>);
 
-/// The layout of easy-VQA; a tenth of the pictures to learn from validates.
+/// The layout of easy-VQA; a tenth of the images to learn from validates.
 fn easy(fetched: &Fetched, seed: u64) -> Result<[Vec<About>; 3]> {
     let read = |split: &str| {
         let file = fetched.path(split, "questions")?;
@@ -184,27 +189,27 @@ fn easy_kind(answer: &str) -> &'static str {
     }
 }
 
-/// Every tenth picture by lot.
+/// A tenth of the images, at random.
 fn held_out(train: &mut Vec<About>, seed: u64) -> Vec<About> {
     SplitMix64::keyed(&[seed, u64::from_be_bytes(*b"held out")]).shuffle(train);
     train.split_off(train.len() - train.len() / 10)
 }
 
-/// The pictures that questions are about.
+/// The images that questions are about.
 fn joined(file: &Path, folder: &Path, about: BTreeMap<u64, Vec<Question>>) -> Result<Vec<About>> {
-    let found = pictures::by_name(folder)?;
+    let found = images::by_name(folder)?;
     let numbered: HashMap<u64, PathBuf> =
         found.into_iter().filter_map(|(name, path)| Some((number(&name)?, path))).collect();
     let missing: Vec<String> =
         about.keys().filter(|key| !numbered.contains_key(key)).map(u64::to_string).collect();
     if !missing.is_empty() {
-        return Err(pictures::missing(file, &missing, folder));
+        return Err(images::missing(file, &missing, folder));
     }
     let pair = |(key, questions)| Some((numbered.get(&key)?.clone(), questions));
     Ok(about.into_iter().filter_map(pair).collect())
 }
 
-/// The number at the end of a picture's name: 9 of `COCO_train2014_000000000009.jpg`.
+/// The number at the end of an image's name: 9 of `COCO_train2014_000000000009.jpg`.
 fn number(name: &str) -> Option<u64> {
     let stem = Path::new(name).file_stem()?.to_str()?;
     let digits = stem.len() - stem.bytes().rev().take_while(u8::is_ascii_digit).count();
@@ -226,7 +231,7 @@ fn vqa(folder: &Path, seed: u64) -> Result<[Vec<About>; 3]> {
         (None, None) => (held_out(&mut train, seed), held_out(&mut train, seed + 1)),
     };
     match train.is_empty() || validation.is_empty() || test.is_empty() {
-        true => Err(Error::file(folder, "too few pictures to train, validate and test with")),
+        true => Err(Error::file(folder, "too few images to train, validate and test with")),
         false => Ok([train, validation, test]),
     }
 }
@@ -277,10 +282,10 @@ fn vqa_split(folder: &Path, split: &str) -> Result<Option<Vec<About>>> {
     else {
         return Ok(None);
     };
-    let pictures = |path: &&PathBuf| {
+    let beside = |path: &&PathBuf| {
         path.is_dir() && (name(path).starts_with(split) || name(path) == "images")
     };
-    let pictures = entries.iter().find(pictures).cloned().unwrap_or_else(|| folder.into());
+    let beside = entries.iter().find(beside).cloned().unwrap_or_else(|| folder.into());
     let rows: QuestionsFile = json(questions)?;
     let answers: AnnotationsFile = json(annotations)?;
     let mut answers: HashMap<u64, AnnotationRow> =
@@ -298,7 +303,7 @@ fn vqa_split(folder: &Path, split: &str) -> Result<Option<Vec<About>>> {
             kind: row.answer_type.unwrap_or_else(|| "any".into()),
         });
     }
-    joined(questions, &pictures, about).map(Some)
+    joined(questions, &beside, about).map(Some)
 }
 
 fn json<T: DeserializeOwned>(path: &Path) -> Result<T> {
@@ -310,20 +315,14 @@ mod tests {
     use super::*;
 
     fn choice(folder: &Path) -> DataChoice {
-        DataChoice {
-            name: folder.display().to_string(),
-            limit: None,
-            pair: None,
-            fold: None,
-            seed: 1,
-        }
+        DataChoice::new(&folder.display().to_string())
     }
 
-    fn vqa_folder(pictures: u64) -> tempfile::TempDir {
+    fn vqa_folder(images: u64) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir(at("train2014")).unwrap();
-        for number in 0..pictures {
+        for number in 0..images {
             let name = format!("train2014/COCO_train2014_{number:012}.png");
             image::RgbImage::new(20, 20).save(at(&name)).unwrap();
         }
@@ -353,8 +352,8 @@ mod tests {
     fn vqa_v2_is_read() {
         let folder = vqa_folder(20);
         let data = open(&choice(folder.path()), folder.path()).unwrap();
-        assert_eq!([&data.train, &data.validation, &data.test].map(Split::len), [17, 2, 1]);
-        let question = &data.test.questions(0, 0)[0];
+        assert_eq!(data.splits.all().map(|split| split.len()), [17, 2, 1]);
+        let question = &data.splits.test.questions(0, 0)[0];
         assert_eq!(
             (&question.text[..], &question.answer[..], &question.kind[..]),
             ("what?", "a cat", "other")
@@ -367,7 +366,7 @@ mod tests {
         let folder = vqa_folder(18);
         let why = |folder: &Path| open(&choice(folder), folder).err().unwrap().to_string();
         let said = why(folder.path());
-        assert!(said.contains("questions.json: names 2 pictures that are not in"), "{said}");
+        assert!(said.contains("questions.json: names 2 images that are not in"), "{said}");
         assert!(said.ends_with(": 18, 19"), "{said}");
         let annotations = folder.path().join("v2_mscoco_train2014_annotations.json");
         std::fs::write(&annotations, r#"{"annotations": []}"#).unwrap();
@@ -396,9 +395,10 @@ mod tests {
     #[test]
     fn drawn_questions_change_with_the_epoch_and_those_that_judge_do_not() {
         let data = open(&choice(Path::new("scenes")), Path::new("")).unwrap();
-        assert_ne!(data.train.questions(3, 1), data.train.questions(3, 2));
-        assert_eq!(data.train.questions(3, 1), data.train.questions(3, 1));
-        assert_eq!(data.test.questions(3, 1), data.test.questions(3, 2));
-        assert!(data.test.questions(3, 1).len() >= 4);
+        let Splits { train, test, .. } = data.splits;
+        assert_ne!(train.questions(3, 1), train.questions(3, 2));
+        assert_eq!(train.questions(3, 1), train.questions(3, 1));
+        assert_eq!(test.questions(3, 1), test.questions(3, 2));
+        assert!(test.questions(3, 1).len() >= 4);
     }
 }

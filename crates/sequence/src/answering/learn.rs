@@ -1,62 +1,66 @@
-//! The training of a network that answers: batches in, the loss and its gradients out.
+//! The training of a network that answers: batches in, the loss out.
 
-use super::data::{Question, Split};
-use super::{Config, Language};
-use crate::captioning::uploaded;
-use crate::job::Job;
+use super::data::{Question, Split, Visual};
+use super::language::Language;
+use crate::batch::{accuracy, flat, images, padded};
+use crate::checked::Checked;
+use crate::config::RunConfig;
 use crate::models::vqa::{Questions, Vqa, VqaConfig};
 use crate::recurrent::Lengths;
-use crate::vocab::PAD;
-use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use burn::train::metric::{AccuracyMetric, LossMetric};
-use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
+use burn::tensor::{Device, Int, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tenfold_core::Result;
 use tenfold_core::data::Preprocess;
-use tenfold_core::train::Trainable;
-use tenfold_core::train::history::History;
+use tenfold_core::device::autodiff_device;
 use tenfold_core::train::loader::Collate;
+use tenfold_core::train::{Learner, Loss, Supervised, drawn};
 use tenfold_kernels::ops;
 
-/// Trains as the job says.
+/// What learns answers as a configuration says.
 ///
 /// # Errors
-/// As [`tenfold_core::train::fit`].
-pub(super) fn learn(
-    job: &Job<VqaConfig, Language>,
-    train: Split,
-    validation: Split,
-) -> Result<History> {
-    let Config { config, language, .. } = &job.config;
-    let asked = |split, known_only| {
-        let preprocess = config.eyes().preprocess();
-        Arc::new(AskedAbout::new(split, language.clone(), preprocess, known_only))
-    };
-    let mut network = config.init(&job.tape()).materialize();
+/// Weights to start from that do not fit; settings out of their range.
+pub fn learner(
+    run: &RunConfig<VqaConfig, Language>,
+    data: &Visual,
+    device: &Device,
+) -> Result<Box<dyn Learner<Model = Checked<Vqa>>>> {
+    let RunConfig { config, language, training, .. } = run;
+    let (preprocess, train) = (config.image_encoder().preprocess(), data.splits.train.clone());
+    let batches = QuestionBatches::new(train, language.clone(), preprocess, true);
+    let device = autodiff_device(device, training.seed);
+    let mut network = drawn(config.init(&device));
     if let Some(start) = &config.start {
         network.eyes = network.eyes.started(start)?;
     }
-    job.fit(Learner { network }, asked(train, true), asked(validation, true), |builder| {
-        builder.metrics((LossMetric::new(), AccuracyMetric::new()))
-    })
+    let (batches, wrap) = (Arc::new(batches), Checked::wrapping(language)?);
+    Ok(Box::new(Supervised::new(network, batches, training, &device, loss, wrap)?))
 }
 
-/// Pictures, each with all that is asked about it.
-pub(super) struct AskedAbout {
-    split: Split,
+fn loss(network: &Vqa, batch: Batch) -> Loss {
+    let [count] = batch.answers.dims();
+    let (logits, _) = network.forward(batch.images, batch.questions);
+    let loss = CrossEntropyLossConfig::new().init(&logits.device());
+    let total = ops::cross_entropy(&loss, logits.clone(), batch.answers.clone());
+    let accuracy = accuracy(logits, batch.answers);
+    Loss { total: total.clone(), shown: vec![("loss", total), ("accuracy", accuracy)], count }
+}
+
+/// Images, each with all that is asked about it.
+pub(super) struct QuestionBatches {
+    split: Arc<Split>,
     language: Language,
-    places: HashMap<String, usize>,
+    pub(super) places: HashMap<String, usize>,
     preprocess: Preprocess,
     /// Whether questions are left out whose answer cannot be chosen.
     known_only: bool,
 }
 
-impl AskedAbout {
+impl QuestionBatches {
     pub(super) fn new(
-        split: Split,
+        split: Arc<Split>,
         language: Language,
         preprocess: Preprocess,
         known_only: bool,
@@ -69,18 +73,18 @@ impl AskedAbout {
 
 /// A batch in ordinary memory.
 pub(super) struct Host {
-    pictures: Vec<f32>,
+    images: Vec<f32>,
     sequences: Vec<Vec<usize>>,
     about: Vec<i32>,
     answers: Vec<i32>,
     questions: Vec<Question>,
 }
 
-/// Pictures, questions and answers.
+/// Images, questions and answers.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
-    /// `[pictures, 3, side, side]`
-    pub pictures: Tensor<4>,
+    /// `[images, 3, side, side]`
+    pub images: Tensor<4>,
     /// What is asked.
     pub questions: Questions,
     /// `[questions]`, places in the list of answers.
@@ -89,7 +93,7 @@ pub(super) struct Batch {
     pub texts: Vec<Question>,
 }
 
-impl Collate for AskedAbout {
+impl Collate for QuestionBatches {
     type Host = Host;
     type Batch = Batch;
 
@@ -98,7 +102,7 @@ impl Collate for AskedAbout {
     }
 
     fn stack(&self, examples: &[usize], seed: u64) -> Result<Host> {
-        let pictures = self.split.pictures().prepared(examples, &self.preprocess)?;
+        let images = self.split.images().preprocessed(examples, &self.preprocess)?;
         let (mut sequences, mut about, mut answers) = (Vec::new(), Vec::new(), Vec::new());
         let mut questions = Vec::new();
         for (place, &index) in examples.iter().enumerate() {
@@ -113,78 +117,27 @@ impl Collate for AskedAbout {
                 questions.push(question);
             }
         }
-        Ok(Host { pictures, sequences, about, answers, questions })
+        Ok(Host { images, sequences, about, answers, questions })
     }
 
     fn upload(&self, host: Host, device: &Device) -> Batch {
         Batch {
-            pictures: uploaded(host.pictures, &self.preprocess, device),
-            questions: asked(&host.sequences, host.about, device),
+            images: images(host.images, &self.preprocess, device),
+            questions: questions(&host.sequences, host.about, device),
             answers: flat(host.answers, device),
             texts: host.questions,
         }
     }
 }
 
-fn flat(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
-    let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), device)
-}
-
 /// Questions on the device.
-pub(super) fn asked(sequences: &[Vec<usize>], about: Vec<i32>, device: &Device) -> Questions {
+pub(super) fn questions(sequences: &[Vec<usize>], about: Vec<i32>, device: &Device) -> Questions {
     let lengths: Vec<usize> = sequences.iter().map(Vec::len).collect();
     let steps = lengths.iter().copied().max().unwrap_or(1);
-    let mut words = Vec::with_capacity(steps * sequences.len());
-    for sequence in sequences {
-        words.extend(sequence.iter().map(|&word| word as i32));
-        words.resize(words.len() + steps - sequence.len(), PAD as i32);
-    }
+    let rows: Vec<&[usize]> = sequences.iter().map(Vec::as_slice).collect();
     Questions {
-        words: Tensor::from_data(TensorData::new(words, [sequences.len(), steps]), device),
+        words: padded(&rows, steps, device),
         lengths: Lengths::new(&lengths, steps, device),
         about: flat(about, device),
-    }
-}
-
-/// The network in its training dress.
-#[derive(Module, Debug)]
-struct Learner {
-    network: Vqa,
-}
-
-impl Learner {
-    fn judge(&self, batch: Batch) -> ClassificationOutput {
-        let (logits, _) = self.network.forward(batch.pictures, batch.questions);
-        let loss = CrossEntropyLossConfig::new().init(&logits.device());
-        let loss = ops::cross_entropy(&loss, logits.clone(), batch.answers.clone());
-        ClassificationOutput::new(loss, logits, batch.answers)
-    }
-}
-
-impl TrainStep for Learner {
-    type Input = Batch;
-    type Output = ClassificationOutput;
-
-    fn step(&self, batch: Batch) -> TrainOutput<ClassificationOutput> {
-        let output = self.judge(batch);
-        TrainOutput::new(self, output.loss.backward(), output)
-    }
-}
-
-impl InferenceStep for Learner {
-    type Input = Batch;
-    type Output = ClassificationOutput;
-
-    fn step(&self, batch: Batch) -> ClassificationOutput {
-        self.judge(batch)
-    }
-}
-
-impl Trainable for Learner {
-    type Network = Vqa;
-
-    fn network(&self) -> &Vqa {
-        &self.network
     }
 }

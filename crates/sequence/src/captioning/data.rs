@@ -1,7 +1,8 @@
-//! Pictures with sentences: drawn scenes, and the layout of Flickr8k.
+//! Images with captions: drawn scenes, and the layout of Flickr8k.
 
-use crate::job::DataChoice;
-use crate::pictures::{self, Pictures, SIDE};
+use crate::config::DataChoice;
+use crate::images::{self, Images, SIDE};
+use crate::splits::Splits;
 use crate::text;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,47 +11,42 @@ use tenfold_core::data::random::SplitMix64;
 use tenfold_core::data::scenes::{self, Part, Recipe, references};
 use tenfold_core::{Error, Result};
 
-/// The sentences by which a drawn picture is described.
+/// The captions of a drawn image.
 const REFERENCES: usize = 5;
-/// Drawn pictures to learn from, to validate and to test with.
+/// Drawn images to learn from, to validate and to test with.
 const DRAWN: [usize; 3] = [24_000, 1_000, 2_000];
-/// Names of files of sentences.
+/// Names of files of captions.
 const FILES: [&str; 5] =
     ["captions.txt", "captions.csv", "Flickr8k.token.txt", "results_20130124.token", "results.csv"];
-/// Names of folders of pictures.
+/// Names of folders of images.
 const FOLDERS: [&str; 6] =
     ["images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset", "flickr30k-images", "."];
-/// Lists of pictures of the splits that Flickr8k is published with.
+/// Lists of images of the splits that Flickr8k is published with.
 const SPLITS: [&str; 3] =
     ["Flickr_8k.trainImages.txt", "Flickr_8k.devImages.txt", "Flickr_8k.testImages.txt"];
 
-/// Pictures and the sentences of each.
+/// Images and the captions of each.
 pub struct Split {
-    /// The pictures.
-    pub pictures: Pictures,
-    /// Sentences by picture.
-    pub sentences: Vec<Vec<String>>,
+    /// The images.
+    pub images: Images,
+    /// Captions by image.
+    pub captions: Vec<Vec<String>>,
 }
 
 /// A data set.
 pub struct Captions {
-    /// To learn from.
-    pub train: Split,
-    /// To choose by.
-    pub validation: Split,
-    /// To judge by.
-    pub test: Split,
-    /// Rows and columns of the pictures, as a network should take them.
+    /// The images.
+    pub splits: Splits<Split>,
+    /// Rows and columns of the images, as a network should take them.
     pub side: usize,
 }
 
-/// Opens `scenes`, or a folder with pictures and a file of sentences, each line
-/// `picture.jpg,sentence` under a header, or `picture.jpg#0<TAB>sentence`.
+/// Opens `scenes`, or a folder with images and a file of captions, each line
+/// `image.jpg,caption` under a header, or `image.jpg#0<TAB>caption`.
 ///
 /// # Errors
-/// There is none, it is damaged, or it names pictures that are not there.
+/// There is none, it is damaged, or it names images that are not there.
 pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Captions> {
-    pictures::refuse_others(choice)?;
     if choice.name == scenes::NAME {
         return Ok(drawn(choice.limit));
     }
@@ -59,7 +55,7 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Captions> {
         Place::File(file) => file.parent().map(Path::to_path_buf).unwrap_or_default(),
         Place::Fetched(fetched) => {
             let why = format!(
-                "{} is laid out as {}; expected pictures and a file of sentences",
+                "{} is laid out as {}; expected images and a file of captions",
                 choice.name, fetched.layout
             );
             return Err(Error::argument("--data", why));
@@ -73,17 +69,17 @@ fn drawn(limit: Option<usize>) -> Captions {
         let recipe = Recipe::TOLD;
         let one = |index| {
             let mut random = SplitMix64::keyed(&[Part::seed(part), index as u64]);
-            references(&pictures::scene(part, &recipe, index), REFERENCES, &mut random)
+            references(&images::scene(part, &recipe, index), REFERENCES, &mut random)
         };
-        Split { pictures: Pictures::Drawn(part, recipe), sentences: (0..count).map(one).collect() }
+        Split { images: Images::Drawn(part, recipe), captions: (0..count).map(one).collect() }
     };
     let [train, validation, test] = DRAWN;
-    Captions {
+    let splits = Splits {
         train: split(Part::Train, limit.map_or(train, |limit| limit.min(train))),
         validation: split(Part::Validation, validation),
         test: split(Part::Test, test),
-        side: SIDE,
-    }
+    };
+    Captions { splits, side: SIDE }
 }
 
 /// The layout of Flickr8k.
@@ -92,43 +88,45 @@ fn listed(choice: &DataChoice, folder: &Path) -> Result<Captions> {
         named if named.is_file() => named.to_path_buf(),
         _ => FILES.iter().map(|name| folder.join(name)).find(|path| path.is_file()).ok_or_else(
             || {
-                let why = format!("no file of sentences; expected one of {}", FILES.join(", "));
+                let why = format!("no file of captions; expected one of {}", FILES.join(", "));
                 Error::file(folder, why)
             },
         )?,
     };
     let within = |name: &&str| folder.join(name).is_dir();
-    let pictures = folder.join(FOLDERS.iter().find(|name| within(name)).unwrap_or(&"."));
-    let found = pictures::by_name(&pictures)?;
-    let sentences = read(&file)?;
+    let beside = folder.join(FOLDERS.iter().find(|name| within(name)).unwrap_or(&"."));
+    let found = images::by_name(&beside)?;
+    let captions = read(&file)?;
     let missing: Vec<String> =
-        sentences.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
+        captions.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
     if !missing.is_empty() {
-        return Err(pictures::missing(&file, &missing, &pictures));
+        return Err(images::missing(&file, &missing, &beside));
     }
-    let all: Vec<(PathBuf, Vec<String>, String)> = sentences
+    let all: Vec<Described> = captions
         .into_iter()
-        .filter_map(|(name, sentences)| Some((found.get(&name)?.clone(), sentences, name)))
+        .filter_map(|(name, captions)| Some((found.get(&name)?.clone(), captions, name)))
         .collect();
-    let first = &all.first().ok_or_else(|| Error::file(&file, "no sentences"))?.0;
-    let side = pictures::side(first)?;
+    let first = &all.first().ok_or_else(|| Error::file(&file, "no captions"))?.0;
+    let side = images::side(first)?;
     let [mut train, validation, test] = parted(folder, all, choice.seed)?;
     if let Some(limit) = choice.limit {
         train.truncate(limit);
     }
     if train.is_empty() || validation.is_empty() || test.is_empty() {
-        return Err(Error::file(&file, "too few pictures to train, validate and test with"));
+        return Err(Error::file(&file, "too few images to train, validate and test with"));
     }
-    let split = |part: Vec<(PathBuf, Vec<String>, String)>| {
-        let (paths, sentences) = part.into_iter().map(|(path, all, _)| (path, all)).unzip();
-        Split { pictures: Pictures::Files(paths), sentences }
+    let split = |part: Vec<Described>| {
+        let (paths, captions) = part.into_iter().map(|(path, all, _)| (path, all)).unzip();
+        Split { images: Images::Files(paths), captions }
     };
-    Ok(Captions { train: split(train), validation: split(validation), test: split(test), side })
+    let splits = Splits { train: split(train), validation: split(validation), test: split(test) };
+    Ok(Captions { splits, side })
 }
 
+/// An image, its captions, its name.
 type Described = (PathBuf, Vec<String>, String);
 
-/// By the published lists where they lie beside the pictures, else by lot: eight, one and one
+/// By the published lists where they lie beside the images, else at random: eight, one and one
 /// tenth.
 fn parted(folder: &Path, mut all: Vec<Described>, seed: u64) -> Result<[Vec<Described>; 3]> {
     let lists = SPLITS.map(|name| folder.join(name));
@@ -149,27 +147,27 @@ fn parted(folder: &Path, mut all: Vec<Described>, seed: u64) -> Result<[Vec<Desc
     Ok([all, validation, test])
 }
 
-/// The sentences of a file by picture.
+/// The captions of a file by image.
 fn read(path: &Path) -> Result<BTreeMap<String, Vec<String>>> {
     let text = text::read(path)?;
-    let mut sentences: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut captions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let tabbed = text
         .lines()
         .find(|line| !line.trim().is_empty())
         .is_some_and(|line| line.split_once('\t').is_some_and(|(name, _)| name.contains('#')));
-    let mut add = |name: &str, sentence: &str, line: u64| {
+    let mut add = |name: &str, caption: &str, line: u64| {
         let name = name.trim();
-        if name.is_empty() || sentence.trim().is_empty() {
+        if name.is_empty() || caption.trim().is_empty() {
             let field = if name.is_empty() { "image" } else { "caption" };
             return Err(Error::field(path, line, field, "empty"));
         }
-        sentences.entry(name.into()).or_default().push(sentence.trim().into());
+        captions.entry(name.into()).or_default().push(caption.trim().into());
         Ok(())
     };
     if tabbed {
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let line_number = number as u64 + 1;
-            let (name, sentence) = line.split_once('\t').ok_or_else(|| {
+            let (name, caption) = line.split_once('\t').ok_or_else(|| {
                 Error::field(
                     path,
                     line_number,
@@ -177,11 +175,11 @@ fn read(path: &Path) -> Result<BTreeMap<String, Vec<String>>> {
                     "missing; expected name.jpg#0<TAB>caption",
                 )
             })?;
-            add(name.rsplit_once('#').map_or(name, |(name, _)| name), sentence, line_number)?;
+            add(name.rsplit_once('#').map_or(name, |(name, _)| name), caption, line_number)?;
         }
-        return Ok(sentences);
+        return Ok(captions);
     }
-    // The sentence is the last column, and may hold commas only in quotes; in Flickr8k's own
+    // The caption is the last column, and may hold commas only in quotes; in Flickr8k's own
     // file some lack them, so that all after the first comma counts.
     let mut reader =
         csv::ReaderBuilder::new().has_headers(true).flexible(true).from_reader(text.as_bytes());
@@ -194,24 +192,23 @@ fn read(path: &Path) -> Result<BTreeMap<String, Vec<String>>> {
         let rest: Vec<&str> = record.iter().skip(1).collect();
         add(record.get(0).unwrap_or_default(), &rest.join(","), line)?;
     }
-    Ok(sentences)
+    Ok(captions)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn write(folder: &Path, captions: &str, pictures: &[&str]) {
+    fn write(folder: &Path, captions: &str, images: &[&str]) {
         std::fs::create_dir_all(folder.join("images")).unwrap();
-        for name in pictures {
+        for name in images {
             image::RgbImage::new(40, 30).save(folder.join("images").join(name)).unwrap();
         }
         std::fs::write(folder.join("captions.txt"), captions).unwrap();
     }
 
     fn choice(folder: &Path) -> DataChoice {
-        let name = folder.display().to_string();
-        DataChoice { name, limit: None, pair: None, fold: None, seed: 1 }
+        DataChoice::new(&folder.display().to_string())
     }
 
     fn why(folder: &Path) -> String {
@@ -227,13 +224,13 @@ mod tests {
         let text = "image,caption\n".to_string() + &names.iter().map(csv).collect::<String>();
         write(folder.path(), &text, &names);
         let data = open(&choice(folder.path()), folder.path()).unwrap();
-        let sizes = [&data.train, &data.validation, &data.test].map(|s| s.sentences.len());
+        let sizes = data.splits.all().map(|split| split.captions.len());
         assert_eq!((sizes, data.side), ([8, 1, 1], 48));
-        assert_eq!(data.train.sentences[0], ["A dog, running .", "A cat, too"]);
+        assert_eq!(data.splits.train.captions[0], ["A dog, running .", "A cat, too"]);
         let tabs = |name: &&str| format!("{name}#0\tA dog , running .\n{name}#1\tA cat\n");
         write(folder.path(), &names.iter().map(tabs).collect::<String>(), &names);
         let data = open(&choice(folder.path()), folder.path()).unwrap();
-        assert_eq!(data.test.sentences[0], ["A dog , running .", "A cat"]);
+        assert_eq!(data.splits.test.captions[0], ["A dog , running .", "A cat"]);
     }
 
     #[test]
@@ -241,15 +238,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), "image,caption\na.png,A dog\nb.png,A cat\nc.png,x\n", &["a.png"]);
         let said = why(folder.path());
-        assert!(said.contains("captions.txt: names 2 pictures that are not in"), "{said}");
+        assert!(said.contains("captions.txt: names 2 images that are not in"), "{said}");
         assert!(said.ends_with(": b.png, c.png"), "{said}");
         write(folder.path(), "image,caption\na.png,A dog\na.png\n", &["a.png"]);
         assert!(why(folder.path()).contains("line 3, field caption: missing"));
         write(folder.path(), "image,caption\na.png,A dog\n", &["a.png"]);
-        assert!(why(folder.path()).contains("too few pictures"));
+        assert!(why(folder.path()).contains("too few images"));
         std::fs::write(folder.path().join("captions.txt"), b"a\xFF").unwrap();
         assert!(why(folder.path()).contains("not UTF-8 at byte 1"));
         std::fs::remove_file(folder.path().join("captions.txt")).unwrap();
-        assert!(why(folder.path()).contains("no file of sentences; expected one of captions.txt"));
+        assert!(why(folder.path()).contains("no file of captions; expected one of captions.txt"));
     }
 }

@@ -1,63 +1,103 @@
-//! The training of a captioning network: batches in, the loss and its gradients out.
+//! The training of a captioning network: batches in, the loss out.
 
 use super::data::{Captions, Split};
-use super::{Config, uploaded};
-use crate::job::{self, Job, Judged};
-use crate::models::caption::{CaptionConfig, Captioner};
-use crate::pictures::Pictures;
+use crate::batch::{flat, images};
+use crate::checked::Checked;
+use crate::config::RunConfig;
+use crate::images::Images;
+use crate::models::caption::{CaptionConfig, CaptionNet};
 use crate::vocab::{BEGIN, END, PAD, Vocabulary};
-use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use burn::train::{InferenceStep, TrainOutput, TrainStep};
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use std::sync::Arc;
 use tenfold_core::Result;
 use tenfold_core::data::Preprocess;
 use tenfold_core::data::random::SplitMix64;
-use tenfold_core::train::Trainable;
-use tenfold_core::train::history::History;
+use tenfold_core::device::autodiff_device;
 use tenfold_core::train::loader::Collate;
+use tenfold_core::train::{Learner, Loss, Supervised, drawn};
 use tenfold_kernels::ops;
 
-/// Trains as the job says.
+/// What learns captions as a configuration says.
 ///
 /// # Errors
-/// As [`tenfold_core::train::fit`].
-pub(super) fn learn(job: &Job<CaptionConfig, Vocabulary>, data: &Captions) -> Result<History> {
-    let Config { config, language, .. } = &job.config;
-    let pairs = |split: &Split, lots| {
-        let encoded = |sentences: &Vec<String>| -> Vec<Vec<usize>> {
-            sentences.iter().map(|sentence| language.encode(sentence)).collect()
-        };
-        Arc::new(Pairs {
-            pictures: split.pictures.clone(),
-            sentences: split.sentences.iter().map(encoded).collect(),
-            preprocess: config.eyes().preprocess(),
-            longest: config.longest,
-            lots,
-        })
-    };
-    let mut network = config.init(&job.tape()).materialize();
+/// Weights to start from that do not fit; settings out of their range.
+pub fn learner(
+    run: &RunConfig<CaptionConfig, Vocabulary>,
+    data: &Captions,
+    device: &Device,
+) -> Result<Box<dyn Learner<Model = Checked<CaptionNet>>>> {
+    let RunConfig { config, language, training, .. } = run;
+    let (preprocess, train) = (config.image_encoder().preprocess(), &data.splits.train);
+    let batches = CaptionBatches::new(train, language, preprocess, config.longest, true);
+    let device = autodiff_device(device, training.seed);
+    let mut network = drawn(config.init(&device));
     if let Some(start) = &config.start {
         network.eyes = network.eyes.started(start)?;
     }
-    let model = Learner { network, penalty: config.penalty };
-    job.fit(model, pairs(&data.train, true), pairs(&data.validation, false), job::loss_only)
+    let penalty = config.penalty;
+    let loss = move |network: &CaptionNet, batch| match token_loss(network, batch) {
+        (loss, None) => loss,
+        (loss, Some(off)) => Loss { total: loss.total + off.mul_scalar(penalty), ..loss },
+    };
+    let (batches, wrap) = (Arc::new(batches), Checked::wrapping(language)?);
+    Ok(Box::new(Supervised::new(network, batches, training, &device, loss, wrap)?))
 }
 
-/// Pictures, each with one of its sentences.
-struct Pairs {
-    pictures: Pictures,
-    sentences: Vec<Vec<Vec<usize>>>,
+/// The loss, and where the network attends how far the attention on each place is from what
+/// would be fair, summed over the words of a caption.
+pub(super) fn token_loss(network: &CaptionNet, batch: Batch) -> (Loss, Option<Tensor<1>>) {
+    let Batch { images, words, places, next } = batch;
+    let [rows, steps] = words.dims();
+    let mut memory = network.encode(images);
+    let (features, attention) = network.read(words, &mut memory);
+    let logits = network.logits(features.select(0, places.clone())); // [tokens, words]
+    let count = next.dims()[0];
+    let loss = CrossEntropyLossConfig::new().init(&logits.device());
+    let loss = ops::cross_entropy(&loss, logits, next);
+    let off = attention.map(|attention| {
+        // Padding attends to nothing.
+        let device = attention.device();
+        let real = Tensor::<2>::zeros([rows * steps, 1], &device);
+        let ones = Tensor::<2>::ones([count, 1], &device);
+        let real = real.select_assign(0, places, ones, IndexingUpdateOp::Add);
+        let sums = (attention * real.reshape([rows, steps, 1])).sum_dim(1); // [rows, 1, places]
+        let [.., all] = sums.dims();
+        let fair = count as f64 / (rows * all) as f64;
+        (sums - fair).powf_scalar(2.0).sum().div_scalar(rows as f64)
+    });
+    (Loss::new(loss, count), off)
+}
+
+/// Images, each with one of its captions.
+pub(super) struct CaptionBatches {
+    images: Images,
+    captions: Vec<Vec<Vec<usize>>>,
     preprocess: Preprocess,
     longest: usize,
-    /// Whether each epoch draws the sentences anew; else the first is taken.
-    lots: bool,
+    /// Whether each epoch draws a caption of each image; else the first is taken.
+    drawn: bool,
+}
+
+impl CaptionBatches {
+    pub(super) fn new(
+        split: &Split,
+        vocabulary: &Vocabulary,
+        preprocess: Preprocess,
+        longest: usize,
+        drawn: bool,
+    ) -> Self {
+        let encoded = |captions: &Vec<String>| -> Vec<Vec<usize>> {
+            captions.iter().map(|caption| vocabulary.encode(caption)).collect()
+        };
+        let captions = split.captions.iter().map(encoded).collect();
+        Self { images: split.images.clone(), captions, preprocess, longest, drawn }
+    }
 }
 
 /// A batch in ordinary memory.
-struct Host {
-    pictures: Vec<f32>,
+pub(super) struct Host {
+    images: Vec<f32>,
     /// `[batch * steps]`
     words: Vec<i32>,
     steps: usize,
@@ -66,11 +106,11 @@ struct Host {
     next: Vec<i32>,
 }
 
-/// Pictures and sentences.
+/// Images and captions.
 #[derive(Clone, Debug)]
-struct Batch {
+pub(super) struct Batch {
     /// `[batch, 3, side, side]`
-    pictures: Tensor<4>,
+    images: Tensor<4>,
     /// `[batch, steps]`, padded.
     words: Tensor<2, Int>,
     /// `[tokens]`: the places of all words in the batch laid flat.
@@ -79,27 +119,27 @@ struct Batch {
     next: Tensor<1, Int>,
 }
 
-impl Collate for Pairs {
+impl Collate for CaptionBatches {
     type Host = Host;
     type Batch = Batch;
 
     fn len(&self) -> usize {
-        self.sentences.len()
+        self.captions.len()
     }
 
     fn stack(&self, examples: &[usize], seed: u64) -> Result<Host> {
-        let sentence = |&index: &usize| {
-            let all = &self.sentences[index];
-            let lot = SplitMix64::keyed(&[seed, index as u64]).below(all.len());
-            let words = &all[if self.lots { lot } else { 0 }];
+        let caption = |&index: &usize| {
+            let all = &self.captions[index];
+            let drawn = SplitMix64::keyed(&[seed, index as u64]).below(all.len());
+            let words = &all[if self.drawn { drawn } else { 0 }];
             &words[..words.len().min(self.longest)]
         };
-        let sentences: Vec<&[usize]> = examples.iter().map(sentence).collect();
-        let steps = sentences.iter().map(|words| words.len() + 1).max().unwrap_or(1);
-        let pictures = self.pictures.prepared(examples, &self.preprocess)?;
+        let captions: Vec<&[usize]> = examples.iter().map(caption).collect();
+        let steps = captions.iter().map(|words| words.len() + 1).max().unwrap_or(1);
+        let images = self.images.preprocessed(examples, &self.preprocess)?;
         let mut host =
-            Host { pictures, words: Vec::new(), steps, places: Vec::new(), next: Vec::new() };
-        for words in sentences {
+            Host { images, words: Vec::new(), steps, places: Vec::new(), next: Vec::new() };
+        for words in captions {
             let row = host.words.len();
             host.words.push(BEGIN as i32);
             host.words.extend(words.iter().map(|&word| word as i32));
@@ -112,80 +152,11 @@ impl Collate for Pairs {
 
     fn upload(&self, host: Host, device: &Device) -> Batch {
         let batch = host.words.len() / host.steps.max(1);
-        let flat = |values: Vec<i32>| {
-            let count = values.len();
-            Tensor::from_data(TensorData::new(values, [count]), device)
-        };
         Batch {
-            pictures: uploaded(host.pictures, &self.preprocess, device),
+            images: images(host.images, &self.preprocess, device),
             words: Tensor::from_data(TensorData::new(host.words, [batch, host.steps]), device),
-            places: flat(host.places),
-            next: flat(host.next),
+            places: flat(host.places, device),
+            next: flat(host.next, device),
         }
-    }
-}
-
-/// The network in its training dress.
-#[derive(Module, Debug)]
-struct Learner {
-    network: Captioner,
-    #[module(skip)]
-    penalty: f64,
-}
-
-impl Learner {
-    /// The loss, and the same with the penalty on attention.
-    fn judge(&self, batch: Batch) -> (Judged, Tensor<1>) {
-        let Batch { pictures, words, places, next } = batch;
-        let [rows, steps] = words.dims();
-        let mut memory = self.network.look(pictures);
-        let (told, looks) = self.network.read(words, &mut memory);
-        let logits = self.network.tell(told.select(0, places.clone())); // [tokens, words]
-        let count = next.dims()[0];
-        let loss = CrossEntropyLossConfig::new().init(&logits.device());
-        let loss = ops::cross_entropy(&loss, logits, next);
-        let total = match looks {
-            None => loss.clone(),
-            Some(looks) => {
-                // Padding looks at nothing.
-                let device = looks.device();
-                let real = Tensor::<2>::zeros([rows * steps, 1], &device);
-                let ones = Tensor::<2>::ones([count, 1], &device);
-                let real = real.select_assign(0, places, ones, burn::tensor::IndexingUpdateOp::Add);
-                let seen = (looks * real.reshape([rows, steps, 1])).sum_dim(1); // [rows, 1, places]
-                let [.., all] = seen.dims();
-                let fair = count as f64 / (rows * all) as f64;
-                let off = (seen - fair).powf_scalar(2.0).sum().div_scalar(rows as f64);
-                loss.clone() + off.mul_scalar(self.penalty)
-            }
-        };
-        (Judged { loss, count }, total)
-    }
-}
-
-impl TrainStep for Learner {
-    type Input = Batch;
-    type Output = Judged;
-
-    fn step(&self, batch: Batch) -> TrainOutput<Judged> {
-        let (output, total) = self.judge(batch);
-        TrainOutput::new(self, total.backward(), output)
-    }
-}
-
-impl InferenceStep for Learner {
-    type Input = Batch;
-    type Output = Judged;
-
-    fn step(&self, batch: Batch) -> Judged {
-        self.judge(batch).0
-    }
-}
-
-impl Trainable for Learner {
-    type Network = Captioner;
-
-    fn network(&self) -> &Captioner {
-        &self.network
     }
 }

@@ -116,17 +116,17 @@ pub struct BiLstm {
 }
 
 impl BiLstm {
-    /// Logits, `[batch, classes]`, and how much each word counted, `[batch, steps]`: shares that
+    /// Logits, `[batch, classes]`, and the attention weight of each word, `[batch, steps]`, which
     /// add up to 1 in each text.
     pub fn forward(&self, texts: Sentences) -> (Tensor<2>, Tensor<2>) {
         let Sentences { tokens, bias, lengths } = texts;
         let x = self.dropout.forward(self.embedding.forward(tokens)); // [batch, steps, embedding]
         let (x, _) = self.recurrent.forward(x, None, Some(&lengths)); // [batch, steps, outputs]
         let scores = self.context.forward(self.attention.forward(x.clone()).tanh());
-        let shares = softmax(scores.squeeze_dim::<2>(2) + bias, 1); // [batch, steps]
-        let mean = shares.clone().unsqueeze_dim::<3>(1).matmul(x); // [batch, 1, outputs]
+        let weights = softmax(scores.squeeze_dim::<2>(2) + bias, 1); // [batch, steps]
+        let mean = weights.clone().unsqueeze_dim::<3>(1).matmul(x); // [batch, 1, outputs]
         let logits = self.output.forward(self.dropout.forward(mean.squeeze_dim::<2>(1)));
-        (logits, shares)
+        (logits, weights)
     }
 }
 
@@ -135,20 +135,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_add_up_and_padding_counts_for_nothing() {
+    fn weights_add_up_and_padding_counts_for_nothing() {
         let device = tenfold_core::device::open("cpu").unwrap();
         for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm] {
             let config = BiLstmConfig { cell, layers: 2, hidden: 7, ..BiLstmConfig::new(20, 3) };
             config.check().unwrap();
             let network = config.init(&device);
             let (long, short) = ([4, 5, 6, 7], [8, 9]);
-            let (logits, shares) = network.forward(Sentences::new(&[&long, &short], &device));
+            let (logits, weights) = network.forward(Sentences::new(&[&long, &short], &device));
             let (alone, _) = network.forward(Sentences::new(&[&short], &device));
             let error: f32 = (logits.slice([1..2, 0..3]) - alone).abs().max().into_scalar();
             assert!(error < 1e-6, "{cell:?}: {error}");
-            let sums = shares.clone().sum_dim(1).into_data().try_to_vec::<f32>().unwrap();
+            let sums = weights.clone().sum_dim(1).into_data().try_to_vec::<f32>().unwrap();
             assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-5), "{sums:?}");
-            let padding: f32 = shares.slice([1..2, 2..4]).max().into_scalar();
+            let padding: f32 = weights.slice([1..2, 2..4]).max().into_scalar();
             assert_eq!(padding, 0.0);
         }
     }

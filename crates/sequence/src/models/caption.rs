@@ -1,9 +1,9 @@
-//! Sentences about pictures.
+//! Captions of images.
 //!
-//! - Show and Tell: O. Vinyals, A. Toshev, S. Bengio, D. Erhan, CVPR (2015): the picture is
+//! - Show and Tell: O. Vinyals, A. Toshev, S. Bengio, D. Erhan, CVPR (2015): the image is
 //!   the first word that an LSTM reads, equations 10 to 12.
 //! - Show, Attend and Tell: K. Xu et al., ICML (2015), with soft attention, section 4.2: before
-//!   each word the network looks at the places that matter for it.
+//!   each word the network attends to the places that matter for it.
 //!
 //! Differs from the papers:
 //! - the encoder learns with the rest: drawings instead of photographs, five convolutions
@@ -11,7 +11,7 @@
 //! - the penalty on attention asks for `words / places` instead of 1 a place (equation 14), as
 //!   its authors' program does, with a weight of 0.01: most of a drawing is ground.
 
-use super::eyes::{Encoder, Eyes, EyesConfig, Glance};
+use super::image_encoder::{EncoderKind, ImageEncoder, ImageEncoderConfig, ImagePooling};
 use crate::recurrent::{Cell, Stack, StackConfig, State};
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig};
@@ -21,21 +21,21 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use tenfold_kernels::nn::Linear;
 
-/// Units of the vector that Show and Tell sees of a picture.
-const GLANCE: usize = 512;
+/// Units of the vector that stands for the whole image in Show and Tell.
+const POOLED: usize = 512;
 
 /// The network's choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CaptionConfig {
     /// Words in the vocabulary.
     pub words: usize,
-    /// Whether it looks anew before each word.
+    /// Whether it attends to the image before each word.
     pub attends: bool,
-    /// What looks at the picture.
-    pub encoder: Encoder,
-    /// Rows and columns of the pictures.
+    /// What encodes the image.
+    pub encoder: EncoderKind,
+    /// Rows and columns of the images.
     pub side: usize,
-    /// Whose encoder it starts from, see [`Eyes::started`]; its own where there is none.
+    /// Whose encoder it starts from, see [`ImageEncoder::started`]; its own where there is none.
     pub start: Option<PathBuf>,
     /// Features of a word.
     pub embedding: usize,
@@ -52,8 +52,8 @@ pub struct CaptionConfig {
 }
 
 impl CaptionConfig {
-    /// For pictures of so many rows and columns.
-    pub fn new(words: usize, attends: bool, encoder: Encoder, side: usize) -> Self {
+    /// For images of so many rows and columns.
+    pub fn new(words: usize, attends: bool, encoder: EncoderKind, side: usize) -> Self {
         Self {
             words,
             attends,
@@ -70,8 +70,8 @@ impl CaptionConfig {
     }
 
     /// The encoder's own choices.
-    pub fn eyes(&self) -> EyesConfig {
-        EyesConfig { encoder: self.encoder, side: self.side }
+    pub fn image_encoder(&self) -> ImageEncoderConfig {
+        ImageEncoderConfig { encoder: self.encoder, side: self.side }
     }
 
     /// What no network can have.
@@ -94,15 +94,15 @@ impl CaptionConfig {
             None if !(0.0..=1e3).contains(&self.penalty) => {
                 Err(format!("penalty: {}, expected 0 to 1000", self.penalty))
             }
-            None => self.eyes().check(),
+            None => self.image_encoder().check(),
         }
     }
 
     /// With random weights.
-    pub fn init(&self, device: &Device) -> Captioner {
-        let eyes = self.eyes();
+    pub fn init(&self, device: &Device) -> CaptionNet {
+        let encoder = self.image_encoder();
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device).into();
-        let (features, hidden) = (eyes.features(), self.hidden);
+        let (features, hidden) = (encoder.features(), self.hidden);
         let attention = self.attends.then(|| Attention {
             key: linear(features, self.attention),
             query: linear(hidden, self.attention),
@@ -115,10 +115,10 @@ impl CaptionConfig {
         let inputs = self.embedding + if self.attends { features } else { 0 };
         let embedding = EmbeddingConfig::new(self.words, self.embedding)
             .with_initializer(Initializer::Normal { mean: 0.0, std: 0.1 });
-        Captioner {
-            eyes: eyes.init(device),
+        CaptionNet {
+            eyes: encoder.init(device),
             picture: (!self.attends)
-                .then(|| (eyes.glance(GLANCE, device), linear(GLANCE, self.embedding))),
+                .then(|| (encoder.pooling(POOLED, device), linear(POOLED, self.embedding))),
             attention,
             embedding: embedding.init(device),
             recurrent: StackConfig::new(Cell::Lstm, inputs, hidden).init(device),
@@ -131,12 +131,12 @@ impl CaptionConfig {
 
 /// Either network.
 #[derive(Module, Debug)]
-pub struct Captioner {
+pub struct CaptionNet {
     /// The encoder.
-    pub eyes: Eyes,
-    /// Show and Tell: from the whole picture to the LSTM's first word.
-    pub picture: Option<(Glance, Linear)>,
-    /// Show, Attend and Tell: where to look.
+    pub eyes: ImageEncoder,
+    /// Show and Tell: from the whole image to the LSTM's first word.
+    pub picture: Option<(ImagePooling, Linear)>,
+    /// Show, Attend and Tell: where to attend.
     pub attention: Option<Attention>,
     /// `[words, embedding]`
     pub embedding: Embedding,
@@ -146,7 +146,7 @@ pub struct Captioner {
     pub state: Linear,
     /// From these to the words, `L_o`.
     pub output: Linear,
-    /// On words that are read and states that are told.
+    /// On words that are read and states that words follow from.
     pub dropout: Dropout,
 }
 
@@ -163,9 +163,9 @@ pub struct Attention {
     pub first_hidden: Linear,
     /// The same to the first cell.
     pub first_cell: Linear,
-    /// How much of what is seen counts, section 4.2.1.
+    /// How much of the context counts, section 4.2.1.
     pub gate: Linear,
-    /// From what is seen to the features of a word, `L_z` of equation 7.
+    /// From the context to the features of a word, `L_z` of equation 7.
     pub seen: Linear,
 }
 
@@ -188,10 +188,10 @@ impl Memory {
     }
 }
 
-impl Captioner {
-    /// What is known of pictures `[batch, 3, side, side]` before the first word.
-    pub fn look(&self, pictures: Tensor<4>) -> Memory {
-        let grid = self.eyes.forward(pictures); // [batch, places, features]
+impl CaptionNet {
+    /// What is known of images `[batch, 3, side, side]` before the first word.
+    pub fn encode(&self, images: Tensor<4>) -> Memory {
+        let grid = self.eyes.forward(images); // [batch, places, features]
         match (&self.attention, &self.picture) {
             (Some(attention), _) => {
                 let mean = grid.clone().mean_dim(1).squeeze_dim::<2>(1); // [batch, features]
@@ -200,8 +200,8 @@ impl Captioner {
                 let keys = attention.key.forward(grid.clone()); // [batch, places, attention]
                 Memory { state: vec![State { hidden, cell }], places: Some((grid, keys)) }
             }
-            (None, Some((glance, picture))) => {
-                let first = picture.forward(glance.forward(grid)); // [batch, embedding]
+            (None, Some((pooling, to_word))) => {
+                let first = to_word.forward(pooling.forward(grid)); // [batch, embedding]
                 let first = first.unsqueeze_dim(1);
                 let (_, state) = self.recurrent.forward(first, None, None);
                 Memory { state, places: None }
@@ -211,8 +211,8 @@ impl Captioner {
     }
 
     /// Reads `words`, `[batch, steps]`, on from `memory`. Gives, flat, `[batch * steps,
-    /// embedding]`, what [`Captioner::tell`] turns into the next words, and where it looked
-    /// before each, `[batch, steps, places]`.
+    /// embedding]`, what [`CaptionNet::logits`] turns into the next words, and the attention
+    /// weights before each, `[batch, steps, places]`.
     pub fn read(
         &self,
         words: Tensor<2, Int>,
@@ -229,36 +229,36 @@ impl Captioner {
             return (self.state.forward(states), None);
         };
         let mut state = state;
-        let (mut told, mut seen, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut outputs, mut contexts, mut weights) = (Vec::new(), Vec::new(), Vec::new());
         for step in 0..steps {
             let word = words.clone().slice([0..batch, step..step + 1, 0..embedding]);
             let hidden = state.as_ref().map(|state| state[0].hidden.clone());
-            let hidden = hidden.unwrap_or_else(|| unreachable!("`look` made one"));
-            let (context, look) = attention.look(grid, keys, hidden);
+            let hidden = hidden.unwrap_or_else(|| unreachable!("`encode` made one"));
+            let (context, own) = attention.attend(grid, keys, hidden);
             let input = Tensor::cat(vec![word, context.clone().unsqueeze_dim(1)], 2);
             let (output, next) = self.recurrent.forward(input, state.take(), None);
             state = Some(next);
-            told.push(output); // [batch, 1, hidden]
-            seen.push(context.unsqueeze_dim::<3>(1)); // [batch, 1, features]
-            looks.push(look.unsqueeze_dim::<3>(1)); // [batch, 1, places]
+            outputs.push(output); // [batch, 1, hidden]
+            contexts.push(context.unsqueeze_dim::<3>(1)); // [batch, 1, features]
+            weights.push(own.unsqueeze_dim::<3>(1)); // [batch, 1, places]
         }
         memory.state = state.unwrap_or_default();
-        let told = self.dropout.forward(flat(Tensor::cat(told, 1)));
-        let seen = self.dropout.forward(flat(Tensor::cat(seen, 1)));
-        let told = flat(words) + self.state.forward(told) + attention.seen.forward(seen);
-        (told, Some(Tensor::cat(looks, 1)))
+        let states = self.dropout.forward(flat(Tensor::cat(outputs, 1)));
+        let contexts = self.dropout.forward(flat(Tensor::cat(contexts, 1)));
+        let features = flat(words) + self.state.forward(states) + attention.seen.forward(contexts);
+        (features, Some(Tensor::cat(weights, 1)))
     }
 
     /// The logits of the next words, `[rows, words]`.
-    pub fn tell(&self, told: Tensor<2>) -> Tensor<2> {
-        self.output.forward(told)
+    pub fn logits(&self, features: Tensor<2>) -> Tensor<2> {
+        self.output.forward(features)
     }
 }
 
 impl Attention {
-    /// What is seen, `[batch, features]`, and where, `[batch, places]`, for states `[batch,
-    /// hidden]`.
-    fn look(
+    /// The context, `[batch, features]`, and the attention weights, `[batch, places]`, for
+    /// states `[batch, hidden]`.
+    fn attend(
         &self,
         grid: &Tensor<3>,
         keys: &Tensor<3>,
@@ -266,11 +266,12 @@ impl Attention {
     ) -> (Tensor<2>, Tensor<2>) {
         let query = self.query.forward(hidden.clone()).unsqueeze_dim(1); // [batch, 1, attention]
         let scores = self.score.forward((keys.clone() + query).tanh()); // [batch, places, 1]
-        let look = softmax(scores.squeeze_dim::<2>(2), 1); // [batch, places]
+        let weights = softmax(scores.squeeze_dim::<2>(2), 1); // [batch, places]
         // [batch, 1, places] x [batch, places, features]
-        let seen = look.clone().unsqueeze_dim::<3>(1).matmul(grid.clone()).squeeze_dim::<2>(1);
+        let context =
+            weights.clone().unsqueeze_dim::<3>(1).matmul(grid.clone()).squeeze_dim::<2>(1);
         let gate = sigmoid(self.gate.forward(hidden)); // [batch, features]
-        (seen * gate, look)
+        (context * gate, weights)
     }
 }
 
@@ -282,28 +283,29 @@ mod tests {
     fn word_by_word_is_the_same_as_all_at_once() {
         let device = tenfold_core::device::open("cpu").unwrap();
         for attends in [false, true] {
-            let config = CaptionConfig::new(11, attends, Encoder::Small, 16);
+            let config = CaptionConfig::new(11, attends, EncoderKind::Small, 16);
             config.check().unwrap();
             let network = config.init(&device);
-            let pictures = Tensor::random(
+            let images = Tensor::random(
                 [2, 3, 16, 16],
                 burn::tensor::Distribution::Uniform(-1.0, 1.0),
                 &device,
             );
             let words = Tensor::<2, Int>::from_ints([[2, 5, 7], [2, 6, 9]], &device);
-            let (told, looks) = network.read(words.clone(), &mut network.look(pictures.clone()));
-            let all = network.tell(told).reshape([2, 3, 11]);
-            assert_eq!(looks.is_some(), attends);
-            if let Some(looks) = looks {
-                let sums: f32 = looks.sum().into_scalar();
-                assert!((sums - 6.0).abs() < 1e-4, "each word's look adds up to one: {sums}");
+            let (features, weights) =
+                network.read(words.clone(), &mut network.encode(images.clone()));
+            let all = network.logits(features).reshape([2, 3, 11]);
+            assert_eq!(weights.is_some(), attends);
+            if let Some(weights) = weights {
+                let sums: f32 = weights.sum().into_scalar();
+                assert!((sums - 6.0).abs() < 1e-4, "each word's weights add up to one: {sums}");
             }
-            let mut memory = network.look(pictures).select(&Tensor::from_ints([0, 1], &device));
+            let mut memory = network.encode(images).select(&Tensor::from_ints([0, 1], &device));
             for step in 0..3 {
                 let word = words.clone().slice([0..2, step..step + 1]);
-                let (told, _) = network.read(word, &mut memory);
+                let (features, _) = network.read(word, &mut memory);
                 let own = all.clone().slice([0..2, step..step + 1, 0..11]).squeeze_dim::<2>(1);
-                let error: f32 = (network.tell(told) - own).abs().max().into_scalar();
+                let error: f32 = (network.logits(features) - own).abs().max().into_scalar();
                 assert!(error < 1e-5, "{attends} {step}: {error}");
             }
         }

@@ -1,6 +1,6 @@
 //! Character language model: Karpathy, "The Unreasonable Effectiveness of Recurrent Neural
 //! Networks", 2015; the network is that of Graves, arXiv:1308.0850, section 2, without its skip
-//! connections. It reads characters and tells, after each, how probable every next one is.
+//! connections. It reads characters and predicts, after each, how probable every next one is.
 
 use crate::recurrent::{Cell, Stack, StackConfig, State};
 use burn::module::{Initializer, Module};

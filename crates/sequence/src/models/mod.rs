@@ -3,7 +3,7 @@
 pub mod bilstm;
 pub mod caption;
 pub mod charlm;
-pub mod eyes;
+pub mod image_encoder;
 pub mod phrases;
 pub mod seq2seq;
 pub mod vqa;

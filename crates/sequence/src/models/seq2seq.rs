@@ -17,8 +17,8 @@ use tenfold_kernels::Cache;
 use tenfold_kernels::nn::Linear;
 use tenfold_kernels::ops::{self, Activation};
 
-/// How the decoder looks at the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+/// How the decoder attends to the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Attention {
     /// Before each step, by its last state: `v tanh(W s + U h)` (Bahdanau et al., appendix A.1.2).
@@ -32,7 +32,7 @@ pub enum Attention {
 pub struct Seq2SeqConfig {
     /// Tokens of the vocabulary that both languages share.
     pub tokens: usize,
-    /// How the decoder looks at the source.
+    /// How the decoder attends to the source.
     pub attention: Attention,
     /// Features of an embedded token.
     pub embedding: usize,
@@ -139,7 +139,7 @@ pub struct Seq2Seq {
     pub decoder: Stack,
     /// Of each place of the source what it is found by.
     pub keys: Linear,
-    /// Of a decoder's state what it looks for; Bahdanau's only.
+    /// The query of a decoder's state; Bahdanau's only.
     pub query: Linear,
     /// How well both fit; Bahdanau's only.
     pub energy: Linear,
@@ -189,7 +189,7 @@ impl Encoded {
 pub struct Decoded {
     /// What the output layer takes, `[batch, steps, embedding]`.
     pub features: Tensor<3>,
-    /// How much each step looks at each place of the source, `[batch, steps, source steps]`.
+    /// The attention weights of each step on each place of the source, `[batch, steps, source steps]`.
     pub attention: Tensor<3>,
     /// The state after it, `[batch, outputs]`.
     pub state: Tensor<2>,

@@ -1,20 +1,22 @@
-//! Answers to questions about pictures, as a choice among known answers.
+//! Answers to questions about images, as a choice among known answers.
 //!
 //! - The product: S. Antol et al., "VQA: Visual Question Answering", ICCV (2015), section 4,
-//!   "deeper LSTM Q + norm I": the picture's features, normalised, and the question's states go
+//!   "deeper LSTM Q + norm I": the image's features, normalised, and the question's states go
 //!   to one space and are multiplied element by element.
 //! - Stacked attention: Z. Yang et al., "Stacked Attention Networks for Image Question
-//!   Answering", CVPR (2016), section 3: the question looks at the picture twice.
+//!   Answering", CVPR (2016), section 3: the question attends to the image twice.
 //! - Phrases: see [`super::phrases`].
 //!
+//! The names of the modules' fields are names of weights in files that exist.
+//!
 //! Differs from the papers: the encoder learns with the rest, and a learnt vector tells each
-//! place where it is. The product normalises the picture's features over the batch instead of
+//! place where it is. The product normalises the image's features over the batch instead of
 //! to a length of one, under which a new encoder hardly learns; it takes the LSTM's last hidden
 //! states without its cells, and has 512 common units where the paper has 1,024. A hidden layer
 //! stands between stacked attention and the answers. States are smaller, for questions of few
 //! words.
 
-use super::eyes::{Encoder, Eyes, EyesConfig, Glance};
+use super::image_encoder::{EncoderKind, ImageEncoder, ImageEncoderConfig, ImagePooling};
 use super::phrases::Phrases;
 use crate::recurrent::{Cell, Lengths, Stack, StackConfig};
 use burn::module::{Initializer, Module};
@@ -26,15 +28,15 @@ use std::path::PathBuf;
 use tenfold_kernels::nn::Linear;
 use tenfold_kernels::ops::Activation;
 
-/// How question and picture meet.
+/// How question and image are fused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fusion {
     /// Their product, element by element.
     Product,
-    /// Looks, one after the other.
+    /// Hops of attention, one after the other.
     Attention,
-    /// Each word looks with its neighbours.
+    /// Attention of each word with its neighbours.
     Phrases,
 }
 
@@ -45,33 +47,33 @@ pub struct VqaConfig {
     pub words: usize,
     /// How many answers there are to choose among.
     pub answers: usize,
-    /// How question and picture meet.
+    /// How question and image are fused.
     pub fusion: Fusion,
-    /// Looks of attention one after the other, looks of a phrase at once.
+    /// Hops of attention one after the other, or the attention heads of a phrase.
     pub depth: usize,
-    /// What looks at the picture.
-    pub encoder: Encoder,
-    /// Rows and columns of the pictures.
+    /// What encodes the image.
+    pub encoder: EncoderKind,
+    /// Rows and columns of the images.
     pub side: usize,
-    /// Whose encoder it starts from, see [`Eyes::started`]; its own where there is none.
+    /// Whose encoder it starts from, see [`ImageEncoder::started`]; its own where there is none.
     pub start: Option<PathBuf>,
     /// Features of a word.
     pub embedding: usize,
     /// Hidden units of an LSTM layer.
     pub hidden: usize,
-    /// Units in which question and picture meet.
+    /// Units in which question and image are fused.
     pub common: usize,
     /// Part of the values set to zero, in training.
     pub dropout: f64,
 }
 
 impl VqaConfig {
-    /// For pictures of so many rows and columns.
+    /// For images of so many rows and columns.
     pub fn new(
         words: usize,
         answers: usize,
         fusion: Fusion,
-        encoder: Encoder,
+        encoder: EncoderKind,
         side: usize,
     ) -> Self {
         let (embedding, hidden) = (64, 64);
@@ -93,8 +95,8 @@ impl VqaConfig {
     }
 
     /// The encoder's own choices.
-    pub fn eyes(&self) -> EyesConfig {
-        EyesConfig { encoder: self.encoder, side: self.side }
+    pub fn image_encoder(&self) -> ImageEncoderConfig {
+        ImageEncoderConfig { encoder: self.encoder, side: self.side }
     }
 
     /// What no network can have.
@@ -117,13 +119,13 @@ impl VqaConfig {
             None if !(0.0..1.0).contains(&self.dropout) => {
                 Err(format!("dropout: {}, expected 0 up to below 1", self.dropout))
             }
-            None => self.eyes().check(),
+            None => self.image_encoder().check(),
         }
     }
 
     /// With random weights.
     pub fn init(&self, device: &Device) -> Vqa {
-        let eyes = self.eyes();
+        let encoder = self.image_encoder();
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device).into();
         let common = self.common;
         let (layers, read) = match self.fusion {
@@ -134,26 +136,29 @@ impl VqaConfig {
         let embedding = EmbeddingConfig::new(self.words, self.embedding)
             .with_initializer(Initializer::Normal { mean: 0.0, std: 1.0 });
         let meeting = match self.fusion {
-            Fusion::Product => Meeting::Product(Product {
-                glance: eyes.glance(common, device),
+            Fusion::Product => FusionLayers::Product(Product {
+                glance: encoder.pooling(common, device),
                 picture: linear(common, common),
             }),
-            Fusion::Attention => Meeting::Attention(Attention {
-                picture: linear(eyes.features(), common),
+            Fusion::Attention => FusionLayers::Attention(Attention {
+                picture: linear(encoder.features(), common),
                 looks: (0..self.depth)
-                    .map(|_| Glimpse {
+                    .map(|_| Hop {
                         place: linear(common, common / 2),
                         question: linear(common, common / 2),
                         score: linear(common / 2, 1),
                     })
                     .collect(),
             }),
-            Fusion::Phrases => {
-                Meeting::Phrases(Phrases::new(eyes.features(), self.embedding, self.depth, device))
-            }
+            Fusion::Phrases => FusionLayers::Phrases(Phrases::new(
+                encoder.features(),
+                self.embedding,
+                self.depth,
+                device,
+            )),
         };
         Vqa {
-            eyes: eyes.init(device),
+            eyes: encoder.init(device),
             embedding: embedding.init(device),
             recurrent: question.init(device),
             question: linear(layers * self.hidden, common),
@@ -169,15 +174,15 @@ impl VqaConfig {
 #[derive(Module, Debug)]
 pub struct Vqa {
     /// The encoder.
-    pub eyes: Eyes,
+    pub eyes: ImageEncoder,
     /// `[words, embedding]`
     pub embedding: Embedding,
     /// The LSTM that reads the question, with what its phrases found.
     pub recurrent: Stack,
     /// From its last states to the common space.
     pub question: Linear,
-    /// Where question and picture meet.
-    pub meeting: Meeting,
+    /// How question and image are fused.
+    pub meeting: FusionLayers,
     /// Between the common space and the answers.
     pub hidden: Linear,
     /// `[common, answers]`
@@ -186,20 +191,20 @@ pub struct Vqa {
     pub dropout: Dropout,
 }
 
-/// Where question and picture meet, as [`Fusion`] has it.
+/// How question and image are fused, as [`Fusion`] has it.
 #[derive(Module, Debug)]
 #[allow(missing_docs, reason = "the types say it")]
-pub enum Meeting {
+pub enum FusionLayers {
     Product(Product),
     Attention(Attention),
     Phrases(Phrases),
 }
 
-/// The product of the question with the whole picture as one vector.
+/// The product of the question with the whole image as one vector.
 #[derive(Module, Debug)]
 pub struct Product {
-    /// The whole picture.
-    pub glance: Glance,
+    /// The whole image.
+    pub glance: ImagePooling,
     /// From it to the common space.
     pub picture: Linear,
 }
@@ -210,12 +215,12 @@ pub struct Attention {
     /// From each place to the common space.
     pub picture: Linear,
     /// One after the other.
-    pub looks: Vec<Glimpse>,
+    pub looks: Vec<Hop>,
 }
 
-/// One look of stacked attention, equations 15 to 19.
+/// One hop of stacked attention, equations 15 to 19.
 #[derive(Module, Debug)]
-pub struct Glimpse {
+pub struct Hop {
     /// From a place.
     pub place: Linear,
     /// From the question.
@@ -224,30 +229,26 @@ pub struct Glimpse {
     pub score: Linear,
 }
 
-/// Questions of different lengths, and the picture that each is about.
+/// Questions of different lengths, and the image that each is about.
 #[derive(Clone, Debug)]
 pub struct Questions {
     /// `[questions, steps]`, padded.
     pub words: Tensor<2, Int>,
     /// Where they end.
     pub lengths: Lengths,
-    /// `[questions]`, places in the batch of pictures.
+    /// `[questions]`, places in the batch of images.
     pub about: Tensor<1, Int>,
 }
 
 impl Vqa {
-    /// Pictures `[pictures, 3, side, side]` and questions to logits `[questions, answers]`, and
-    /// where each look went, `[questions, places]`. Several questions share the work on a
-    /// picture.
-    pub fn forward(
-        &self,
-        pictures: Tensor<4>,
-        questions: Questions,
-    ) -> (Tensor<2>, Vec<Tensor<2>>) {
+    /// Images `[images, 3, side, side]` and questions to logits `[questions, answers]`, and the
+    /// attention weights of each hop, `[questions, places]`. Several questions share the work on
+    /// an image.
+    pub fn forward(&self, images: Tensor<4>, questions: Questions) -> (Tensor<2>, Vec<Tensor<2>>) {
         let Questions { words, lengths, about } = questions;
-        let grid = self.eyes.forward(pictures); // [pictures, places, features]
+        let grid = self.eyes.forward(images); // [images, places, features]
         let mut words = self.embedding.forward(words); // [questions, steps, embedding]
-        if let Meeting::Phrases(phrases) = &self.meeting {
+        if let FusionLayers::Phrases(phrases) = &self.meeting {
             let found = phrases.forward(words.clone(), &lengths, grid.clone(), about.clone());
             words = Tensor::cat(vec![words, found], 2);
         }
@@ -255,32 +256,32 @@ impl Vqa {
         let last = last.into_iter().map(|state| state.hidden).collect();
         let asked = Tensor::cat(last, 1); // [questions, layers * hidden]
         let asked = self.question.forward(asked).tanh(); // [questions, common]
-        let mut seen = Vec::new();
+        let mut weights = Vec::new();
         let joined = match &self.meeting {
-            Meeting::Product(Product { glance, picture }) => {
-                let picture = picture.forward(glance.forward(grid)).tanh(); // [pictures, common]
-                picture.select(0, about) * asked // [questions, common]
+            FusionLayers::Product(Product { glance, picture }) => {
+                let image = picture.forward(glance.forward(grid)).tanh(); // [images, common]
+                image.select(0, about) * asked // [questions, common]
             }
-            Meeting::Attention(Attention { picture, looks }) => {
+            FusionLayers::Attention(Attention { picture, looks }) => {
                 let places = picture.forward(grid).tanh();
                 let mut asked = asked;
-                for look in looks {
-                    let (found, at) = look.forward(&places, &about, asked.clone());
+                for hop in looks {
+                    let (found, own) = hop.forward(&places, &about, asked.clone());
                     asked = asked + found;
-                    seen.push(at);
+                    weights.push(own);
                 }
                 asked
             }
-            Meeting::Phrases(_) => asked,
+            FusionLayers::Phrases(_) => asked,
         };
         let hidden = self.hidden.forward_with(self.dropout.forward(joined), Activation::Relu);
-        (self.output.forward(self.dropout.forward(hidden)), seen)
+        (self.output.forward(self.dropout.forward(hidden)), weights)
     }
 }
 
-impl Glimpse {
-    /// What `asked`, `[questions, common]`, finds among the `places` of its picture, `[pictures,
-    /// places, common]`, and where, `[questions, places]`.
+impl Hop {
+    /// What `asked`, `[questions, common]`, finds among the `places` of its image, `[images,
+    /// places, common]`, and the attention weights, `[questions, places]`.
     fn forward(
         &self,
         places: &Tensor<3>,
@@ -290,9 +291,9 @@ impl Glimpse {
         let keys = self.place.forward(places.clone()).select(0, about.clone());
         let query = self.question.forward(asked).unsqueeze_dim(1); // [questions, 1, common / 2]
         let scores = self.score.forward((keys + query).tanh()).squeeze_dim::<2>(2);
-        let at = softmax(scores, 1); // [questions, places]
+        let weights = softmax(scores, 1); // [questions, places]
         let places = places.clone().select(0, about.clone());
-        (at.clone().unsqueeze_dim::<3>(1).matmul(places).squeeze_dim::<2>(1), at)
+        (weights.clone().unsqueeze_dim::<3>(1).matmul(places).squeeze_dim::<2>(1), weights)
     }
 }
 
@@ -303,12 +304,11 @@ mod tests {
     #[test]
     fn a_question_is_answered_alike_alone_and_in_company() {
         let device = tenfold_core::device::open("cpu").unwrap();
-        for (fusion, looks) in [(Fusion::Product, 0), (Fusion::Attention, 2), (Fusion::Phrases, 0)]
-        {
-            let config = VqaConfig::new(9, 5, fusion, Encoder::Small, 16);
+        for (fusion, hops) in [(Fusion::Product, 0), (Fusion::Attention, 2), (Fusion::Phrases, 0)] {
+            let config = VqaConfig::new(9, 5, fusion, EncoderKind::Small, 16);
             config.check().unwrap();
             let network = config.init(&device);
-            let pictures = Tensor::random(
+            let images = Tensor::random(
                 [2, 3, 16, 16],
                 burn::tensor::Distribution::Uniform(-1.0, 1.0),
                 &device,
@@ -318,14 +318,14 @@ mod tests {
                 lengths: Lengths::new(&[3, 2, 3], 3, &device),
                 about: Tensor::from_ints([0, 1, 1], &device),
             };
-            let (all, seen) = network.forward(pictures.clone(), questions);
-            assert_eq!((all.dims(), seen.len()), ([3, 5], looks));
+            let (all, weights) = network.forward(images.clone(), questions);
+            assert_eq!((all.dims(), weights.len()), ([3, 5], hops));
             let alone = Questions {
                 words: Tensor::from_ints([[7, 8]], &device),
                 lengths: Lengths::new(&[2], 2, &device),
                 about: Tensor::from_ints([0], &device),
             };
-            let (one, _) = network.forward(pictures.narrow(0, 1, 1), alone);
+            let (one, _) = network.forward(images.narrow(0, 1, 1), alone);
             let error: f32 = (all.narrow(0, 1, 1) - one).abs().max().into_scalar();
             assert!(error < 1e-4, "{fusion:?}: {error}");
         }

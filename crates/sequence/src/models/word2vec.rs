@@ -10,10 +10,10 @@
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::random::SplitMix64;
 
-/// Which word is told from which.
+/// Which word is predicted from which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Way {
+pub enum Architecture {
     /// Each neighbour from the word.
     Skipgram,
     /// The word from the mean of its neighbours.
@@ -23,15 +23,16 @@ pub enum Way {
 /// Sizes and rates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Word2VecConfig {
-    /// Which word is told from which.
-    pub way: Way,
+    /// Which word is predicted from which.
+    #[serde(alias = "way")]
+    pub architecture: Architecture,
     /// Words of the vocabulary.
     pub tokens: usize,
     /// Features of a vector.
     pub dimensions: usize,
     /// Neighbours on each side, at most.
     pub window: usize,
-    /// Other words that are told apart from each true one.
+    /// Negative samples for each true word.
     pub negatives: usize,
     /// Words that make up more than this part of the text are often passed over.
     pub subsample: f64,
@@ -41,9 +42,9 @@ pub struct Word2VecConfig {
 
 impl Word2VecConfig {
     /// The usual choices for a small text.
-    pub fn new(way: Way, tokens: usize) -> Self {
+    pub fn new(architecture: Architecture, tokens: usize) -> Self {
         Self {
-            way,
+            architecture,
             tokens,
             dimensions: 100,
             window: 5,
@@ -79,18 +80,18 @@ impl Word2VecConfig {
 #[derive(Clone, Debug)]
 pub struct Word2Vec {
     config: Word2VecConfig,
-    /// What is kept: the vector of each word where it is told from, or tells.
+    /// What is kept: the vector of each word where it predicts.
     pub input: Vec<f32>,
-    /// The vector of each word that is to be told.
+    /// The vector of each word where it is predicted.
     pub output: Vec<f32>,
-    /// How often each word may be kept: its chance.
+    /// The probability with which each word is kept.
     keep: Vec<f32>,
-    /// Words as often as they are to be drawn.
-    urn: Vec<u32>,
+    /// The noise distribution: words as often as they are to be drawn.
+    noise: Vec<u32>,
 }
 
-/// Places in the urn.
-const URN: usize = 1 << 20;
+/// Entries of the noise distribution's table.
+const NOISE: usize = 1 << 20;
 
 impl Word2Vec {
     /// Small random vectors for words that occur so often.
@@ -108,14 +109,17 @@ impl Word2Vec {
         // Section 2.2: negatives by their count to the power of 3/4.
         let weights: Vec<f64> = counts.iter().map(|&count| (count as f64).powf(0.75)).collect();
         let sum: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-        let mut urn = Vec::with_capacity(URN);
+        let mut noise = Vec::with_capacity(NOISE);
         let mut upto = 0.0;
         for (word, weight) in weights.iter().enumerate() {
             upto += weight / sum;
-            urn.resize(((upto * URN as f64).round() as usize).min(URN).max(urn.len()), word as u32);
+            noise.resize(
+                ((upto * NOISE as f64).round() as usize).min(NOISE).max(noise.len()),
+                word as u32,
+            );
         }
         let keep = keep.collect();
-        Self { config, input, output: vec![0.0; words * width], keep, urn }
+        Self { config, input, output: vec![0.0; words * width], keep, noise }
     }
 
     /// One sentence; returns the sum of its losses and how many there are.
@@ -134,24 +138,24 @@ impl Word2Vec {
             if neighbours.is_empty() {
                 continue;
             }
-            match self.config.way {
-                Way::Skipgram => {
+            match self.config.architecture {
+                Architecture::Skipgram => {
                     for &neighbour in &neighbours {
                         hidden.copy_from_slice(row(&self.input, word, width));
                         change.fill(0.0);
-                        loss += self.tell(&hidden, neighbour, lr, &mut change, random);
+                        loss += self.predict(&hidden, neighbour, lr, &mut change, random);
                         add(row_mut(&mut self.input, word, width), &change, 1.0);
                         count += 1;
                     }
                 }
-                Way::Cbow => {
+                Architecture::Cbow => {
                     let share = 1.0 / neighbours.len() as f32;
                     hidden.fill(0.0);
                     for &neighbour in &neighbours {
                         add(&mut hidden, row(&self.input, neighbour, width), share);
                     }
                     change.fill(0.0);
-                    loss += self.tell(&hidden, word, lr, &mut change, random);
+                    loss += self.predict(&hidden, word, lr, &mut change, random);
                     // As the papers' program: each neighbour takes the whole change.
                     for &neighbour in &neighbours {
                         add(row_mut(&mut self.input, neighbour, width), &change, 1.0);
@@ -163,9 +167,9 @@ impl Word2Vec {
         (loss, count)
     }
 
-    /// Tells `word` apart from negatives by the features `hidden` (eq. 4), improves the vectors
-    /// of all of these, and adds to `change` what would improve the features.
-    fn tell(
+    /// Predicts `word` against negatives from the features `hidden` (eq. 4), improves the
+    /// vectors of all of these, and adds to `change` what would improve the features.
+    fn predict(
         &mut self,
         hidden: &[f32],
         word: u32,
@@ -178,17 +182,17 @@ impl Word2Vec {
         for draw in 0..=self.config.negatives {
             let (other, truth) = match draw {
                 0 => (word, 1.0),
-                _ => (self.urn[random.below(self.urn.len())], 0.0),
+                _ => (self.noise[random.below(self.noise.len())], 0.0),
             };
             if draw > 0 && other == word {
                 continue;
             }
             let target = row_mut(&mut self.output, other, width);
             let fit: f32 = hidden.iter().zip(target.iter()).map(|(a, b)| a * b).sum();
-            let told = 1.0 / (1.0 + (-fit).exp());
-            let own = if truth == 1.0 { told } else { 1.0 - told };
+            let predicted = 1.0 / (1.0 + (-fit).exp());
+            let own = if truth == 1.0 { predicted } else { 1.0 - predicted };
             loss -= f64::from(own.max(1e-7)).ln();
-            let step = lr * (truth - told);
+            let step = lr * (truth - predicted);
             for ((change, hidden), target) in change.iter_mut().zip(hidden).zip(target) {
                 *change += step * *target;
                 *target += step * hidden;
@@ -214,31 +218,34 @@ fn add(to: &mut [f32], what: &[f32], times: f32) {
 mod tests {
     use super::*;
 
-    /// The loss of telling `word` from `hidden` with fixed negatives, in f64.
+    /// The loss of predicting `word` from `hidden` with fixed negatives, in f64.
     fn loss(hidden: &[f32], output: &[f32], words: &[(u32, f32)], width: usize) -> f64 {
         let term = |&(word, truth): &(u32, f32)| {
             let target = row(output, word, width);
             let fit: f64 =
                 hidden.iter().zip(target).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-            let told = 1.0 / (1.0 + (-fit).exp());
-            if truth == 1.0 { -told.ln() } else { -(1.0 - told).ln() }
+            let predicted = 1.0 / (1.0 + (-fit).exp());
+            if truth == 1.0 { -predicted.ln() } else { -(1.0 - predicted).ln() }
         };
         words.iter().map(term).sum()
     }
 
     #[test]
     fn the_step_follows_the_gradient() {
-        let config =
-            Word2VecConfig { dimensions: 4, negatives: 3, ..Word2VecConfig::new(Way::Skipgram, 6) };
+        let config = Word2VecConfig {
+            dimensions: 4,
+            negatives: 3,
+            ..Word2VecConfig::new(Architecture::Skipgram, 6)
+        };
         let mut random = SplitMix64::new(5);
         let mut model = Word2Vec::new(config, &[5, 9, 2, 7, 3, 4], &mut random);
         model.output.iter_mut().for_each(|x| *x = random.between(-1.0, 1.0));
         let hidden: Vec<f32> = (0..4).map(|_| random.between(-1.0, 1.0)).collect();
-        // The same draws as `tell` will make.
+        // The same draws as `predict` will make.
         let mut draws = random.clone();
         let mut words = vec![(1, 1.0)];
         for _ in 0..3 {
-            let other = model.urn[draws.below(model.urn.len())];
+            let other = model.noise[draws.below(model.noise.len())];
             if other != 1 {
                 words.push((other, 0.0));
             }
@@ -246,8 +253,8 @@ mod tests {
         let before = model.output.clone();
         let mut change = vec![0.0; 4];
         let lr = 1e-3;
-        let told = model.tell(&hidden, 1, lr, &mut change, &mut random);
-        assert!((told - loss(&hidden, &before, &words, 4)).abs() < 1e-3);
+        let found = model.predict(&hidden, 1, lr, &mut change, &mut random);
+        assert!((found - loss(&hidden, &before, &words, 4)).abs() < 1e-3);
         for place in 0..4 {
             let moved = |by: f32| {
                 let mut hidden = hidden.clone();

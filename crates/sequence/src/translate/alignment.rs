@@ -1,4 +1,4 @@
-//! Which source token each target token looked at, as a picture.
+//! The attention weights of a translation, as an image.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,8 +11,8 @@ pub struct Alignment {
     pub sources: Vec<String>,
     /// The tokens of the target.
     pub targets: Vec<String>,
-    /// Row after row, one for each target token: the share of each source token.
-    pub shares: Vec<f32>,
+    /// Row after row, one for each target token: the weight of each source token.
+    pub weights: Vec<f32>,
 }
 
 /// Side of a cell in pixels.
@@ -20,7 +20,7 @@ const CELL: usize = 26;
 
 impl Alignment {
     /// Writes an SVG: sources along the top, targets down the side, the darker the larger the
-    /// share.
+    /// weight.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -54,15 +54,15 @@ impl Alignment {
             let (x, y) = (left - 8, top + row * CELL + CELL / 2 + 4);
             let token = shown(token);
             let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"end\">{token}</text>");
-            for (column, share) in self.shares[row * columns..][..columns].iter().enumerate() {
+            for (column, weight) in self.weights[row * columns..][..columns].iter().enumerate() {
                 let (x, y) = (left + column * CELL, top + row * CELL);
-                let share = share.clamp(0.0, 1.0);
+                let weight = weight.clamp(0.0, 1.0);
                 let _ = writeln!(
                     svg,
                     "<rect x=\"{x}\" y=\"{y}\" width=\"{CELL}\" height=\"{CELL}\" \
-                     fill=\"#08306b\" fill-opacity=\"{share:.3}\" stroke=\"#ddd\">\
+                     fill=\"#08306b\" fill-opacity=\"{weight:.3}\" stroke=\"#ddd\">\
                      <title>{:.0} %</title></rect>",
-                    100.0 * share
+                    100.0 * weight
                 );
             }
         }
@@ -83,11 +83,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_share_is_a_cell_and_names_are_text() {
+    fn every_weight_is_a_cell_and_names_are_text() {
         let alignment = Alignment {
             sources: vec!["\u{2581}a<b".into(), "&".into()],
             targets: vec!["\u{2581}x".into(), "y".into(), "</s>".into()],
-            shares: vec![0.9, 0.1, 0.2, 0.8, 0.5, 0.5],
+            weights: vec![0.9, 0.1, 0.2, 0.8, 0.5, 0.5],
         };
         let svg = alignment.svg();
         assert_eq!(svg.matches("fill-opacity").count(), 6);

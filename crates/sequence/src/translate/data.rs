@@ -1,6 +1,7 @@
 //! Sentences and their translations.
 
-use crate::job::DataChoice;
+use crate::config::DataChoice;
+use crate::splits::Splits;
 use crate::text;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::locate::{self, Fetched, Place};
@@ -10,6 +11,9 @@ use tenfold_core::{Error, Result};
 /// The embedded pairs: numbers in words, from English into German.
 pub const NUMBERS: &str = "numbers";
 
+/// From which language into which.
+pub type Languages = (String, String);
+
 /// A sentence and its translation.
 pub type Pair = (String, String);
 
@@ -17,13 +21,11 @@ pub type Pair = (String, String);
 #[derive(Clone, Debug)]
 pub struct Pairs {
     /// From which language into which, where that is known.
-    pub languages: Option<(String, String)>,
-    /// To learn from.
-    pub train: Vec<Pair>,
-    /// To choose the epoch by.
-    pub validation: Vec<Pair>,
-    /// To judge by, once.
-    pub test: Vec<Pair>,
+    pub languages: Option<Languages>,
+    /// The pairs.
+    pub splits: Splits<Vec<Pair>>,
+    /// The pairs that are left out because one of their sides is empty, a line for each.
+    pub skipped: Vec<String>,
 }
 
 /// Opens the embedded `numbers`; a fetched data set of parallel text, or a folder with
@@ -34,23 +36,22 @@ pub struct Pairs {
 /// Data that is not there or no text; languages that it lacks; sides of different lengths.
 pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Pairs> {
     let languages = choice.pair.as_deref().map(languages).transpose()?;
-    let mut pairs = if choice.name == NUMBERS {
+    let (languages, mut splits) = if choice.name == NUMBERS {
         let own = ("en".to_string(), "de".to_string());
-        let turned = match &languages {
+        let reversed = match &languages {
             None => false,
             Some(asked) if *asked == own => false,
             Some((from, to)) if (to, from) == (&own.0, &own.1) => true,
             Some(_) => return Err(Error::argument("--pair", "numbers has en-de and de-en")),
         };
-        let all = (0..10_000).map(|n| match turned {
+        let all = (0..10_000).map(|n| match reversed {
             false => (english(n), german(n)),
             true => (german(n), english(n)),
         });
-        let own = languages.unwrap_or(own);
-        Pairs { languages: Some(own), ..split(all.collect(), choice.seed) }
+        (Some(languages.unwrap_or(own)), split(all.collect(), choice.seed))
     } else {
         match locate::locate(&choice.name, data_dir)? {
-            Place::File(path) => Pairs { languages, ..split(columns(&path)?, choice.seed) },
+            Place::File(path) => (languages, split(columns(&path)?, choice.seed)),
             Place::Folder(folder) => parallel(&Source::Folder(folder), languages)?,
             Place::Fetched(fetched) if fetched.layout == "parallel-text" => {
                 parallel(&Source::Fetched(fetched), languages)?
@@ -63,17 +64,22 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Pairs> {
         }
     };
     if let Some(limit) = choice.limit {
-        pairs.train.truncate(limit);
+        splits.train.truncate(limit);
     }
     let usable = |(source, target): &Pair| !source.trim().is_empty() && !target.trim().is_empty();
-    for part in [&mut pairs.train, &mut pairs.validation, &mut pairs.test] {
-        part.retain(usable);
-        if part.is_empty() {
-            let why = format!("{}: too few pairs to learn from, validate and test", choice.name);
-            return Err(Error::argument("--data", why));
-        }
+    let left_out = |(source, target): &Pair| {
+        let (empty, other) =
+            if source.trim().is_empty() { ("source", target) } else { ("target", source) };
+        format!("an empty {empty} beside `{}`", other.trim())
+    };
+    let skipped = splits.all().into_iter().flatten().filter(|pair| !usable(pair));
+    let skipped = skipped.map(left_out).collect();
+    splits.all_mut().into_iter().for_each(|pairs| pairs.retain(usable));
+    if splits.all().iter().any(|pairs| pairs.is_empty()) {
+        let why = format!("{}: too few pairs to learn from, validate and test", choice.name);
+        return Err(Error::argument("--data", why));
     }
-    Ok(pairs)
+    Ok(Pairs { languages, splits, skipped })
 }
 
 fn languages(pair: &str) -> Result<(String, String)> {
@@ -89,12 +95,12 @@ fn languages(pair: &str) -> Result<(String, String)> {
 }
 
 /// A tenth validates and a tenth tests.
-fn split(mut all: Vec<Pair>, seed: u64) -> Pairs {
+fn split(mut all: Vec<Pair>, seed: u64) -> Splits<Vec<Pair>> {
     SplitMix64::new(seed).shuffle(&mut all);
     let held = all.len() / 10;
     let test = all.split_off(all.len() - held);
     let validation = all.split_off(all.len() - held);
-    Pairs { languages: None, train: all, validation, test }
+    Splits { train: all, validation, test }
 }
 
 /// The lines of a file of two columns.
@@ -148,7 +154,10 @@ impl Source {
     }
 }
 
-fn parallel(source: &Source, languages: Option<(String, String)>) -> Result<Pairs> {
+fn parallel(
+    source: &Source,
+    languages: Option<Languages>,
+) -> Result<(Option<Languages>, Splits<Vec<Pair>>)> {
     let (from, to) = languages.ok_or_else(|| {
         Error::argument("--pair", "not given; expected the languages, such as --pair de-en")
     })?;
@@ -166,7 +175,8 @@ fn parallel(source: &Source, languages: Option<(String, String)>) -> Result<Pair
         Ok(pairs.map(|(source, target)| (source.into(), target.into())).collect::<Vec<Pair>>())
     };
     let (train, validation) = (read(&["train"])?, read(&["val", "validation", "valid"])?);
-    Ok(Pairs { test: read(&["test"])?, train, validation, languages: Some((from, to)) })
+    let splits = Splits { train, validation, test: read(&["test"])? };
+    Ok((Some((from, to)), splits))
 }
 
 const ONES: [(&str, &str); 20] = [
@@ -246,8 +256,7 @@ mod tests {
     use super::*;
 
     fn choice(name: &str, pair: Option<&str>) -> DataChoice {
-        let pair = pair.map(Into::into);
-        DataChoice { name: name.into(), limit: None, pair, fold: None, seed: 1 }
+        DataChoice { pair: pair.map(Into::into), ..DataChoice::new(name) }
     }
 
     #[test]
@@ -264,11 +273,8 @@ mod tests {
         );
         assert_eq!(german(90), "neunzig");
         let pairs = open(&choice(NUMBERS, Some("de-en")), Path::new("")).unwrap();
-        assert_eq!(
-            [pairs.train.len(), pairs.validation.len(), pairs.test.len()],
-            [8000, 1000, 1000]
-        );
-        assert!(pairs.train.iter().all(|(german, _)| !german.contains("forty")));
+        assert_eq!(pairs.splits.all().map(Vec::len), [8000, 1000, 1000]);
+        assert!(pairs.splits.train.iter().all(|(german, _)| !german.contains("forty")));
         assert!(open(&choice(NUMBERS, Some("fr-en")), Path::new("")).is_err());
     }
 
@@ -282,7 +288,10 @@ mod tests {
         }
         let name = folder.path().to_str().unwrap();
         let why = |pair| open(&choice(name, pair), Path::new("")).unwrap_err().to_string();
-        assert_eq!(open(&choice(name, Some("de-en")), Path::new("")).unwrap().train.len(), 2);
+        assert_eq!(
+            open(&choice(name, Some("de-en")), Path::new("")).unwrap().splits.train.len(),
+            2
+        );
         assert!(why(None).contains("--pair de-en"));
         assert!(why(Some("deen")).contains("`deen`; expected two languages"));
         assert!(why(Some("de-fr")).contains("no train.fr"));

@@ -1,6 +1,7 @@
 //! Texts and what each one is.
 
-use crate::job::DataChoice;
+use crate::config::DataChoice;
+use crate::splits::Splits;
 use crate::text;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use tenfold_core::data::locate::{self, Place};
 use tenfold_core::data::random::SplitMix64;
 use tenfold_core::{Error, Result};
 
-/// The embedded texts: short opinions, some of them turned round by a "not".
+/// The embedded texts: short opinions, some of them negated by a "not".
 pub const OPINIONS: &str = "opinions";
 /// Parts of equal size that data without splits is cut into.
 pub const FOLDS: usize = 10;
@@ -21,12 +22,8 @@ pub type Document = (String, usize);
 pub struct Documents {
     /// The names of the classes.
     pub classes: Vec<String>,
-    /// To learn from.
-    pub train: Vec<Document>,
-    /// To choose the epoch by.
-    pub validation: Vec<Document>,
-    /// To judge by, once.
-    pub test: Vec<Document>,
+    /// The texts.
+    pub splits: Splits<Vec<Document>>,
 }
 
 /// Opens the embedded `opinions`, a folder or fetched data set with one subfolder of `.txt`
@@ -34,7 +31,7 @@ pub struct Documents {
 /// `label,text` above.
 ///
 /// Data is cut into ten folds: `choice.fold` tests, the one before it (the last before the
-/// first) validates. The files of a folder are dealt by their names in order, as those of the
+/// first) validates. The files of a folder go to folds by their names in order, as those of the
 /// film reviews were published: of 1,000 the first 100 are fold 0. Rows of a table are shuffled
 /// first.
 ///
@@ -60,10 +57,9 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Documents> {
     };
     let mut documents = documents;
     if let Some(limit) = choice.limit {
-        documents.train.truncate(limit);
+        documents.splits.train.truncate(limit);
     }
-    let parts = [&documents.train, &documents.validation, &documents.test];
-    if parts.iter().any(|part| part.is_empty()) {
+    if documents.splits.all().iter().any(|split| split.is_empty()) {
         let why = format!("{}: too few texts to learn from, validate and test", choice.name);
         return Err(Error::argument("--data", why));
     }
@@ -74,7 +70,7 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Documents> {
     Ok(documents)
 }
 
-/// Deals documents that are in order, ten folds of each class.
+/// Splits documents that are in order into ten folds of each class.
 fn cut(classes: Vec<Vec<String>>, names: Vec<String>, fold: usize) -> Documents {
     let mut parts = [Vec::new(), Vec::new(), Vec::new()];
     for (class, texts) in classes.into_iter().enumerate() {
@@ -92,7 +88,7 @@ fn cut(classes: Vec<Vec<String>>, names: Vec<String>, fold: usize) -> Documents 
     let [mut train, validation, test] = parts;
     // So that --limit keeps some of every class.
     SplitMix64::new(1).shuffle(&mut train);
-    Documents { classes: names, train, validation, test }
+    Documents { classes: names, splits: Splits { train, validation, test } }
 }
 
 fn folders(folder: &Path, fold: usize) -> Result<Documents> {
@@ -204,7 +200,7 @@ mod tests {
     use super::*;
 
     fn choice(name: &str, fold: Option<usize>) -> DataChoice {
-        DataChoice { name: name.into(), limit: None, pair: None, fold, seed: 1 }
+        DataChoice { fold, ..DataChoice::new(name) }
     }
 
     #[test]
@@ -212,9 +208,8 @@ mod tests {
         let mut tested = Vec::new();
         for fold in 0..FOLDS {
             let documents = open(&choice(OPINIONS, Some(fold)), Path::new("")).unwrap();
-            let sizes = [&documents.train, &documents.validation, &documents.test].map(Vec::len);
-            assert_eq!(sizes, [3200, 400, 400]);
-            tested.extend(documents.test);
+            assert_eq!(documents.splits.all().map(Vec::len), [3200, 400, 400]);
+            tested.extend(documents.splits.test);
         }
         assert_eq!(tested.len(), 4000);
     }
@@ -233,15 +228,18 @@ mod tests {
         let name = data.to_str().unwrap();
         let documents = open(&choice(name, None), Path::new("")).unwrap();
         assert_eq!(documents.classes, ["neg", "pos"]);
-        assert_eq!(documents.test[1], ("a good film, number 9".to_string(), 1));
-        assert_eq!(documents.validation[0].0, "a bad film, number 8");
+        assert_eq!(documents.splits.test[1], ("a good film, number 9".to_string(), 1));
+        assert_eq!(documents.splits.validation[0].0, "a bad film, number 8");
 
         let file = root.path().join("a.csv");
         let mut csv = String::from("label,text\n");
         (0..20).for_each(|i| csv += &format!("{},\"text, {i}\"\n", ["no", "yes"][i % 2]));
         std::fs::write(&file, &csv).unwrap();
         let table = open(&choice(file.to_str().unwrap(), None), Path::new("")).unwrap();
-        assert_eq!((table.classes, table.train.len()), (vec!["no".into(), "yes".into()], 16));
+        assert_eq!(
+            (table.classes, table.splits.train.len()),
+            (vec!["no".into(), "yes".into()], 16)
+        );
         let why = |text: &str| {
             std::fs::write(&file, text).unwrap();
             open(&choice(file.to_str().unwrap(), None), Path::new("")).unwrap_err().to_string()

@@ -1,5 +1,7 @@
-//! What looks at the picture: a convolutional network of `tenfold-classification` up to its
-//! last maps.
+//! The image encoder: a convolutional network of `tenfold-classification` up to its last
+//! feature maps.
+//!
+//! Fields named `eyes`, `look` and `places` are names of weights in files that exist.
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{LinearConfig, Relu};
@@ -8,18 +10,18 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tenfold_classification::models::layers::{MapLayer, conv, he, maps, max_pool, norm};
 use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
-use tenfold_classification::models::{Backbone, ModelConfig};
+use tenfold_classification::models::{Backbone, BackboneConfig, Level, ModelConfig};
 use tenfold_core::data::{Preprocess, Resize};
-use tenfold_core::run::Run;
+use tenfold_core::run;
 use tenfold_core::weights::{self, LoadOptions};
 use tenfold_core::{Error, Result};
 use tenfold_kernels::nn::{BatchNorm, Linear};
 use tenfold_kernels::ops::Activation;
 
-/// The networks to look with.
+/// The networks that encode images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Encoder {
+pub enum EncoderKind {
     /// Five convolutions, for drawings of about 64 x 64 pixels.
     Small,
     /// ResNet-18, for photographs.
@@ -28,29 +30,36 @@ pub enum Encoder {
     ResNet50,
 }
 
+impl EncoderKind {
+    /// The one that suits images of so many rows and columns.
+    pub fn for_side(side: usize) -> Self {
+        if side > 128 { Self::ResNet18 } else { Self::Small }
+    }
+}
+
 /// Channels of the small network's last maps.
 const SMALL: usize = 128;
-/// By this the small network shrinks a picture.
+/// The small network's stride.
 const STRIDE: usize = 8;
 
-/// The choices of [`Eyes`].
+/// The choices of [`ImageEncoder`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EyesConfig {
+pub struct ImageEncoderConfig {
     /// The network.
-    pub encoder: Encoder,
-    /// Rows and columns of the pictures, in colour.
+    pub encoder: EncoderKind,
+    /// Rows and columns of the images, in colour.
     pub side: usize,
 }
 
-impl EyesConfig {
+impl ImageEncoderConfig {
     /// What no network can have.
     ///
     /// # Errors
     /// The field, and what it may be.
     pub fn check(&self) -> std::result::Result<(), String> {
         let sides = match self.encoder {
-            Encoder::Small => 16..=256,
-            Encoder::ResNet18 | Encoder::ResNet50 => 64..=512,
+            EncoderKind::Small => 16..=256,
+            EncoderKind::ResNet18 | EncoderKind::ResNet50 => 64..=512,
         };
         match sides.contains(&self.side) {
             true => Ok(()),
@@ -61,57 +70,58 @@ impl EyesConfig {
         }
     }
 
-    /// How a picture becomes the network's input.
+    /// How an image becomes the network's input.
     pub fn preprocess(&self) -> Preprocess {
         let (mean, std) = match self.encoder {
-            Encoder::Small => (vec![0.5; 3], vec![0.25; 3]),
+            EncoderKind::Small => (vec![0.5; 3], vec![0.25; 3]),
             // torchvision's for ImageNet.
             _ => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
         };
         let side = self.side;
         let resize = Resize::Stretch;
-        Preprocess::Picture { channels: 3, height: side, width: side, resize, mean, std }
+        Preprocess::Image { channels: 3, height: side, width: side, resize, mean, std }
+    }
+
+    /// The residual network, where it is one. It has a head of one class, which is not used:
+    /// weights in files have it.
+    fn resnet(&self) -> Option<ResNetConfig> {
+        let config = match self.encoder {
+            EncoderKind::Small => return None,
+            EncoderKind::ResNet18 => ResNetConfig::resnet18(1),
+            EncoderKind::ResNet50 => ResNetConfig::resnet50(1),
+        };
+        Some(config.with_input([3, self.side, self.side]))
+    }
+
+    /// The last maps of the residual network, where it is one.
+    fn last(&self) -> Option<Level> {
+        self.resnet()?.levels().pop()
     }
 
     /// Places along a side of the last maps.
     pub fn grid(&self) -> usize {
-        match self.encoder {
-            Encoder::Small => self.side / STRIDE,
-            Encoder::ResNet18 | Encoder::ResNet50 => {
-                let stride = if self.side <= 64 { 8 } else { 32 };
-                self.side.div_ceil(stride)
-            }
-        }
+        self.last().map_or(self.side / STRIDE, |last| self.side.div_ceil(last.stride))
     }
 
     /// Features at each place.
     pub fn features(&self) -> usize {
-        match self.encoder {
-            Encoder::Small => SMALL,
-            Encoder::ResNet18 => 512,
-            Encoder::ResNet50 => 2048,
-        }
+        self.last().map_or(SMALL, |last| last.channels)
     }
 
     /// With random weights.
-    pub fn init(&self, device: &Device) -> Eyes {
-        let look = match self.encoder {
-            Encoder::Small => Look::Small(small(device)),
-            Encoder::ResNet18 => Look::ResNet(self.resnet(ResNetConfig::resnet18(1), device)),
-            Encoder::ResNet50 => Look::ResNet(self.resnet(ResNetConfig::resnet50(1), device)),
+    pub fn init(&self, device: &Device) -> ImageEncoder {
+        let look = match self.resnet() {
+            None => Network::Small(small(device)),
+            Some(config) => Network::ResNet(config.init(device)),
         };
         let shape = [self.grid() * self.grid(), self.features()];
         let places = Initializer::Normal { mean: 0.0, std: 0.1 }.init(shape, device);
-        Eyes { look, places }
+        ImageEncoder { look, places }
     }
 
-    fn resnet(&self, config: ResNetConfig, device: &Device) -> ResNet {
-        config.with_input([3, self.side, self.side]).init(device)
-    }
-
-    /// One vector of so many units for the whole picture.
-    pub fn glance(&self, units: usize, device: &Device) -> Glance {
-        Glance {
+    /// To one vector of so many units for the whole image.
+    pub fn pooling(&self, units: usize, device: &Device) -> ImagePooling {
+        ImagePooling {
             place: LinearConfig::new(self.features(), units).init(device).into(),
             norm: norm(units, device),
         }
@@ -136,12 +146,12 @@ fn small(device: &Device) -> Vec<MapLayer> {
     layers
 }
 
-/// From pictures to features at places.
+/// From images to features at places.
 #[derive(Module, Debug)]
-pub struct Eyes {
+pub struct ImageEncoder {
     /// The network.
-    pub look: Look,
-    /// Added to the features at each place, so that they tell where they are, `[places,
+    pub look: Network,
+    /// Added to the features at each place, so that they say where they are, `[places,
     /// features]`.
     pub places: Param<Tensor<2>>,
 }
@@ -149,20 +159,20 @@ pub struct Eyes {
 /// The network inside.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "one per network")]
-pub enum Look {
-    /// [`Encoder::Small`].
+pub enum Network {
+    /// [`EncoderKind::Small`].
     Small(Vec<MapLayer>),
-    /// [`Encoder::ResNet18`], [`Encoder::ResNet50`].
+    /// [`EncoderKind::ResNet18`], [`EncoderKind::ResNet50`].
     ResNet(ResNet),
 }
 
-impl Eyes {
-    /// Pictures `[batch, 3, side, side]` to `[batch, places, features]`, places row by row.
-    pub fn forward(&self, pictures: Tensor<4>) -> Tensor<3> {
+impl ImageEncoder {
+    /// Images `[batch, 3, side, side]` to `[batch, places, features]`, places row by row.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<3> {
         let x = match &self.look {
-            Look::Small(layers) => maps(layers, pictures),
-            Look::ResNet(network) => {
-                let mut stages = network.stages(pictures);
+            Network::Small(layers) => maps(layers, images),
+            Network::ResNet(network) => {
+                let mut stages = network.stages(images);
                 // A residual network has stages.
                 stages.pop().map(|(_, last)| last).unwrap_or_else(|| unreachable!("no stages"))
             }
@@ -174,7 +184,7 @@ impl Eyes {
     }
 }
 
-impl Eyes {
+impl ImageEncoder {
     /// The same with what others have learnt: the encoder of a captioning or answering run (its
     /// folder or an exported file), or a residual network's weights with torchvision's names.
     ///
@@ -182,7 +192,7 @@ impl Eyes {
     /// The file cannot be read or is not of this encoder.
     pub fn started(mut self, from: &Path) -> Result<Self> {
         let path = match from.is_dir() {
-            true => Run::open(from)?.weights_path(),
+            true => run::Run::open(from)?.weights_path(),
             false => from.to_path_buf(),
         };
         let rename = [("^eyes\\.", ""), ("^(conv1|bn1|layer[1-4])\\.", "look.$1.")];
@@ -200,17 +210,17 @@ impl Eyes {
     }
 }
 
-/// The whole picture as one vector: what is at each place, where it is included, summed over
+/// The whole image as one vector: what is at each place, where it is included, summed over
 /// all places, and normalised over the batch.
 #[derive(Module, Debug)]
-pub struct Glance {
+pub struct ImagePooling {
     /// From the features of a place.
     pub place: Linear,
     /// Of the sums.
     pub norm: BatchNorm,
 }
 
-impl Glance {
+impl ImagePooling {
     /// `[batch, places, features]` to `[batch, units]`.
     pub fn forward(&self, grid: Tensor<3>) -> Tensor<2> {
         let places = self.place.forward_with(grid, Activation::Relu); // [batch, places, units]
@@ -223,24 +233,29 @@ impl Glance {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::vqa::{Fusion, VqaConfig};
 
     #[test]
     fn every_encoder_has_the_grid_that_it_promises() {
         let device = tenfold_core::device::open("cpu").unwrap();
         for (encoder, side) in [
-            (Encoder::Small, 64),
-            (Encoder::Small, 48),
-            (Encoder::ResNet18, 64),
-            (Encoder::ResNet18, 96),
+            (EncoderKind::Small, 64),
+            (EncoderKind::Small, 48),
+            (EncoderKind::ResNet18, 64),
+            (EncoderKind::ResNet18, 96),
         ] {
-            let config = EyesConfig { encoder, side };
+            let config = ImageEncoderConfig { encoder, side };
             config.check().unwrap();
             let grid = config.init(&device).forward(Tensor::zeros([2, 3, side, side], &device));
             let places = config.grid() * config.grid();
             assert_eq!(grid.dims(), [2, places, config.features()], "{config:?}");
         }
-        assert!(EyesConfig { encoder: Encoder::Small, side: 8 }.check().is_err());
+        assert!(ImageEncoderConfig { encoder: EncoderKind::Small, side: 8 }.check().is_err());
+    }
+
+    /// As the networks of captions and answers have it.
+    #[derive(Module, Debug)]
+    struct Run {
+        eyes: ImageEncoder,
     }
 
     #[test]
@@ -248,21 +263,22 @@ mod tests {
         let device = tenfold_core::device::open("cpu").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
-        let places = |eyes: &Eyes| eyes.places.val().into_data().try_to_vec::<f32>().unwrap();
-        let small = EyesConfig { encoder: Encoder::Small, side: 32 };
-        let vqa = VqaConfig::new(5, 4, Fusion::Product, Encoder::Small, 32).init(&device);
-        weights::save(&vqa, &path, &Default::default()).unwrap();
+        let places =
+            |encoder: &ImageEncoder| encoder.places.val().into_data().try_to_vec::<f32>().unwrap();
+        let small = ImageEncoderConfig { encoder: EncoderKind::Small, side: 32 };
+        let run = Run { eyes: small.init(&device) };
+        weights::save(&run, &path, &Default::default()).unwrap();
         let started = small.init(&device).started(&path).unwrap();
-        assert_eq!(places(&started), places(&vqa.eyes));
-        let deep = EyesConfig { encoder: Encoder::ResNet18, side: 64 };
+        assert_eq!(places(&started), places(&run.eyes));
+        let deep = ImageEncoderConfig { encoder: EncoderKind::ResNet18, side: 64 };
         let why = deep.init(&device).started(&path).unwrap_err().to_string();
         assert!(why.contains("places is [16, 128] in the file"), "{why}");
         let resnet = ResNetConfig::resnet18(7).with_input([3, 64, 64]).init(&device);
         weights::save(&resnet, &path, &Default::default()).unwrap();
         let started = deep.init(&device).started(&path).unwrap();
-        let picture = Tensor::ones([1, 3, 64, 64], &device);
-        let own = resnet.stages(picture.clone()).pop().unwrap().1.reshape([512, 64]);
-        let grid = started.forward(picture).squeeze_dim::<2>(0) - started.places.val();
+        let image = Tensor::ones([1, 3, 64, 64], &device);
+        let own = resnet.stages(image.clone()).pop().unwrap().1.reshape([512, 64]);
+        let grid = started.forward(image).squeeze_dim::<2>(0) - started.places.val();
         let error: f32 = (grid.transpose() - own).abs().max().into_scalar();
         assert!(error < 1e-4, "{error}");
         let why = small.init(&device).started(&path).unwrap_err().to_string();

@@ -1,0 +1,154 @@
+//! Captions from the command line to a run.
+
+use super::{Captioner, Captioning, Captions, data, learn};
+use crate::bleu::Bleu;
+use crate::cider::{cider, words};
+use crate::config::DataChoice;
+use crate::flags::TrainFlags;
+use crate::kind::Run;
+use crate::models::caption::CaptionConfig;
+use crate::models::image_encoder::EncoderKind;
+use crate::task::{Learning, Learnt, beam, recipe};
+use crate::vocab::{SPECIAL, Unit, Vocabulary};
+use crate::zoo::Zoo;
+use burn::tensor::Device;
+use image::DynamicImage;
+use std::io::Write;
+use std::path::Path;
+use tenfold_core::Result;
+use tenfold_core::progress::grouped;
+use tenfold_core::suggest::{Proposal, Propose};
+use tenfold_core::task::predict::{self, Drawing};
+use tenfold_core::task::{Asked, Data, Purpose, Scores, Split};
+use tenfold_core::train::Settings;
+
+impl Data for Captions {
+    fn count(&self, split: Split) -> usize {
+        self.splits.get(split).captions.len()
+    }
+}
+
+impl Learnt for Captioning {
+    const FLAGS: &'static [&'static str] = &["--beam", "--draw"];
+    const FIELDS: &'static [(&'static str, &'static str)] = &[
+        ("encoder", "small, resnet18 or resnet50"),
+        ("side", "rows and columns of the images"),
+        ("start", "weights that the encoder starts from: a run or a file"),
+        ("embedding", "features of a word"),
+        ("hidden", "hidden units of the LSTM"),
+        ("attention", "units in which a place is compared with the state"),
+        ("dropout", "part of the values set to zero in training"),
+        ("penalty", "weight of the penalty on attention"),
+        ("longest", "words of the longest caption"),
+    ];
+
+    type Data = Captions;
+
+    fn open(choice: &DataChoice, data_dir: &Path) -> Result<Captions> {
+        data::open(choice, data_dir)
+    }
+
+    fn usual(&self, data: &Captions) -> CaptionConfig {
+        let encoder = EncoderKind::for_side(data.side);
+        CaptionConfig::new(SPECIAL.len(), self.attends, encoder, data.side)
+    }
+
+    fn fitted(
+        &self,
+        wanted: CaptionConfig,
+        data: &Captions,
+    ) -> Result<(CaptionConfig, Vocabulary)> {
+        let captions = &data.splits.train.captions;
+        // A word that occurs fewer times is not learnt; the papers have 5.
+        let rare = if captions.len() > 2_000 { 5 } else { 1 };
+        let sentences = captions.iter().flatten().map(String::as_str);
+        let vocabulary = Vocabulary::build(Unit::Word, sentences, usize::MAX, rare);
+        Ok((CaptionConfig { words: vocabulary.len(), ..wanted }, vocabulary))
+    }
+
+    fn settings(
+        &self,
+        flags: &TrainFlags,
+        seed: u64,
+        _: &CaptionConfig,
+        _: &Captions,
+    ) -> Result<Settings> {
+        Ok(flags.supervised.settings(recipe(5, 32, 1.5e-3, 5.0), seed))
+    }
+
+    fn sizes(data: &Captions, vocabulary: &Vocabulary) -> String {
+        let [train, validation, test] =
+            data.splits.all().map(|split| grouped(split.captions.len()));
+        let words = vocabulary.len() - SPECIAL.len();
+        format!(
+            "{train} images to learn from, {validation} to validate, {test} to test, {words} words"
+        )
+    }
+
+    fn learner(run: &Run<Self>, data: &Captions, device: &Device) -> Result<Learning<Self>> {
+        learn::learner(run, data, device)
+    }
+
+    /// The loss, BLEU-1 to 4 and CIDEr.
+    fn measure(
+        captioner: &Captioner,
+        _: &Run<Self>,
+        data: &Captions,
+        split: Split,
+        purpose: Purpose<'_, Zoo>,
+    ) -> Result<Scores> {
+        let split = data.splits.get(split);
+        let loss = captioner.mean_loss(split)?;
+        if matches!(purpose, Purpose::Choose) {
+            return Ok(Scores::new(serde_json::json!({ "loss": loss }), ""));
+        }
+        let beam = beam(&purpose);
+        let captions: Vec<Vec<String>> =
+            captioner.best(split, beam)?.iter().map(|caption| words(caption)).collect();
+        let cut = |captions: &Vec<String>| captions.iter().map(|text| words(text)).collect();
+        let references: Vec<Vec<Vec<String>>> = split.captions.iter().map(cut).collect();
+        let bleu =
+            [1, 2, 3, 4].map(|order| Bleu::of_tokens(&captions, &references, order, false).score);
+        let cider = cider(&captions, &references);
+        let [bleu1, bleu2, bleu3, bleu4] = bleu;
+        let count = captions.len();
+        let figures = serde_json::json!({
+            "bleu1": bleu1,
+            "bleu2": bleu2,
+            "bleu3": bleu3,
+            "bleu4": bleu4,
+            "cider": cider,
+            "beam": beam,
+            "loss": loss,
+            "count": count,
+        });
+        let line = format!(
+            "BLEU-1 {bleu1:.1}, BLEU-2 {bleu2:.1}, BLEU-3 {bleu3:.1}, BLEU-4 {bleu4:.1}, CIDEr \
+             {cider:.3} with a beam of {beam}, on {} images",
+            grouped(count)
+        );
+        Ok(Scores::new(figures, line))
+    }
+
+    fn proposer(captioner: Captioner) -> Result<Box<dyn Propose>> {
+        Ok(Box::new(captioner))
+    }
+
+    fn predict(
+        mut captioner: Captioner,
+        Asked { paths, args, own }: &Asked<'_, Zoo>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        captioner.beam = own.beam(args.top_k);
+        let write = |path: &Path, image: &DynamicImage, proposal: &Proposal| {
+            let ranked = proposal.slots.first().map_or(&[][..], |slot| &slot.ranked);
+            captioner.draw(image, ranked, path)
+        };
+        let drawing = own.draw.as_deref().map(|folder| Drawing { folder, write: &write });
+        predict::run(&captioner, paths, args, drawing.as_ref(), out)
+    }
+
+    fn portable(config: &mut CaptionConfig) {
+        config.start = None;
+    }
+}

@@ -1,0 +1,131 @@
+//! The flags that this task has beside those of every task.
+
+use crate::beam::BEAM;
+use clap::Args;
+use std::path::PathBuf;
+use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags};
+use tenfold_core::{Error, Result};
+
+/// Flags of `train`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrainFlags {
+    #[command(flatten)]
+    pub data: DataFlags,
+    #[command(flatten)]
+    pub supervised: SupervisedFlags,
+    #[arg(long, value_name = "FROM-TO", help = "Translation: the languages, such as de-en")]
+    pub pair: Option<String>,
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(0..10))]
+    #[arg(help = "Text classification: which tenth of the data tests [default: 9]")]
+    pub fold: Option<u8>,
+}
+
+/// Flags of `eval`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct EvalFlags {
+    #[command(flatten)]
+    pub on: SplitFlags,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(help = "Translations and captions: beam size, hypotheses kept at a time [default: 5]")]
+    pub beam: Option<u32>,
+}
+
+/// Flags of `predict`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct PredictFlags {
+    #[arg(long, value_name = "TEXT", help = "An input in place of a file; may be repeated")]
+    pub text: Vec<String>,
+    #[arg(long, value_name = "TEXT", help = "Language models: what to continue")]
+    pub prompt: Option<String>,
+    #[arg(long, value_name = "N")]
+    #[arg(help = "Language models: how many characters to write [default: 500]")]
+    pub length: Option<usize>,
+    #[arg(long, value_name = "X", value_parser = temperature)]
+    #[arg(help = "Language models: 0 takes the most probable character, 1 draws each with its \
+                  probability [default: 0.8]")]
+    pub temperature: Option<f64>,
+    #[arg(long, value_name = "K", value_parser = positive)]
+    #[arg(help = "Language models: draw among the K most probable only")]
+    pub sample_top_k: Option<usize>,
+    #[arg(long, value_name = "S", help = "Language models: seed [default: 1]")]
+    pub seed: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(help = "Translations and captions: beam size, hypotheses kept at a time [default: 5]")]
+    pub beam: Option<u32>,
+    #[arg(long, value_name = "QUESTION", help = "Visual questions: what is asked of the images")]
+    pub ask: Option<String>,
+    #[arg(long, value_name = "DIR")]
+    #[arg(help = "Translations and captions: write where the model attends; visual questions: \
+                  write each image with its answers on it")]
+    pub draw: Option<PathBuf>,
+}
+
+impl TrainFlags {
+    /// Refuses those that were given and are not among `obeyed`.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn refuse_all_but(&self, obeyed: &[&str]) -> Result<()> {
+        refuse(&[("--pair", self.pair.is_some()), ("--fold", self.fold.is_some())], obeyed)
+    }
+}
+
+impl EvalFlags {
+    /// As [`TrainFlags::refuse_all_but`].
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn refuse_all_but(&self, obeyed: &[&str]) -> Result<()> {
+        refuse(&[("--beam", self.beam.is_some())], obeyed)
+    }
+
+    /// The beam size.
+    pub fn beam(&self) -> usize {
+        self.beam.map_or(BEAM, |beam| beam as usize)
+    }
+}
+
+impl PredictFlags {
+    /// As [`TrainFlags::refuse_all_but`].
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn refuse_all_but(&self, obeyed: &[&str]) -> Result<()> {
+        let given = [
+            ("--text", !self.text.is_empty()),
+            ("--prompt", self.prompt.is_some()),
+            ("--length", self.length.is_some()),
+            ("--temperature", self.temperature.is_some()),
+            ("--sample-top-k", self.sample_top_k.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--beam", self.beam.is_some()),
+            ("--ask", self.ask.is_some()),
+            ("--draw", self.draw.is_some()),
+        ];
+        refuse(&given, obeyed)
+    }
+
+    /// The beam size that finds `top` hypotheses.
+    pub fn beam(&self, top: u32) -> usize {
+        self.beam.map_or(BEAM, |beam| beam as usize).max(top.min(64) as usize)
+    }
+}
+
+fn refuse(flags: &[(&'static str, bool)], obeyed: &[&str]) -> Result<()> {
+    match flags.iter().find(|(flag, given)| *given && !obeyed.contains(flag)) {
+        Some((flag, _)) => Err(Error::argument(*flag, "this model has no such choice")),
+        None => Ok(()),
+    }
+}
+
+fn temperature(text: &str) -> std::result::Result<f64, String> {
+    let value = text.parse::<f64>().ok().filter(|x| (0.0..=100.0).contains(x));
+    value.ok_or_else(|| "expected a number from 0 to 100".into())
+}
+
+fn positive(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number above 0".into())
+}

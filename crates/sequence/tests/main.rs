@@ -1,0 +1,4 @@
+//! The program as a person uses it: one test program, to be linked once.
+
+mod looking;
+mod resume;
