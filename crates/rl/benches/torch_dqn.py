@@ -11,7 +11,8 @@ The same of ours:
 
     tenfold-rl train dqn --env cartpole --steps 60000 --json \
         --set learning_starts=10000 --set train_every=10 --set batch_size=128 \
-        --set replay=10000 --set target_every=50 --lr 0.00025
+        --set replay=10000 --set target_every=50 --set tau=1 --set n_step=1 \
+        --set anneal=false --lr 0.00025
 """
 
 import json

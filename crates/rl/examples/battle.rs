@@ -1,9 +1,9 @@
-//! The built-in players of MiniRTS against each other, and pictures of one game:
+//! The built-in players of MiniRTS against each other, and images of one game:
 //! `cargo run --release -p tenfold-rl --example battle [GAMES [FOLDER]]`.
 
 use tenfold_rl::env::minirts::builtin::Builtin;
 use tenfold_rl::env::minirts::{MiniRts, Opponent, Options};
-use tenfold_rl::env::{Game, Vector, Worlds};
+use tenfold_rl::env::{Game, SyncVectorEnv, VectorEnv};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -11,12 +11,12 @@ fn main() -> anyhow::Result<()> {
     for first in [Builtin::Idle, Builtin::Simple, Builtin::HitAndRun] {
         for opponent in [Opponent::Idle, Opponent::Simple, Opponent::HitAndRun] {
             let rts = options(first, opponent);
-            let mut worlds = Vector::new(MiniRts::new(&rts)?, games)?;
-            worlds.reset(1)?;
+            let mut envs = SyncVectorEnv::new(MiniRts::new(&rts)?, games)?;
+            envs.reset(1)?;
             let (mut scores, mut ticks) = (vec![None; games], 0);
             while scores.iter().any(Option::is_none) {
-                worlds.step(&vec![0; games])?;
-                for episode in worlds.episodes() {
+                envs.step(&vec![0; games])?;
+                for episode in envs.episodes() {
                     if scores[episode.row].is_none() {
                         scores[episode.row] = Some(episode.score);
                         ticks += episode.length * rts.frame_skip;

@@ -1,28 +1,24 @@
-//! What random play scores: `cargo run --release -p tenfold-rl --example random_play [WORLD...]`.
+//! What random play scores: `cargo run --release -p tenfold-rl --example random_play [ENV...]`.
 
-use clap::ValueEnum;
-use tenfold_rl::env::{self, Options, Random, World};
+use tenfold_rl::env::{self, Environment, Options, Random};
 
 fn main() -> tenfold_core::Result<()> {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     if names.is_empty() {
-        names = World::value_variants()
-            .iter()
-            .filter(|world| **world != World::Atari)
-            .map(|world| world.name())
-            .collect();
+        names = Environment::ALL.iter().map(|(_, name)| name.to_string()).collect();
+        names.retain(|name| name != "atari");
     }
     for name in names {
-        let mut worlds = env::open(&name, 64, &Options::default())?;
-        worlds.reset(1)?;
-        let (rows, actions) = (worlds.rows(), worlds.spec().actions.len());
+        let mut envs = env::open(&name, 64, &Options::default())?;
+        envs.reset(1)?;
+        let (rows, actions) = (envs.rows(), envs.spec().actions.len());
         // The same number of episodes of every game: short ones would count for more.
         let (mut counts, mut scores, mut lengths) = (vec![0; rows], Vec::new(), Vec::new());
         let mut random = Random::new(1);
         while counts.iter().any(|count| *count < 32) {
             let chosen: Vec<usize> = (0..rows).map(|_| random.below(actions)).collect();
-            worlds.step(&chosen)?;
-            for episode in worlds.episodes() {
+            envs.step(&chosen)?;
+            for episode in envs.episodes() {
                 if counts[episode.row] < 32 {
                     counts[episode.row] += 1;
                     scores.push(f64::from(episode.score));

@@ -1,19 +1,15 @@
-//! Raw speed of the worlds on one core:
-//! `cargo run --release -p tenfold-rl --example speed [WORLD...]`. For `atari` the variable
+//! Raw speed of the environments on one core:
+//! `cargo run --release -p tenfold-rl --example speed [ENV...]`. For `atari` the variable
 //! `TENFOLD_ATARI_PYTHON` names the Python that has ale-py.
 
-use clap::ValueEnum;
 use std::time::Duration;
-use tenfold_rl::env::{Options, World, speed::speed};
+use tenfold_rl::env::{Environment, Options, speed::speed};
 
 fn main() -> tenfold_core::Result<()> {
     let mut names: Vec<String> = std::env::args().skip(1).collect();
     if names.is_empty() {
-        names = World::value_variants()
-            .iter()
-            .filter(|world| **world != World::Atari)
-            .map(|world| world.name())
-            .collect();
+        names = Environment::ALL.iter().map(|(_, name)| name.to_string()).collect();
+        names.retain(|name| name != "atari");
     }
     let mut options = Options::default();
     options.atari.python = std::env::var_os("TENFOLD_ATARI_PYTHON").map(Into::into);

@@ -1,25 +1,30 @@
 //! A reinforcement-learning run's `config.json`.
 
 use crate::env::minirts::Opponent;
-use crate::env::{self, Options, Spec, Worlds};
-use crate::zoo::Zoo;
+use crate::env::{self, Options, Spec, VectorEnv};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenfold_core::run::{Header, Run};
+use std::path::PathBuf;
 use tenfold_core::{Error, Result};
 
-/// Everything that `eval`, `predict`, `match` and `train --resume` need to know.
+/// An environment and its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnvChoice {
+    /// The environment's name.
+    pub env: String,
+    /// The environment's settings.
+    pub options: Options,
+}
+
+/// Everything that `eval`, `predict`, `match` and `train --resume` need to know, beside the
+/// header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
-    /// Format, version, task and agent.
-    #[serde(flatten)]
-    pub header: Header,
     /// The agent's own Config.
     pub config: Value,
-    /// The world's name.
-    pub env: String,
-    /// The world's settings.
-    pub options: Options,
+    /// The environment.
+    #[serde(flatten)]
+    pub choice: EnvChoice,
     /// What the agent was made for.
     pub spec: Spec,
     /// Games that are played at once.
@@ -37,34 +42,19 @@ pub struct RunConfig {
     /// Whether actions are drawn by the policy's probabilities in these.
     #[serde(default)]
     pub sample: bool,
+    /// The file of weights that it started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
 }
 
 impl RunConfig {
-    /// The configuration of a run.
-    ///
-    /// # Errors
-    /// Not a run of this crate, or one that this version cannot read.
-    pub fn read(run: &Run) -> Result<Self> {
-        run.config(Zoo::TASK)
-    }
-
-    /// Which agent it is.
-    ///
-    /// # Errors
-    /// None of this crate's.
-    pub fn agent(&self) -> Result<Zoo> {
-        let name = &self.header.model;
-        <Zoo as clap::ValueEnum>::from_str(name, false)
-            .map_err(|_| Error::file("config.json", format!("unknown agent `{name}`")))
-    }
-
     /// The games of the training, one group for each actor.
     ///
     /// # Errors
     /// What [`env::open`] refuses.
-    pub fn worlds(&self) -> Result<Vec<Box<dyn Worlds>>> {
+    pub fn envs(&self) -> Result<Vec<Box<dyn VectorEnv>>> {
         (0..self.groups)
-            .map(|_| env::open(&self.env, self.games / self.groups, &self.options))
+            .map(|_| env::open(&self.choice.env, self.games / self.groups, &self.choice.options))
             .collect()
     }
 
@@ -72,34 +62,34 @@ impl RunConfig {
     ///
     /// # Errors
     /// What [`env::open`] refuses.
-    pub fn judges(&self, episodes: usize) -> Result<Box<dyn Worlds>> {
-        let mut options = self.options.clone();
+    pub fn evaluation_envs(&self, episodes: usize) -> Result<Box<dyn VectorEnv>> {
+        let mut options = self.choice.options.clone();
         options.rts.shaping = 0.0;
         if self.spec.players > 1 {
             options.rts.opponent = Opponent::Simple;
         }
-        env::open(&self.env, episodes.clamp(1, 100), &options)
+        env::open(&self.choice.env, episodes.clamp(1, 100), &options)
     }
 
-    /// Other games of the same world to play in, or of the world that is named.
+    /// Other games to play in, of the same environment or of the one that is named.
     ///
     /// # Errors
-    /// What [`env::open`] refuses, or a world that the agent was not made for.
-    pub fn arena(
+    /// What [`env::open`] refuses, or an environment that the agent was not made for.
+    pub fn other_envs(
         &self,
         env: Option<&str>,
         games: usize,
         options: &Options,
-    ) -> Result<Box<dyn Worlds>> {
+    ) -> Result<Box<dyn VectorEnv>> {
         let mut options = options.clone();
         options.rts.shaping = 0.0;
-        let worlds = env::open(env.unwrap_or(&self.env), games, &options)?;
-        check_fit(&self.spec, worlds.spec())?;
-        Ok(worlds)
+        let envs = env::open(env.unwrap_or(&self.choice.env), games, &options)?;
+        check_fit(&self.spec, envs.spec())?;
+        Ok(envs)
     }
 }
 
-/// The same world with an agent on both sides, where it has two.
+/// The same environment with an agent on both sides, where it has two.
 pub fn two_sided(options: &Options) -> Options {
     let mut options = options.clone();
     options.rts.opponent = Opponent::Itself;
@@ -107,12 +97,13 @@ pub fn two_sided(options: &Options) -> Options {
     options
 }
 
-/// Whether a world has two sides, so that games are won and lost.
+/// Whether an environment has two sides, so that games are won and lost.
 pub fn is_contest(env: &str, options: &Options) -> bool {
-    env::open(env, 1, &two_sided(options)).is_ok_and(|worlds| worlds.spec().players == 2)
+    env::open(env, 1, &two_sided(options)).is_ok_and(|envs| envs.spec().players == 2)
 }
 
-/// Refuses a world that shows or takes something else than the one that an agent was made for.
+/// Refuses an environment that shows or takes something else than the one that an agent was made
+/// for.
 ///
 /// # Errors
 /// One line with both.
@@ -134,7 +125,7 @@ pub fn check_fit(made_for: &Spec, found: &Spec) -> Result<()> {
         made_for.name,
         describe(made_for)
     );
-    // Of one world, what is seen differs only where another form of it was chosen.
+    // Of one environment, what is seen differs only where another form of it was chosen.
     let argument = if found.name == made_for.name { "--observation" } else { "--env" };
     Err(Error::argument(argument, why))
 }

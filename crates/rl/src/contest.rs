@@ -1,11 +1,11 @@
-//! `eval`, `match` and `speed`: figures of runs and worlds.
+//! `match` and `speed`: figures of pairs of runs and of environments.
 
-use crate::agents;
-use crate::cli::{EvalArgs, MatchArgs, SpeedArgs};
-use crate::config::{check_fit, is_contest, two_sided};
-use crate::env::{self, Options, Random, Worlds};
-use crate::evaluate::{self, Choice, LONGEST, choose, elo, wilson};
-use crate::trained::Trained;
+use crate::agents::{self, Player};
+use crate::config::{check_fit, two_sided};
+use crate::env::{self, Options, Random, VectorEnv};
+use crate::evaluate::{Choice, LONGEST, choose, elo, wilson};
+use crate::flags::{MatchArgs, SpeedArgs};
+use crate::predictor::Predictor;
 use serde::Serialize;
 use std::io::Write;
 use std::time::Duration;
@@ -13,53 +13,11 @@ use tenfold_core::cli::print_json;
 use tenfold_core::{Error, Result, device};
 
 /// Games played at once when a run is measured.
-const GAMES: usize = 100;
-
-/// `eval`: episodes of a run.
-///
-/// # Errors
-/// A run or a world that cannot be opened, or that do not fit each other.
-pub fn eval(args: &EvalArgs, out: &mut dyn Write) -> anyhow::Result<()> {
-    let device = device::open(&args.device)?;
-    let Trained { config, mut player } = Trained::open(&args.run, &device)?;
-    let count = args.episodes as usize;
-    let options = args.settings.over(&config.options);
-    let mut worlds = config.arena(args.env.as_deref(), count.min(GAMES), &options)?;
-    let choice = if args.sample { Choice::Sampled } else { Choice::Greedy };
-    let played = evaluate::episodes(&mut *worlds, &mut *player, count, args.seed, choice)?;
-    let figures = played.statistics();
-    let rate = is_contest(&worlds.spec().name, &options).then(|| Rate::of(&played.returns));
-    if args.json {
-        let mut json = serde_json::json!({
-            "model": config.header.model,
-            "env": worlds.spec().name,
-            "returns": played.returns,
-        });
-        let parts = [serde_json::to_value(figures)?, serde_json::to_value(rate)?];
-        for part in parts {
-            if let (Some(json), serde_json::Value::Object(part)) = (json.as_object_mut(), part) {
-                json.extend(part);
-            }
-        }
-        return print_json(&json, out);
-    }
-    writeln!(
-        out,
-        "mean return {:.2}, standard deviation {:.2}, from {:.2} to {:.2}, over {} episodes of \
-         {:.0} steps on average",
-        figures.mean_return,
-        figures.std_return,
-        figures.min_return,
-        figures.max_return,
-        figures.episodes,
-        figures.mean_length,
-    )?;
-    rate.map_or(Ok(()), |rate| rate.print(out))
-}
+pub const GAMES: usize = 100;
 
 /// How often somebody wins.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Rate {
+pub struct Rate {
     games: usize,
     wins: usize,
     losses: usize,
@@ -75,7 +33,7 @@ struct Rate {
 
 impl Rate {
     /// From returns: above zero is a win.
-    fn of(returns: &[f32]) -> Self {
+    pub fn of(returns: &[f32]) -> Self {
         let count = |of: fn(&f32) -> bool| returns.iter().filter(|value| of(value)).count();
         let (games, wins, losses) = (returns.len(), count(|&r| r > 0.0), count(|&r| r < 0.0));
         let draws = games - wins - losses;
@@ -90,11 +48,13 @@ impl Rate {
             elo: Some(elo(points)).filter(|elo| elo.is_finite()),
         }
     }
+}
 
-    fn print(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+impl std::fmt::Display for Rate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [low, high] = self.win_rate_interval.map(|rate| 100.0 * rate);
-        writeln!(
-            out,
+        write!(
+            f,
             "won {} of {} games, lost {}, drew {}: {:.1} % (95 %: {low:.1} to {high:.1}), Elo {}",
             self.wins,
             self.games,
@@ -102,45 +62,48 @@ impl Rate {
             self.draws,
             100.0 * self.win_rate,
             self.elo.map_or("unbounded".into(), |elo| format!("{elo:+.0}")),
-        )?;
-        Ok(())
+        )
     }
 }
 
 /// `match`: two runs against each other.
 ///
 /// # Errors
-/// Runs that cannot be opened or of different worlds, or a world without two sides.
+/// Runs that cannot be opened or of different environments, or an environment without two sides.
 pub fn run(args: &MatchArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open(&args.device)?;
-    let (mut a, mut b) = (Trained::open(&args.a, &device)?, Trained::open(&args.b, &device)?);
+    let (a, b) = (Predictor::from_file(&args.a, &device)?, Predictor::from_file(&args.b, &device)?);
     let games = args.games as usize;
-    let open =
-        |games| env::open(&a.config.env, games, &two_sided(&args.settings.over(&a.config.options)));
-    let mut worlds = open(games.min(GAMES))?;
-    if worlds.spec().players != 2 {
+    let open = |games| {
+        env::open(
+            &a.config.choice.env,
+            games,
+            &two_sided(&args.settings.over(&a.config.choice.options)),
+        )
+    };
+    let mut envs = open(games.min(GAMES))?;
+    if envs.spec().players != 2 {
         let why = format!(
-            "{} has one side; a match needs a world with two, such as minirts",
-            a.config.env
+            "{} has one side; a match needs an environment with two, such as minirts",
+            a.config.choice.env
         );
         return Err(Error::argument("RUN_A", why).into());
     }
-    check_fit(&a.config.spec, worlds.spec())?;
-    check_fit(&b.config.spec, worlds.spec())?;
-    let choice = if args.sample { Choice::Sampled } else { Choice::Greedy };
-    let returns = duel(&mut *worlds, [&mut *a.player, &mut *b.player], games, args.seed, choice)?;
+    check_fit(&a.config.spec, envs.spec())?;
+    check_fit(&b.config.spec, envs.spec())?;
+    let choice = Choice::new(args.sample);
+    let returns = duel(&mut *envs, [&*a.player, &*b.player], games, args.seed, choice)?;
     let rate = Rate::of(&returns);
     if args.json {
         return print_json(&rate, out);
     }
-    write!(out, "{} against {}: ", args.a.display(), args.b.display())?;
-    rate.print(out)
+    Ok(writeln!(out, "{} against {}: {rate}", args.a.display(), args.b.display())?)
 }
 
 /// Games between two players who change sides after each: the first one's returns.
 fn duel(
-    worlds: &mut dyn Worlds,
-    [a, b]: [&mut (dyn agents::Player + 'static); 2],
+    envs: &mut dyn VectorEnv,
+    [a, b]: [&dyn Player; 2],
     games: usize,
     seed: u64,
     choice: Choice,
@@ -149,22 +112,22 @@ fn duel(
     let mut random = Random::keyed(&[seed, 8]);
     let mut round = 0;
     while returns.len() < games {
-        worlds.reset(Random::keyed(&[seed, 9, round]).bits())?;
+        envs.reset(Random::keyed(&[seed, 9, round]).bits())?;
         round += 1;
-        let here = (games - returns.len()).min(worlds.rows() / 2);
+        let here = (games - returns.len()).min(envs.rows() / 2);
         let first = returns.len();
         // In every other game the first player has the second side.
         let row = |game: usize| 2 * game + (first + game) % 2;
         let (mut sums, mut done) = (vec![0.0; here], vec![false; here]);
         for step in 0.. {
-            let mine = choose(a, worlds, choice, &mut random)?;
-            let mut actions = choose(b, worlds, choice, &mut random)?;
+            let mine = choose(a, envs, choice, &mut random)?;
+            let mut actions = choose(b, envs, choice, &mut random)?;
             (0..here).for_each(|game| actions[row(game)] = mine[row(game)]);
-            agents::step(worlds, &actions)?;
+            agents::step(envs, &actions)?;
             for game in (0..here).filter(|&game| !done[game]).collect::<Vec<_>>() {
                 let row = row(game);
-                sums[game] += worlds.rewards()[row];
-                done[game] = worlds.terminated()[row] || worlds.truncated()[row] || step >= LONGEST;
+                sums[game] += envs.rewards()[row];
+                done[game] = envs.terminated()[row] || envs.truncated()[row] || step >= LONGEST;
             }
             if !done.contains(&false) {
                 break;
@@ -175,10 +138,10 @@ fn duel(
     Ok(returns)
 }
 
-/// `speed`: raw steps of a world.
+/// `speed`: raw steps of an environment.
 ///
 /// # Errors
-/// A world that cannot be opened.
+/// An environment that cannot be opened.
 pub fn speed(args: &SpeedArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     let time = Duration::from_secs_f64(args.seconds);
     let (games, threads) = (args.games as usize, args.threads as usize);
@@ -192,7 +155,7 @@ pub fn speed(args: &SpeedArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if args.json {
         return print_json(&found, out);
     }
-    let grouped = |rate: f64| tenfold_core::train::renderer::grouped(rate as usize);
+    let grouped = |rate: f64| tenfold_core::progress::grouped(rate as usize);
     writeln!(
         out,
         "{}: {} steps/s per core, {} in all on {threads}; {:.0} ns a step with {games} games",

@@ -1,7 +1,7 @@
 //! Playing whole episodes to see how good an agent is, and the statistics of it.
 
 use crate::agents::{self, Meaning, Player, best, draw, softmax};
-use crate::env::{Random, Worlds};
+use crate::env::{Random, VectorEnv};
 use serde::Serialize;
 use tenfold_core::Result;
 
@@ -18,24 +18,41 @@ pub enum Choice {
     Sampled,
 }
 
+impl Choice {
+    /// By `--sample`.
+    pub fn new(sample: bool) -> Self {
+        if sample { Self::Sampled } else { Self::Greedy }
+    }
+
+    /// The action for each row of `scores`, `[rows, actions]`. Values have no probabilities to
+    /// draw by: of those the best is taken.
+    pub fn of(
+        self,
+        scores: &[f32],
+        actions: usize,
+        meaning: Meaning,
+        random: &mut Random,
+    ) -> Vec<usize> {
+        let rows = scores.chunks_exact(actions);
+        match self == Self::Sampled && meaning == Meaning::Probability {
+            true => rows.map(|row| draw(row, random)).collect(),
+            false => rows.map(best).collect(),
+        }
+    }
+}
+
 /// The actions for some rows.
 ///
 /// # Errors
 /// What the player refuses.
 pub fn choose(
-    player: &mut dyn Player,
-    worlds: &dyn Worlds,
+    player: &dyn Player,
+    envs: &dyn VectorEnv,
     choice: Choice,
     random: &mut Random,
 ) -> Result<Vec<usize>> {
-    let count = worlds.spec().actions.len();
-    let scores = player.scores(worlds.observations(), worlds.rows())?;
-    let sampled = choice == Choice::Sampled && player.meaning() == Meaning::Probability;
-    let rows = scores.chunks_exact(count);
-    Ok(match sampled {
-        true => rows.map(|row| draw(row, random)).collect(),
-        false => rows.map(best).collect(),
-    })
+    let scores = player.scores(envs.observations(), envs.rows())?;
+    Ok(choice.of(&scores, envs.spec().actions.len(), player.meaning(), random))
 }
 
 /// Probabilities from a player's scores: of values those of Boltzmann's distribution with
@@ -103,36 +120,36 @@ pub fn mean_and_std(values: &[f64]) -> (f64, f64) {
 /// that short ones are not seen more often than long ones.
 ///
 /// # Errors
-/// What the worlds or the player refuse.
+/// What the environments or the player refuse.
 pub fn episodes(
-    worlds: &mut dyn Worlds,
-    player: &mut dyn Player,
+    envs: &mut dyn VectorEnv,
+    player: &dyn Player,
     episodes: usize,
     seed: u64,
     choice: Choice,
 ) -> Result<Episodes> {
     let mut all = Episodes::default();
     let mut random = Random::keyed(&[seed, 3]);
-    let (rows, players) = (worlds.rows(), worlds.spec().players);
+    let (rows, players) = (envs.rows(), envs.spec().players);
     let mut round = 0;
     while all.returns.len() < episodes {
-        worlds.reset(Random::keyed(&[seed, 4, round]).bits())?;
+        envs.reset(Random::keyed(&[seed, 4, round]).bits())?;
         round += 1;
         let left = (episodes - all.returns.len()).min(rows / players);
         let (mut sums, mut done) = (vec![(0.0f32, 0u32); left], vec![false; left]);
         let mut steps = 0;
         while done.contains(&false) {
-            let actions = choose(player, worlds, choice, &mut random)?;
-            agents::step(worlds, &actions)?;
+            let actions = choose(player, envs, choice, &mut random)?;
+            agents::step(envs, &actions)?;
             steps += 1;
             for (game, done) in done.iter_mut().enumerate().filter(|(_, done)| !**done) {
                 let row = game * players;
-                sums[game].0 += worlds.rewards()[row];
+                sums[game].0 += envs.rewards()[row];
                 sums[game].1 = steps;
-                *done = worlds.terminated()[row] || worlds.truncated()[row] || steps >= LONGEST;
+                *done = envs.terminated()[row] || envs.truncated()[row] || steps >= LONGEST;
             }
             // What a game is scored by may be more than what an agent is paid (clipped rewards).
-            for episode in worlds.episodes() {
+            for episode in envs.episodes() {
                 let game = episode.row / players;
                 if episode.row % players == 0 && game < left && sums[game].1 == steps {
                     sums[game] = (episode.score, episode.length);

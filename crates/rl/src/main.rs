@@ -8,5 +8,5 @@ static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     keep_pages();
-    tenfold_rl::cli::main()
+    tenfold_core::cli::main_with::<tenfold_rl::Zoo, tenfold_assist::Verbs>()
 }

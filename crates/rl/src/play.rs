@@ -1,46 +1,46 @@
 //! `play`: a person plays in the terminal, one line a move.
 
-use crate::agents::{self, Player};
-use crate::cli::PlayArgs;
+use crate::agents;
 use crate::config::{check_fit, two_sided};
 use crate::env::{self, Options, Random};
 use crate::evaluate::{Choice, choose};
+use crate::flags::PlayArgs;
 use crate::predict::proposals;
-use crate::trained::Trained;
+use crate::predictor::Predictor;
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use std::io::{BufRead, IsTerminal, Write};
 use tenfold_core::{Error, device};
 
-/// Columns of the picture.
+/// Columns of the image.
 const WIDTH: u32 = 60;
 
 /// Runs the verb: moves are read from `input`.
 ///
 /// # Errors
-/// A world or runs that cannot be opened or do not fit each other.
+/// An environment or runs that cannot be opened or do not fit each other.
 pub fn run(args: &PlayArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> anyhow::Result<()> {
     let device = device::open("cpu")?;
     let open = |run: &Option<std::path::PathBuf>| {
-        run.as_deref().map(|run| Trained::open(run, &device)).transpose()
+        run.as_deref().map(|run| Predictor::from_file(run, &device)).transpose()
     };
-    let (mut against, mut advisor) = (open(&args.against)?, open(&args.advisor)?);
+    let (against, advisor) = (open(&args.against)?, open(&args.advisor)?);
     // The settings that a run knows, unless a flag says otherwise.
-    let known = against.as_ref().or(advisor.as_ref()).map(|run| &run.config.options);
+    let known = against.as_ref().or(advisor.as_ref()).map(|run| &run.config.choice.options);
     let mut options = args.settings.over(known.unwrap_or(&Options::default()));
     if against.is_some() {
         options = two_sided(&options);
     }
-    let mut worlds = env::open(&args.env, 1, &options)?;
-    if against.is_some() && worlds.spec().players != 2 {
+    let mut envs = env::open(&args.env, 1, &options)?;
+    if against.is_some() && envs.spec().players != 2 {
         let why = format!("{} has one side, and nobody to play against", args.env);
         return Err(Error::argument("--against", why).into());
     }
     for run in [&against, &advisor].into_iter().flatten() {
-        check_fit(&run.config.spec, worlds.spec())?;
+        check_fit(&run.config.spec, envs.spec())?;
     }
-    worlds.reset(args.seed)?;
-    let names = worlds.spec().actions.clone();
+    envs.reset(args.seed)?;
+    let names = envs.spec().actions.clone();
     let mut random = Random::keyed(&[args.seed, 3]);
     let numbered: Vec<String> =
         names.iter().enumerate().map(|(index, name)| format!("{index} {name}")).collect();
@@ -49,25 +49,24 @@ pub fn run(args: &PlayArgs, input: &mut dyn BufRead, out: &mut dyn Write) -> any
     let (mut sum, mut last) = (0.0, 0);
     for step in 1u32.. {
         if colour {
-            write!(out, "{}", blocks(&worlds.draw(0)))?;
+            write!(out, "{}", blocks(&envs.draw(0)))?;
         }
-        if let Some(Trained { player, .. }) = &mut advisor {
-            let scores = player.scores(worlds.observations(), worlds.rows())?;
+        if let Some(Predictor { player, .. }) = &advisor {
+            let scores = player.scores(envs.observations(), envs.rows())?;
             let best = proposals(&scores[..names.len()], player.meaning(), &names, 3);
             let best = best.iter().map(|p| format!("{} {:.2}", p.label, p.score));
             writeln!(out, "proposed: {}", best.collect::<Vec<_>>().join(", "))?;
         }
         let Some(action) = ask(&names, last, input, out)? else { break };
         last = action;
-        let mut actions = vec![action; worlds.rows()];
-        if let Some(Trained { player, .. }) = &mut against {
-            let player: &mut dyn Player = &mut **player;
-            actions[1] = choose(player, &*worlds, Choice::Sampled, &mut random)?[1];
+        let mut actions = vec![action; envs.rows()];
+        if let Some(Predictor { player, .. }) = &against {
+            actions[1] = choose(&**player, &*envs, Choice::Sampled, &mut random)?[1];
         }
-        agents::step(&mut *worlds, &actions)?;
-        sum += worlds.rewards()[0];
-        writeln!(out, "step {step}: {}, reward {}", names[action], worlds.rewards()[0])?;
-        if worlds.terminated()[0] || worlds.truncated()[0] {
+        agents::step(&mut *envs, &actions)?;
+        sum += envs.rewards()[0];
+        writeln!(out, "step {step}: {}, reward {}", names[action], envs.rewards()[0])?;
+        if envs.terminated()[0] || envs.truncated()[0] {
             writeln!(out, "over after {step} steps")?;
             break;
         }
@@ -101,11 +100,11 @@ fn ask(
     }
 }
 
-/// A picture as coloured half blocks, two pixels a character.
-fn blocks(picture: &RgbImage) -> String {
-    let width = WIDTH.min(picture.width());
-    let height = (picture.height() * width / picture.width()).max(2) / 2 * 2;
-    let small = resize(picture, width, height, FilterType::Triangle);
+/// An image as coloured half blocks, two pixels a character.
+fn blocks(image: &RgbImage) -> String {
+    let width = WIDTH.min(image.width());
+    let height = (image.height() * width / image.width()).max(2) / 2 * 2;
+    let small = resize(image, width, height, FilterType::Triangle);
     let mut text = String::new();
     for y in (0..height).step_by(2) {
         for x in 0..width {

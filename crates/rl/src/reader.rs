@@ -1,7 +1,7 @@
-//! From what a world shows to the numbers that a network takes.
+//! From what an environment shows to the numbers that a network takes.
 
 use crate::env::{Observations, Spec};
-use crate::networks::matrix;
+use crate::tensors::matrix;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 /// Observations as the networks take them: floats, divided by the spec's scale.
@@ -12,7 +12,7 @@ pub fn floats(observations: Observations<'_>, scale: f32) -> Vec<f32> {
     }
 }
 
-/// Observations on a device as a world shows them, `[rows, cells]`: bytes go there as bytes,
+/// Observations on a device as an environment shows them, `[rows, cells]`: bytes go there as bytes,
 /// which are a quarter of what floats are.
 #[derive(Clone)]
 pub enum Shown {
@@ -69,7 +69,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A reader of this world's observations.
+    /// A reader of this environment's observations.
     pub fn new(spec: &Spec, pool: usize, turn: bool) -> Self {
         let planes = spec.observation.first_chunk::<3>().copied().unwrap_or_default();
         let home = spec.home.filter(|_| turn);
@@ -161,7 +161,7 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::env::Cells;
-    use crate::networks::{BodyConfig, elements, indices};
+    use crate::tensors::{elements, indices};
 
     #[test]
     fn bytes_become_the_same_floats_on_the_device() {
@@ -181,7 +181,6 @@ mod tests {
     #[test]
     fn squares_are_summed_up_to_their_side() {
         let spec = Spec { scale: 2.0, ..Spec::new("x", Cells::Bytes, &[2, 3, 3], &["a"]) };
-        let body = BodyConfig { pool: 2, ..BodyConfig::perceptron(&[4]) };
         // Two planes of 3 x 3, in squares of 2 x 2 and what is left of them at the edges.
         #[rustfmt::skip]
         let seen = [
@@ -192,15 +191,15 @@ mod tests {
             2, 2, 0,
             0, 0, 0,
         ];
-        let got = body.reader(&spec).read(Observations::Bytes(&seen));
+        let got = Reader::new(&spec, 2, false).read(Observations::Bytes(&seen));
         assert_eq!(got, [1.0, 1.0, 2.0, 1.0, 2.0, 0.0, 0.0, 0.0]);
         let floats = seen.map(|cell| f32::from(cell) / 2.0).to_vec();
-        assert_eq!(body.reader(&spec).rescaled(floats), got);
-        let plain = BodyConfig { pool: 1, ..body.clone() };
-        assert_eq!(plain.reader(&spec).read(Observations::Bytes(&seen)).len(), 18);
+        assert_eq!(Reader::new(&spec, 2, false).rescaled(floats), got);
+        let plain = Reader::new(&spec, 1, false);
+        assert_eq!(plain.read(Observations::Bytes(&seen)).len(), 18);
         // By the second plane half of what the first has there is the other player's.
         let spec = Spec { whose: Some(1), ..spec };
-        let got = body.reader(&spec).read(Observations::Bytes(&[
+        let got = Reader::new(&spec, 2, false).read(Observations::Bytes(&[
             2, 2, 0, //
             2, 2, 0, //
             0, 0, 1, //
@@ -211,10 +210,6 @@ mod tests {
         let (own, others) = got.split_at(8);
         assert_eq!(own, [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
         assert_eq!(others, [2.0, 0.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.5]);
-        assert_eq!(body.init(&spec, None, &tenfold_core::device::open("cpu").unwrap()).1, 4);
-        // Numbers have no squares.
-        let numbers = Spec::new("y", Cells::Floats, &[4], &["a"]);
-        assert!(body.check(&spec).is_ok() && body.check(&numbers).is_err());
     }
 
     #[test]
@@ -222,7 +217,7 @@ mod tests {
         // Bases, and whose; the own base lies at the lower right, the other's at the upper left.
         let spec = Spec::new("x", Cells::Bytes, &[2, 3, 3], &["a"]);
         let spec = Spec { scale: 2.0, whose: Some(1), home: Some(0), ..spec };
-        let turn = |pool| BodyConfig { pool, turn: true, ..BodyConfig::perceptron(&[4]) };
+        let turn = |pool| Reader::new(&spec, pool, true);
         #[rustfmt::skip]
         let seen = [
             2, 0, 0,
@@ -232,7 +227,7 @@ mod tests {
             0, 0, 0,
             0, 2, 2,
         ];
-        let got = turn(1).reader(&spec).read(Observations::Bytes(&seen));
+        let got = turn(1).read(Observations::Bytes(&seen));
         #[rustfmt::skip]
         let turned = [
             1.0, 0.0, 0.0,
@@ -245,15 +240,12 @@ mod tests {
         assert_eq!(got, turned);
         // Turned once more, it lies as it lay, for the own base is at home now.
         let bytes: Vec<u8> = turned.iter().map(|cell| (2.0 * cell) as u8).collect();
-        assert_eq!(turn(1).reader(&spec).read(Observations::Bytes(&bytes)), turned);
+        assert_eq!(turn(1).read(Observations::Bytes(&bytes)), turned);
         // Squares are those of the turned map.
-        let [a, b] =
-            [&seen[..], &bytes].map(|seen| turn(2).reader(&spec).read(Observations::Bytes(seen)));
+        let [a, b] = [&seen[..], &bytes].map(|seen| turn(2).read(Observations::Bytes(seen)));
         assert_eq!(a, b);
         // Without a base of one's own the map stays.
         let bare = [0; 18];
-        assert_eq!(turn(1).reader(&spec).read(Observations::Bytes(&bare)), [0.0; 18]);
-        let homeless = Spec { home: None, ..spec };
-        assert!(turn(1).check(&homeless).is_err());
+        assert_eq!(turn(1).read(Observations::Bytes(&bare)), [0.0; 18]);
     }
 }

@@ -1,4 +1,4 @@
-//! The worlds' settings as flags. One that is not given leaves what a run was trained with.
+//! The environments' settings as flags. One that is not given leaves what a run was trained with.
 
 use crate::env::Options;
 use crate::env::minirts::{Observation, Opponent};

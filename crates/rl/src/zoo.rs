@@ -7,16 +7,16 @@ use crate::agents::tables::{Method, TableAgent, TableConfig};
 use crate::agents::{Agent, check_spec};
 use crate::env::{self, Options, Spec};
 use crate::networks::small_planes;
-use clap::ValueEnum;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tenfold_core::cli::{Card, set_fields};
 use tenfold_core::device::{self, Device};
+use tenfold_core::set::{Field, set_fields};
+use tenfold_core::zoo::{self, Card};
 use tenfold_core::{Error, Result};
 
 /// The agents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zoo {
     /// Value iteration.
     ValueIteration,
@@ -38,7 +38,7 @@ pub enum Zoo {
     Ppo,
 }
 
-/// Runs `$body` with `$new` as the function that makes an agent's Config for a world, and
+/// Runs `$body` with `$new` as the function that makes an agent's Config for an environment, and
 /// `$agent` as the one that makes the agent.
 macro_rules! with_agent {
     ($zoo:expr, $seed:expr, $device:expr, $new:ident, $agent:ident => $body:expr) => {
@@ -61,7 +61,8 @@ macro_rules! with_agent {
         $($name:pat => $make:expr, $Config:ident, $build:expr;)*) => {
         match $zoo {
             $($name => {
-                let $new: fn(&Spec) -> $Config = $make;
+                let $new: (fn(&Spec) -> $Config, &[(&'static str, &'static str)]) =
+                    ($make, $Config::FIELDS);
                 let $agent = |config: $Config, spec: &Spec| -> Result<Box<dyn Agent>> {
                     config.check(spec).map_err(|why| Error::argument("--set", why))?;
                     let build: fn($Config, &Spec, u64, &Device) -> Result<_> = $build;
@@ -73,28 +74,52 @@ macro_rules! with_agent {
     };
 }
 
+impl zoo::Zoo for Zoo {
+    const TASK: &'static str = "rl";
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::ValueIteration, "value-iteration"),
+        (Self::Sarsa, "sarsa"),
+        (Self::QLearning, "q-learning"),
+        (Self::Reinforce, "reinforce"),
+        (Self::Dqn, "dqn"),
+        (Self::Rainbow, "rainbow"),
+        (Self::A2c, "a2c"),
+        (Self::A3c, "a3c"),
+        (Self::Ppo, "ppo"),
+    ];
+}
+
 impl Zoo {
-    /// The task's name.
-    pub const TASK: &'static str = "rl";
-
-    /// The name on the command line.
-    pub fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
-    }
-
-    /// The agent's Config for a world, with changes by `--set`.
+    /// The agent's Config for an environment, with changes by `--set`.
     ///
     /// # Errors
     /// A change that cannot be made.
     pub fn config(self, spec: &Spec, changes: &[String]) -> Result<Value> {
         let device = Device::default();
-        with_agent!(self, 0, &device, new, _agent => changed(&new(spec), changes))
+        with_agent!(self, 0, &device, new, _agent => changed(&new.0(spec), changes))
+    }
+
+    /// What `--set` takes in an environment: each field with its meaning and default.
+    ///
+    /// # Errors
+    /// A Config that is no JSON.
+    pub fn fields(self, spec: &Spec) -> Result<Vec<Field>> {
+        let device = Device::default();
+        let (config, meanings) = with_agent!(self, 0, &device, new, _agent =>
+            (changed(&new.0(spec), &[])?, new.1));
+        let of = |name: &str| meanings.iter().find(|(field, _)| *field == name);
+        let field = |(name, default): (&String, &Value)| Field {
+            name: name.clone(),
+            meaning: of(name).map_or("", |(_, meaning)| meaning),
+            default: default.clone(),
+        };
+        Ok(config.as_object().into_iter().flatten().map(field).collect())
     }
 
     /// The agent, new.
     ///
     /// # Errors
-    /// A Config that is not this agent's, or that cannot work in this world.
+    /// A Config that is not this agent's, or that cannot work in this environment.
     pub fn agent(
         self,
         config: &Value,
@@ -122,7 +147,7 @@ impl Zoo {
         }
     }
 
-    /// The world that it learns when none is named, and for how many steps.
+    /// The environment that it learns when none is named, and for how many steps.
     pub fn default_env(self) -> (&'static str, u64) {
         match self {
             Self::ValueIteration | Self::Sarsa | Self::QLearning => ("cliff", 50_000),
@@ -163,19 +188,34 @@ impl Zoo {
         };
         let (data, _) = self.default_env();
         let parameters = || {
-            let worlds = env::open(data, 1, &Options::default())?;
-            let config = self.config(worlds.spec(), &[])?;
+            let envs = env::open(data, 1, &Options::default())?;
+            let config = self.config(envs.spec(), &[])?;
             let device = device::open("cpu")?;
-            Ok::<_, Error>(self.agent(&config, worlds.spec(), 0, &device)?.parameters())
+            Ok::<_, Error>(self.agent(&config, envs.spec(), 0, &device)?.parameters())
         };
-        Card { name: self.name(), title, paper, year, parameters: parameters().unwrap_or(0), data }
+        Card {
+            name: zoo::Zoo::name(self),
+            title,
+            paper,
+            year,
+            parameters: parameters().unwrap_or(0),
+            data,
+        }
     }
 }
 
 const A3C: &str = "Mnih et al., Asynchronous Methods for Deep Reinforcement Learning";
 
+/// Fields of `--set` by the names that they had before.
+const RENAMED: [(&str, &str); 1] = [("teach=", "imitation=")];
+
 fn changed<C: Serialize + DeserializeOwned>(config: &C, changes: &[String]) -> Result<Value> {
-    let config = set_fields(config, changes, &[])?;
+    let renamed = |change: &String| {
+        let found = RENAMED.iter().find_map(|(old, new)| Some((new, change.strip_prefix(old)?)));
+        found.map_or_else(|| change.clone(), |(new, value)| format!("{new}{value}"))
+    };
+    let changes: Vec<String> = changes.iter().map(renamed).collect();
+    let config = set_fields(config, &changes, &[])?;
     serde_json::to_value(config).map_err(|why| Error::argument("--set", why))
 }
 
@@ -185,10 +225,24 @@ mod tests {
 
     #[test]
     fn every_agent_has_a_card_and_numbers_to_learn() {
-        for agent in Zoo::value_variants() {
+        for (agent, name) in <Zoo as zoo::Zoo>::ALL {
             let card = agent.card();
             assert!(card.parameters > 0 && card.year > 1900, "{card:?}");
-            assert_eq!(Zoo::from_str(&card.name, false).unwrap(), *agent);
+            assert_eq!(card.name, *name);
+        }
+    }
+
+    #[test]
+    fn every_field_that_can_be_set_has_a_meaning() {
+        let spec = env::open("cartpole", 1, &Options::default()).unwrap().spec().clone();
+        for (agent, name) in <Zoo as zoo::Zoo>::ALL {
+            let fields = agent.fields(&spec).unwrap();
+            let device = Device::default();
+            let told = with_agent!(agent, 0, &device, new, _agent => new.1.len());
+            assert_eq!(fields.len(), told, "{name}");
+            for Field { name: field, meaning, .. } in fields {
+                assert!(meaning.len() > 10 && !meaning.ends_with('.'), "{name}: {field}");
+            }
         }
     }
 }

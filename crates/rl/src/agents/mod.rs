@@ -3,31 +3,27 @@
 
 pub mod actor_critic;
 pub mod dqn;
+mod policy;
 pub mod reinforce;
-mod stretch;
 pub mod tables;
 #[cfg(test)]
 mod tests;
 
-use crate::env::{Episode, Observations, Random, Spec, Worlds};
-use burn::module::Module;
-use burn::optim::{ModuleOptimizer, OptimizerRecord};
-use burn::store::ModuleRecord;
-use burn::tensor::Bytes;
-use serde::de::DeserializeOwned;
+use crate::env::{Episode, Observations, Random, Spec, VectorEnv};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tenfold_core::train::Parts;
 use tenfold_core::{Error, Result};
 
 /// What learns.
 pub trait Agent {
-    /// One round: acts in the worlds, and learns when it is time. `worlds` has one group of
+    /// One round: acts in the environments, and learns when it is time. `envs` has one group of
     /// games for every actor.
     ///
     /// # Errors
-    /// Numbers that are not finite, or worlds that fail.
-    fn turn(&mut self, worlds: &mut [Box<dyn Worlds>], log: &mut Log) -> Result<()>;
+    /// Numbers that are not finite, or environments that fail.
+    fn turn(&mut self, envs: &mut [Box<dyn VectorEnv>], log: &mut Log) -> Result<()>;
 
     /// How many numbers are learnt.
     fn parameters(&self) -> usize;
@@ -41,29 +37,18 @@ pub trait Agent {
     /// Observations that it cannot read.
     fn value(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>>;
 
-    /// Writes what has been learnt so far as safetensors.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    fn save_weights(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()>;
-
-    /// Reads them back.
+    /// Starts from the weights in a file.
     ///
     /// # Errors
     /// The file cannot be read or is another network's.
     fn load_weights(&mut self, path: &Path) -> Result<()>;
 
-    /// All that [`Agent::turn`] goes on from, but the worlds.
+    /// All that [`Agent::turn`] goes on from, but the environments: into a checkpoint, or from
+    /// one.
     ///
     /// # Errors
-    /// It cannot be encoded.
-    fn save(&self) -> Result<Parts>;
-
-    /// Goes on where [`Agent::save`] was called.
-    ///
-    /// # Errors
-    /// Parts of another agent.
-    fn restore(&mut self, parts: &Parts) -> Result<()>;
+    /// It cannot be encoded, or the parts are another agent's.
+    fn parts(&mut self, parts: &mut Parts) -> Result<()>;
 }
 
 /// What plays: a trained agent, or anything else that prefers some actions to others.
@@ -72,10 +57,22 @@ pub trait Player: Send {
     ///
     /// # Errors
     /// Observations that the player cannot read.
-    fn scores(&mut self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>>;
+    fn scores(&self, observations: Observations<'_>, rows: usize) -> Result<Vec<f32>>;
 
     /// What the scores are.
     fn meaning(&self) -> Meaning;
+
+    /// Writes the weights as safetensors, with `metadata` in the header.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    fn save(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()>;
+
+    /// Reads them back.
+    ///
+    /// # Errors
+    /// The file cannot be read or is another network's.
+    fn load(&mut self, path: &Path) -> Result<()>;
 }
 
 /// What a [`Player`]'s scores are.
@@ -87,9 +84,6 @@ pub enum Meaning {
     /// Probabilities of a policy, in 0..1.
     Probability,
 }
-
-/// The pieces of a checkpoint by name.
-pub type Parts = BTreeMap<String, Vec<u8>>;
 
 /// How far the training is, and what it has met since the last line was written.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -121,6 +115,24 @@ impl Log {
         (*sum, *count) = (*sum + f64::from(value), *count + 1);
     }
 
+    /// The means of what happened since the last line, which begins anew.
+    pub fn figures(&mut self) -> BTreeMap<String, f64> {
+        let sums = std::mem::take(&mut self.sums).into_iter();
+        let mut figures: BTreeMap<_, _> =
+            sums.map(|(name, (sum, count))| (name, sum / count as f64)).collect();
+        let ended = std::mem::take(&mut self.episodes);
+        figures.insert("updates".into(), self.updates as f64);
+        figures.insert("episodes".into(), ended.len() as f64);
+        if !ended.is_empty() {
+            let mean = |of: &dyn Fn(&(f32, u32)) -> f64| {
+                ended.iter().map(of).sum::<f64>() / ended.len() as f64
+            };
+            figures.insert("mean_return".into(), mean(&|episode| episode.0.into()));
+            figures.insert("mean_length".into(), mean(&|episode| episode.1.into()));
+        }
+        figures
+    }
+
     /// Episodes that have ended.
     pub fn ended(&mut self, episodes: &[Episode]) {
         self.episodes.extend(episodes.iter().map(|episode| (episode.score, episode.length)));
@@ -141,23 +153,23 @@ impl Log {
     }
 }
 
-/// One step of the worlds, counted, with all they answered checked.
+/// One step of the environments, counted, with all they answered checked.
 ///
 /// # Errors
 /// A reward or an observation that is not a finite number.
-pub fn step(worlds: &mut dyn Worlds, actions: &[usize]) -> Result<()> {
-    worlds.step(actions)?;
+pub fn step(envs: &mut dyn VectorEnv, actions: &[usize]) -> Result<()> {
+    envs.step(actions)?;
     let fault = |row: usize, what: &str, value: f32| {
-        let name = &worlds.spec().name;
+        let name = &envs.spec().name;
         Error::Training(format!("{name}: {what} {value} in row {row}; expected a finite number"))
     };
-    if let Some(row) = worlds.rewards().iter().position(|reward| !reward.is_finite()) {
-        return Err(fault(row, "a reward of", worlds.rewards()[row]));
+    if let Some(row) = envs.rewards().iter().position(|reward| !reward.is_finite()) {
+        return Err(fault(row, "a reward of", envs.rewards()[row]));
     }
-    if let Observations::Floats(cells) = worlds.observations()
+    if let Observations::Floats(cells) = envs.observations()
         && let Some(at) = cells.iter().position(|cell| !cell.is_finite())
     {
-        let row = at / worlds.spec().cells_per_observation();
+        let row = at / envs.spec().cells_per_observation();
         return Err(fault(row, "an observation with", cells[at]));
     }
     Ok(())
@@ -203,57 +215,4 @@ pub(crate) fn check_spec(spec: &Spec) -> Result<()> {
         return Err(Error::argument("--env", why));
     }
     Ok(())
-}
-
-/// Encodes a piece of a checkpoint.
-pub(crate) fn pack(value: &impl Serialize) -> Result<Vec<u8>> {
-    rmp_serde::to_vec(value).map_err(|why| Error::Training(format!("the checkpoint: {why}")))
-}
-
-/// The piece of that name.
-pub(crate) fn part<'a>(parts: &'a Parts, name: &str) -> Result<&'a [u8]> {
-    let missing = || Error::file("checkpoint", format!("it has no `{name}`"));
-    parts.get(name).map(Vec::as_slice).ok_or_else(missing)
-}
-
-/// Decodes a piece of a checkpoint.
-pub(crate) fn unpack<T: DeserializeOwned>(parts: &Parts, name: &str) -> Result<T> {
-    let wrong = |why| Error::file("checkpoint", format!("`{name}`: {why}"));
-    rmp_serde::from_slice(part(parts, name)?).map_err(wrong)
-}
-
-/// A network and its optimiser as pieces of a checkpoint.
-pub(crate) fn pack_training<M: Module>(
-    parts: &mut Parts,
-    network: &M,
-    optimizer: &ModuleOptimizer,
-) -> Result<()> {
-    parts.insert("network".into(), pack_network(network)?);
-    let wrong = |why| Error::Training(format!("the checkpoint: {why}"));
-    parts.insert("optimizer".into(), optimizer.to_record().into_bytes().map_err(wrong)?.to_vec());
-    Ok(())
-}
-
-/// A network as a piece of a checkpoint.
-pub(crate) fn pack_network<M: Module>(network: &M) -> Result<Vec<u8>> {
-    let wrong = |why| Error::Training(format!("the checkpoint: {why}"));
-    Ok(network.clone().into_record().into_bytes().map_err(wrong)?.to_vec())
-}
-
-/// A network from a piece of a checkpoint.
-pub(crate) fn unpack_network<M: Module>(parts: &Parts, name: &str, network: M) -> Result<M> {
-    let wrong = |why: String| Error::file("checkpoint", format!("`{name}`: {why}"));
-    let bytes = Bytes::from_bytes_vec(part(parts, name)?.to_vec());
-    let record = ModuleRecord::from_bytes(bytes).map_err(|why| wrong(why.to_string()))?;
-    network.try_load_record(record).map_err(|why| wrong(why.to_string()))
-}
-
-/// An optimiser from a piece of a checkpoint.
-pub(crate) fn unpack_optimizer(
-    parts: &Parts,
-    optimizer: ModuleOptimizer,
-) -> Result<ModuleOptimizer> {
-    let bytes = Bytes::from_bytes_vec(part(parts, "optimizer")?.to_vec());
-    let wrong = |why| Error::file("checkpoint", format!("`optimizer`: {why}"));
-    Ok(optimizer.load_record(OptimizerRecord::from_bytes(bytes).map_err(wrong)?))
 }

@@ -6,17 +6,18 @@
 //! their place in the episode, and an episode that is cut off at a time limit goes on with the
 //! baseline's value (without a baseline its return ends there).
 
-use super::actor_critic::PolicyPlayer;
-use super::{Agent, Log, Parts, Player, draw, require, softmax, step};
-use crate::env::{Observations, Random, Spec, Worlds};
-use crate::networks::{ActorCritic, BodyConfig, elements, matrix, seeded, vector};
+use super::policy::PolicyPlayer;
+use super::{Agent, Log, Player, draw, require, softmax, step};
+use crate::env::{Observations, Random, Spec, VectorEnv};
+use crate::networks::{ActorCritic, BodyConfig, seeded};
+use crate::tensors::{elements, matrix, vector};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::Path;
+use tenfold_core::train::Parts;
 use tenfold_core::train::optim::{OptimizerConfig, OptimizerKind};
 use tenfold_core::{Result, weights};
 
@@ -37,7 +38,16 @@ pub struct ReinforceConfig {
 }
 
 impl ReinforceConfig {
-    /// What suits a world.
+    /// What `--set help` says of each field.
+    pub const FIELDS: &[(&str, &str)] = &[
+        ("body", "layers of the network: pool, turn, convs, orthogonal, hidden"),
+        ("lr", "learning rate of Adam"),
+        ("gamma", "discount of a reward one step later"),
+        ("baseline", "whether a learnt value is subtracted from returns"),
+        ("batch_size", "steps of whole episodes in an update, at least"),
+    ];
+
+    /// What suits an environment.
     pub fn new(spec: &Spec) -> Self {
         let body = BodyConfig::new(spec, &[64, 64]);
         Self { body, lr: 3e-3, gamma: 0.99, baseline: true, batch_size: 500 }
@@ -81,8 +91,9 @@ impl Reinforce {
     /// # Errors
     /// Settings that cannot work.
     pub fn new(config: ReinforceConfig, spec: &Spec, seed: u64, device: &Device) -> Result<Self> {
-        let network =
-            seeded(seed, device, |tape| ActorCritic::new(&config.body, spec, false, tape));
+        let network = seeded(seed, device, |autodiff_device| {
+            ActorCritic::new(&config.body, spec, false, autodiff_device)
+        });
         Ok(Self {
             acting: network.valid(),
             network,
@@ -100,11 +111,14 @@ impl Reinforce {
     fn learn(&mut self, log: &mut Log) -> Result<()> {
         let Steps { observations, actions, returns } = std::mem::take(&mut self.whole);
         let size = actions.len();
-        let tape = self.network.devices().into_iter().next().unwrap_or(self.device.clone());
-        let (logits, values) = self.network.forward(matrix(observations, size, &tape), None);
-        let actions = Tensor::<2, Int>::from_data(TensorData::new(actions, [size, 1]), &tape);
+        let autodiff_device =
+            self.network.devices().into_iter().next().unwrap_or(self.device.clone());
+        let (logits, values) =
+            self.network.forward(matrix(observations, size, &autodiff_device), None);
+        let actions =
+            Tensor::<2, Int>::from_data(TensorData::new(actions, [size, 1]), &autodiff_device);
         let chosen = log_softmax(logits, 1).gather(1, actions).reshape([size]);
-        let returns = vector(returns, &tape);
+        let returns = vector(returns, &autodiff_device);
         let errors = returns.clone() - values.reshape([size]);
         let loss = if self.config.baseline {
             let advantages = errors.clone().detach();
@@ -122,33 +136,33 @@ impl Reinforce {
 }
 
 impl Agent for Reinforce {
-    fn turn(&mut self, worlds: &mut [Box<dyn Worlds>], log: &mut Log) -> Result<()> {
-        let worlds = &mut *worlds[0];
-        let (rows, count) = (worlds.rows(), self.spec.actions.len());
+    fn turn(&mut self, envs: &mut [Box<dyn VectorEnv>], log: &mut Log) -> Result<()> {
+        let envs = &mut *envs[0];
+        let (rows, count) = (envs.rows(), self.spec.actions.len());
         let reader = self.config.body.reader(&self.spec);
         self.open.resize_with(rows, Steps::default);
         // Act by the policy.
-        let cells = reader.read(worlds.observations());
+        let cells = reader.read(envs.observations());
         let mut policy = elements(self.acting.policy(matrix(cells.clone(), rows, &self.device)));
         softmax(&mut policy, count);
         let policy = policy.chunks_exact(count);
         let actions: Vec<usize> = policy.map(|policy| draw(policy, &mut self.random)).collect();
-        step(worlds, &actions)?;
+        step(envs, &actions)?;
         log.step += rows as u64;
-        log.ended(worlds.episodes());
+        log.ended(envs.episodes());
         let per_row = cells.len() / rows;
         for (row, open) in self.open.iter_mut().enumerate() {
             open.observations.extend_from_slice(&cells[row * per_row..][..per_row]);
             open.actions.push(actions[row] as i32);
-            open.returns.push(worlds.rewards()[row]);
+            open.returns.push(envs.rewards()[row]);
             // A whole episode: its rewards become returns, from the last to the first.
-            let (terminated, truncated) = (worlds.terminated()[row], worlds.truncated()[row]);
+            let (terminated, truncated) = (envs.terminated()[row], envs.truncated()[row]);
             if !terminated && !truncated {
                 continue;
             }
             let mut sum = 0.0;
             if !terminated && self.config.baseline {
-                let last = reader.read(worlds.last_observation(row));
+                let last = reader.read(envs.last_observation(row));
                 sum = elements(self.acting.values(matrix(last, 1, &self.device)))[0];
             }
             for reward in open.returns.iter_mut().rev() {
@@ -181,26 +195,17 @@ impl Agent for Reinforce {
         Ok(elements(self.acting.values(x)))
     }
 
-    fn save_weights(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
-        weights::save(&self.acting, path, metadata)
-    }
-
     fn load_weights(&mut self, path: &Path) -> Result<()> {
         weights::load(&mut self.acting, path, &weights::LoadOptions::default()).map(|_| ())
     }
 
-    fn save(&self) -> Result<Parts> {
-        let mut parts = Parts::new();
-        super::pack_training(&mut parts, &self.network, &self.optimizer)?;
-        parts.insert("rest".into(), super::pack(&(&self.random, &self.open, &self.whole))?);
-        Ok(parts)
-    }
-
-    fn restore(&mut self, parts: &Parts) -> Result<()> {
-        self.network = super::unpack_network(parts, "network", self.network.clone())?;
-        self.optimizer = super::unpack_optimizer(parts, self.optimizer.clone())?;
+    fn parts(&mut self, parts: &mut Parts) -> Result<()> {
+        parts.module("network", &mut self.network)?;
+        parts.optimizer("optimizer", &mut self.optimizer)?;
+        parts.value("random", &mut self.random)?;
+        parts.value("open", &mut self.open)?;
+        parts.value("whole", &mut self.whole)?;
         self.acting = self.network.valid();
-        (self.random, self.open, self.whole) = super::unpack(parts, "rest")?;
         Ok(())
     }
 }

@@ -4,15 +4,18 @@
 //! Sutton and Barto: "Reinforcement Learning: An Introduction", 2nd edition, 2018: sections 4.4,
 //! 6.4 and 6.5. Q-learning is Watkins' (1989), SARSA Rummery and Niranjan's (1994).
 
-use super::{Agent, Log, Meaning, Parts, Player, best, require, step};
+use super::{Agent, Log, Meaning, Player, best, require, step};
 use crate::env::grid::{Grid, Table as _};
-use crate::env::{self, Game as _, Observations, Random, Spec, Worlds};
+use crate::env::{self, Game as _, Observations, Random, Spec, VectorEnv};
+use crate::tensors::elements;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tenfold_core::{Error, Result, weights};
+use tenfold_core::train::Parts;
+use tenfold_core::weights::LoadOptions;
+use tenfold_core::{Error, Result};
 
 /// How the table is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +41,15 @@ pub struct TableConfig {
 }
 
 impl TableConfig {
+    /// What `--set help` says of each field.
+    pub const FIELDS: &[(&str, &str)] = &[
+        ("lr", "step size; value iteration has no use for it"),
+        ("gamma", "discount of a reward one step later"),
+        ("epsilon", "probability of a random action; value iteration has no use for it"),
+    ];
+
     /// The settings of Sutton and Barto's cliff, example 6.6, but for a discount that keeps
-    /// values finite in worlds without an end.
+    /// values finite in environments without an end.
     pub fn new(_spec: &Spec) -> Self {
         Self { lr: 0.5, gamma: 0.99, epsilon: 0.1 }
     }
@@ -75,8 +85,8 @@ impl TableAgent {
     /// An agent that has seen nothing.
     ///
     /// # Errors
-    /// A world whose states are not few and shown one-hot, or, for value iteration, one whose
-    /// rules cannot be asked.
+    /// An environment whose states are not few and shown one-hot, or, for value iteration, one
+    /// whose rules cannot be asked.
     pub fn new(method: Method, config: TableConfig, spec: &Spec, seed: u64) -> Result<Self> {
         let states = spec.cells_per_observation();
         if spec.observation.len() != 1 || states > 100_000 {
@@ -85,9 +95,9 @@ impl TableAgent {
         if method == Method::ValueIteration {
             rules(spec)?;
         }
-        // Whether a world shows its state is seen by looking.
-        if let Ok(worlds) = env::open(&spec.name, 1, &env::Options::default()) {
-            self::states(worlds.observations(), spec)?;
+        // Whether an environment shows its state is seen by looking.
+        if let Ok(envs) = env::open(&spec.name, 1, &env::Options::default()) {
+            self::states(envs.observations(), spec)?;
         }
         let table = vec![0.0; states * spec.actions.len()];
         let random = Random::keyed(&[seed, 1]);
@@ -131,21 +141,30 @@ impl TableAgent {
         }
         Ok(change)
     }
-
-    fn weights(&self) -> Weights {
-        let shape = [self.spec.cells_per_observation(), self.spec.actions.len()];
-        let data = TensorData::new(self.table.clone(), shape);
-        Weights { table: Param::from_tensor(Tensor::from_data(data, &Device::default())) }
-    }
 }
 
-/// The rules of a world that tells them.
+/// A table as weights, `[states, actions]`.
+fn weights(table: &[f32], spec: &Spec) -> Weights {
+    let shape = [spec.cells_per_observation(), spec.actions.len()];
+    let data = TensorData::new(table.to_vec(), shape);
+    Weights { table: Param::from_tensor(Tensor::from_data(data, &Device::default())) }
+}
+
+/// The table of a file, in place of one of its size.
+fn load(table: &mut Vec<f32>, spec: &Spec, path: &Path) -> Result<()> {
+    let mut held = weights(table, spec);
+    tenfold_core::weights::load(&mut held, path, &LoadOptions::default())?;
+    *table = elements(held.table.val());
+    Ok(())
+}
+
+/// The rules of an environment that tells them.
 fn rules(spec: &Spec) -> Result<Grid> {
     let grids = [Grid::grid(), Grid::cliff()];
     let found = grids.into_iter().find(|grid| grid.spec().name == spec.name);
     found.ok_or_else(|| {
         let why = format!(
-            "value iteration needs a world that tells its rules, grid or cliff; {} does not",
+            "value iteration needs an environment that tells its rules, grid or cliff; {} does not",
             spec.name
         );
         Error::argument("--env", why)
@@ -173,7 +192,7 @@ fn states(observations: Observations<'_>, spec: &Spec) -> Result<Vec<usize>> {
 }
 
 impl Agent for TableAgent {
-    fn turn(&mut self, worlds: &mut [Box<dyn Worlds>], log: &mut Log) -> Result<()> {
+    fn turn(&mut self, envs: &mut [Box<dyn VectorEnv>], log: &mut Log) -> Result<()> {
         if self.method == Method::ValueIteration {
             let change = self.sweep()?;
             log.add("change", change);
@@ -181,22 +200,22 @@ impl Agent for TableAgent {
             log.step += self.spec.cells_per_observation() as u64;
             return Ok(());
         }
-        let worlds = &mut *worlds[0];
+        let envs = &mut *envs[0];
         // Act.
-        let before = states(worlds.observations(), &self.spec)?;
+        let before = states(envs.observations(), &self.spec)?;
         self.chosen.resize(before.len(), None);
         let mut actions = Vec::with_capacity(before.len());
         for (row, &state) in before.iter().enumerate() {
             let chosen = self.chosen[row].take();
             actions.push(chosen.unwrap_or_else(|| self.choose(state)));
         }
-        step(worlds, &actions)?;
+        step(envs, &actions)?;
         // Learn from every step at once.
-        let after = states(worlds.observations(), &self.spec)?;
+        let after = states(envs.observations(), &self.spec)?;
         for (row, &action) in actions.iter().enumerate() {
-            let (terminated, truncated) = (worlds.terminated()[row], worlds.truncated()[row]);
+            let (terminated, truncated) = (envs.terminated()[row], envs.truncated()[row]);
             let next = match truncated {
-                true => states(worlds.last_observation(row), &self.spec)?[0],
+                true => states(envs.last_observation(row), &self.spec)?[0],
                 false => after[row],
             };
             let ahead = match (terminated, self.method) {
@@ -209,13 +228,13 @@ impl Agent for TableAgent {
                 }
                 (false, _) => self.values(next)[best(self.values(next))],
             };
-            let wanted = worlds.rewards()[row] + self.config.gamma * ahead;
+            let wanted = envs.rewards()[row] + self.config.gamma * ahead;
             let value = &mut self.table[before[row] * self.spec.actions.len() + action];
             *value += self.config.lr as f32 * (wanted - *value);
         }
         log.step += actions.len() as u64;
         log.updates += actions.len() as u64;
-        log.ended(worlds.episodes());
+        log.ended(envs.episodes());
         Ok(())
     }
 
@@ -233,30 +252,19 @@ impl Agent for TableAgent {
         Ok(rows.map(|row| row[best(row)]).collect())
     }
 
-    fn save_weights(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
-        weights::save(&self.weights(), path, metadata)
-    }
-
     fn load_weights(&mut self, path: &Path) -> Result<()> {
-        let mut held = self.weights();
-        weights::load(&mut held, path, &weights::LoadOptions::default())?;
-        self.table = crate::networks::elements(held.table.val());
-        Ok(())
+        load(&mut self.table, &self.spec, path)
     }
 
-    fn save(&self) -> Result<Parts> {
-        let rest = super::pack(&(&self.table, &self.random, &self.chosen))?;
-        Ok(Parts::from([("table".into(), rest)]))
-    }
-
-    fn restore(&mut self, parts: &Parts) -> Result<()> {
-        let (table, random, chosen): (Vec<f32>, Random, Vec<Option<usize>>) =
-            super::unpack(parts, "table")?;
-        if table.len() != self.table.len() {
-            return Err(Error::file("checkpoint", "a table of another world"));
+    fn parts(&mut self, parts: &mut Parts) -> Result<()> {
+        let count = self.table.len();
+        parts.value("table", &mut self.table)?;
+        parts.value("random", &mut self.random)?;
+        parts.value("chosen", &mut self.chosen)?;
+        match self.table.len() == count {
+            true => Ok(()),
+            false => Err(Error::file("checkpoint", "a table of another environment")),
         }
-        (self.table, self.random, self.chosen) = (table, random, chosen);
-        Ok(())
     }
 }
 
@@ -266,7 +274,7 @@ struct TablePlayer {
 }
 
 impl Player for TablePlayer {
-    fn scores(&mut self, observations: Observations<'_>, _rows: usize) -> Result<Vec<f32>> {
+    fn scores(&self, observations: Observations<'_>, _rows: usize) -> Result<Vec<f32>> {
         let (states, count) = (states(observations, &self.spec)?, self.spec.actions.len());
         let rows = states.into_iter().map(|state| &self.table[state * count..][..count]);
         Ok(rows.flatten().copied().collect())
@@ -274,5 +282,13 @@ impl Player for TablePlayer {
 
     fn meaning(&self) -> Meaning {
         Meaning::Value
+    }
+
+    fn save(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
+        tenfold_core::weights::save(&weights(&self.table, &self.spec), path, metadata)
+    }
+
+    fn load(&mut self, path: &Path) -> Result<()> {
+        load(&mut self.table, &self.spec, path)
     }
 }

@@ -1,16 +1,20 @@
-//! Every agent must learn trivial worlds in seconds, and know a time limit from an end.
+//! Every agent must learn trivial environments in seconds, and know a time limit from an end.
 
 use super::actor_critic::ActorCriticConfig;
 use super::dqn::DqnConfig;
 use super::*;
+use crate::config::{EnvChoice, RunConfig};
 use crate::env::{self, Cells, Options};
 use crate::evaluate::{Choice, episodes};
+use crate::interval::{Interval, Policy};
 use crate::zoo::Zoo;
-use clap::ValueEnum;
 use image::RgbImage;
 use tenfold_core::device;
+use tenfold_core::run::Run;
+use tenfold_core::train::{Figures, Keep, Plan, Unit, fit};
+use tenfold_core::zoo::Zoo as _;
 
-/// Settings that make every agent quick in worlds of one layer's size.
+/// Settings that make every agent quick in environments of one layer's size.
 fn quick(zoo: Zoo) -> &'static [&'static str] {
     const BODY: &str = r#"body={"convs":[],"hidden":[32]}"#;
     match zoo {
@@ -34,34 +38,34 @@ fn made(zoo: Zoo, spec: &Spec, changes: &[&str]) -> (Box<dyn Agent>, usize) {
 }
 
 /// Trains for so many steps.
-fn train(agent: &mut dyn Agent, worlds: &mut [Box<dyn Worlds>], steps: u64) -> Log {
+fn train(agent: &mut dyn Agent, envs: &mut [Box<dyn VectorEnv>], steps: u64) -> Log {
     let mut log = Log { steps, ..Log::default() };
-    for (group, worlds) in worlds.iter_mut().enumerate() {
-        worlds.reset(group as u64 + 1).unwrap();
+    for (group, envs) in envs.iter_mut().enumerate() {
+        envs.reset(group as u64 + 1).unwrap();
     }
     while log.step < steps {
-        agent.turn(worlds, &mut log).unwrap();
+        agent.turn(envs, &mut log).unwrap();
     }
     log
 }
 
-/// Mean greedy return in a world after so many steps.
+/// Mean greedy return in an environment after so many steps.
 fn learnt(zoo: Zoo, name: &str, steps: u64, changes: &[&str]) -> f64 {
     let open = |games| env::open(name, games, &Options::default()).unwrap();
     let spec = open(1).spec().clone();
     let (mut agent, groups) = made(zoo, &spec, changes);
-    let mut worlds: Vec<_> = (0..groups).map(|_| open(zoo.games(&spec) / groups)).collect();
-    train(&mut *agent, &mut worlds, steps);
-    let mut player = agent.player();
-    let played = episodes(&mut *open(100), &mut *player, 200, 5, Choice::Greedy).unwrap();
+    let mut envs: Vec<_> = (0..groups).map(|_| open(zoo.games(&spec) / groups)).collect();
+    train(&mut *agent, &mut envs, steps);
+    let player = agent.player();
+    let played = episodes(&mut *open(100), &*player, 200, 5, Choice::Greedy).unwrap();
     played.statistics().mean_return
 }
 
 #[test]
 fn every_agent_learns_to_name_what_it_sees() {
-    for &zoo in Zoo::value_variants() {
+    for &(zoo, _) in Zoo::ALL {
         if zoo == Zoo::ValueIteration {
-            continue; // The rules of this world cannot be asked.
+            continue; // The rules of this environment cannot be asked.
         }
         let found = learnt(zoo, "identity", 8000, quick(zoo));
         assert!(found > 19.5, "{zoo:?}: {found} of 20");
@@ -70,7 +74,7 @@ fn every_agent_learns_to_name_what_it_sees() {
 
 #[test]
 fn every_agent_finds_the_arm_that_pays() {
-    for &zoo in Zoo::value_variants() {
+    for &(zoo, _) in Zoo::ALL {
         if zoo == Zoo::ValueIteration {
             continue;
         }
@@ -104,14 +108,14 @@ fn a3c_learns_in_its_classic_form_too() {
 }
 
 #[test]
-fn a_pupil_does_what_the_scripted_player_would() {
+fn an_agent_that_imitates_does_what_the_demonstrator_would() {
     let options = Options::default();
     let spec = env::open("minirts", 1, &options).unwrap().spec().clone();
     let body = r#"body={"pool":5,"convs":[],"hidden":[32]}"#;
-    let (mut agent, _) = made(Zoo::Ppo, &spec, &[body, "teach=1", "lr=0.003", "horizon=16"]);
-    let mut worlds = [env::open("minirts", 64, &options).unwrap()];
+    let (mut agent, _) = made(Zoo::Ppo, &spec, &[body, "imitation=1", "lr=0.003", "horizon=16"]);
+    let mut envs = [env::open("minirts", 64, &options).unwrap()];
     let mut apart = || {
-        let (sum, count) = train(&mut *agent, &mut worlds, 16_000).sums["advice"];
+        let (sum, count) = train(&mut *agent, &mut envs, 16_000).sums["imitation_loss"];
         sum / count as f64
     };
     let (first, second) = (apart(), apart());
@@ -120,16 +124,26 @@ fn a_pupil_does_what_the_scripted_player_would() {
 
     // Nobody plays the bandit by a script.
     let spec = env::open("bandit", 4, &options).unwrap().spec().clone();
-    let config = ActorCriticConfig { teach: 1.0, ..ActorCriticConfig::a2c(&spec) };
+    let config = ActorCriticConfig { imitation: 1.0, ..ActorCriticConfig::a2c(&spec) };
     let why = config.check(&spec).unwrap_err();
-    assert_eq!(why, "teach: expected 0, as bandit has no scripted player to learn from");
+    assert_eq!(why, "imitation: expected 0, as bandit has no demonstrator to learn from");
 
-    // A pupil's run from before worlds told whether they have one can still be opened.
+    // A run from before environments said whether they have a demonstrator can still be opened.
     let spec = env::open("minirts", 1, &options).unwrap().spec().clone();
     let mut before = serde_json::to_value(&spec).unwrap();
-    before.as_object_mut().unwrap().remove("coached").unwrap();
-    let config = ActorCriticConfig { teach: 1.0, ..ActorCriticConfig::ppo(&spec) };
-    config.check(&serde_json::from_value(before).unwrap()).unwrap();
+    before.as_object_mut().unwrap().remove("demonstrator").unwrap();
+    let config = ActorCriticConfig { imitation: 1.0, ..ActorCriticConfig::ppo(&spec) };
+    config.check(&serde_json::from_value(before.clone()).unwrap()).unwrap();
+    // So can one that has the names of before.
+    let fields = before.as_object_mut().unwrap();
+    fields.insert("coached".into(), true.into());
+    let hides = fields.remove("partially_observed").unwrap();
+    fields.insert("veiled".into(), hides);
+    assert_eq!(serde_json::from_value::<Spec>(before).unwrap(), spec);
+    let mut named = serde_json::to_value(&config).unwrap();
+    let weight = named.as_object_mut().unwrap().remove("imitation").unwrap();
+    named.as_object_mut().unwrap().insert("teach".into(), weight);
+    assert_eq!(serde_json::from_value::<ActorCriticConfig>(named).unwrap(), config);
 }
 
 /// Pays what a coin shows that no player sees; every step ends an episode.
@@ -140,7 +154,7 @@ impl env::Game for Coin {
     type Cell = f32;
 
     fn spec(&self) -> Spec {
-        Spec { veiled: true, ..Spec::new("coin", Cells::Floats, &[1], &["wait"]) }
+        Spec { partially_observed: true, ..Spec::new("coin", Cells::Floats, &[1], &["wait"]) }
     }
 
     fn reset(&mut self, random: &mut Random) {
@@ -155,7 +169,7 @@ impl env::Game for Coin {
         into[0] = 0.5;
     }
 
-    fn observe_unveiled(&self, _player: usize, into: &mut [f32]) {
+    fn observe_all(&self, _player: usize, into: &mut [f32]) {
         into[0] = f32::from(u8::from(self.0));
     }
 
@@ -171,10 +185,10 @@ fn a_critic_may_see_what_is_hidden_from_the_policy() {
         let told = |asymmetric: &str| {
             let changes = [quick(zoo), &["shared=false", asymmetric]].concat();
             let (mut agent, groups) = made(zoo, &spec, &changes);
-            let vector = || Box::new(env::Vector::new(Coin::default(), 8).unwrap());
-            let mut worlds: Vec<Box<dyn Worlds>> =
-                (0..groups).map(|_| -> Box<dyn Worlds> { vector() }).collect();
-            train(&mut *agent, &mut worlds, 30_000);
+            let vector = || Box::new(env::SyncVectorEnv::new(Coin::default(), 8).unwrap());
+            let mut envs: Vec<Box<dyn VectorEnv>> =
+                (0..groups).map(|_| -> Box<dyn VectorEnv> { vector() }).collect();
+            train(&mut *agent, &mut envs, 30_000);
             [0.0, 1.0, 0.5].map(|shown| agent.value(Observations::Floats(&[shown]), 1).unwrap()[0])
         };
         let [tails, heads, _] = told("asymmetric=true");
@@ -222,7 +236,7 @@ impl Endless {
     }
 }
 
-impl Worlds for Endless {
+impl VectorEnv for Endless {
     fn spec(&self) -> &Spec {
         &self.spec
     }
@@ -273,13 +287,13 @@ fn a_time_limit_is_no_end() {
     let worth = |zoo: Zoo, changes: &[&str]| {
         let changes = [changes, &["gamma=0.8"]].concat();
         let (mut agent, groups) = made(zoo, &Endless::new().spec, &changes);
-        let mut worlds: Vec<Box<dyn Worlds>> =
-            (0..groups).map(|_| Box::new(Endless::new()) as Box<dyn Worlds>).collect();
-        train(&mut *agent, &mut worlds, 60_000);
+        let mut envs: Vec<Box<dyn VectorEnv>> =
+            (0..groups).map(|_| Box::new(Endless::new()) as Box<dyn VectorEnv>).collect();
+        train(&mut *agent, &mut envs, 60_000);
         agent.value(Observations::Floats(&[1.0]), 1).unwrap()[0]
     };
     const SMALL: &str = r#"body={"convs":[],"hidden":[8]}"#;
-    let dqn = [SMALL, "learning_starts=100", "lr=0.003"];
+    let dqn = [SMALL, "learning_starts=100", "lr=0.003", "n_step=1"];
     let worths = [
         ("SARSA", worth(Zoo::Sarsa, &[])),
         ("Q-learning", worth(Zoo::QLearning, &[])),
@@ -296,60 +310,72 @@ fn a_time_limit_is_no_end() {
     }
 }
 
-/// The weights, and the pieces of a checkpoint but for networks, whose parameters have random
-/// names there.
-fn everything(agent: &dyn Agent) -> (Vec<u8>, Parts) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("weights");
-    agent.save_weights(&path, &BTreeMap::new()).unwrap();
-    let mut parts = agent.save().unwrap();
-    parts.retain(|name, _| !["network", "target", "optimizer"].contains(&name.as_str()));
-    (std::fs::read(path).unwrap(), parts)
-}
-
 /// Going on from a checkpoint is the same to the last bit as never having stopped.
 #[test]
 fn every_agent_goes_on_exactly() {
-    for &zoo in Zoo::value_variants() {
-        let name = if zoo == Zoo::ValueIteration { "cliff" } else { "identity" };
-        let open = || env::open(name, 4, &Options::default()).unwrap();
-        let changes = quick(zoo);
-        let whole = {
-            let (mut agent, groups) = made(zoo, open().spec(), changes);
-            let mut worlds: Vec<_> = (0..groups).map(|_| open()).collect();
-            train(&mut *agent, &mut worlds, 1000);
-            everything(&*agent)
+    for &(zoo, agent) in Zoo::ALL {
+        let env = if zoo == Zoo::ValueIteration { "cliff" } else { "identity" };
+        let choice = EnvChoice { env: env.into(), options: Options::default() };
+        let spec = env::open(env, 1, &choice.options).unwrap().spec().clone();
+        let changes: Vec<String> = quick(zoo).iter().map(|&change| change.into()).collect();
+        let own = zoo.config(&spec, &changes).unwrap();
+        let groups = own["actors"].as_u64().unwrap_or(1).max(1) as usize;
+        let config = RunConfig {
+            config: own,
+            choice,
+            spec,
+            games: 4 * groups,
+            groups,
+            seed: 1,
+            steps: 1000,
+            evaluations: 2,
+            episodes: 1,
+            sample: false,
+            weights: None,
         };
-        let (mut agent, groups) = made(zoo, open().spec(), changes);
-        let mut worlds: Vec<_> = (0..groups).map(|_| open()).collect();
-        let mut log = Log { steps: 1000, ..Log::default() };
-        worlds.iter_mut().enumerate().for_each(|(i, w)| w.reset(i as u64 + 1).unwrap());
-        while log.step < 500 {
-            agent.turn(&mut worlds, &mut log).unwrap();
-        }
-        let (parts, games) = (agent.save().unwrap(), worlds.iter_mut().map(|w| w.save().unwrap()));
-        let games: Vec<_> = games.collect();
-        let (mut agent, _) = made(zoo, open().spec(), changes);
-        agent.restore(&parts).unwrap();
-        let mut worlds: Vec<_> = (0..groups).map(|_| open()).collect();
-        worlds.iter_mut().zip(&games).for_each(|(worlds, games)| worlds.restore(games).unwrap());
-        while log.step < 1000 {
-            agent.turn(&mut worlds, &mut log).unwrap();
-        }
-        assert!(everything(&*agent) == whole, "{zoo:?} went another way");
+        let cpu = device::open("cpu").unwrap();
+        // The files that a training leaves, but for networks in checkpoints, whose parameters
+        // have random names there, and the clock.
+        let trained = |folder: &Path, rounds: usize, resume: bool| {
+            let agent = zoo.agent(&config.config, &config.spec, config.seed, &cpu).unwrap();
+            let mut learner = Interval::new(&config, agent).unwrap();
+            let run = Run::at(folder).unwrap();
+            let (unit, keep) = (Unit::Step, Keep::Last);
+            let plan = Plan { rounds, unit, seed: 1, keep, patience: None };
+            let mut measure = |_: &Policy| Ok(Figures::new());
+            let metadata = BTreeMap::new();
+            fit(&run, &plan, &cpu, &mut learner, &metadata, resume, &mut measure).unwrap();
+            let checkpoint = std::fs::read_dir(run.checkpoint_path()).unwrap().next().unwrap();
+            let files = std::fs::read_dir(checkpoint.unwrap().path()).unwrap();
+            let mut all = BTreeMap::from([("weights".into(), std::fs::read(run.weights_path()))]);
+            for file in files.flatten() {
+                let name = file.file_name().into_string().unwrap();
+                if !["network", "target", "optimizer", "state.json"].contains(&name.as_str()) {
+                    all.insert(name, std::fs::read(file.path()));
+                }
+            }
+            let whole = |(name, bytes): (String, std::io::Result<Vec<u8>>)| (name, bytes.unwrap());
+            all.into_iter().map(whole).collect::<BTreeMap<String, Vec<u8>>>()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, parted) = (folder.path().join("whole"), folder.path().join("parted"));
+        let whole = trained(&whole, 2, false);
+        let half = trained(&parted, 1, false);
+        assert!(half != whole, "{agent} learnt nothing more");
+        assert!(trained(&parted, 2, true) == whole, "{agent} went another way");
     }
 }
 
-/// What the worlds answer may be wrong: one line says where.
+/// What the environments answer may be wrong: one line says where.
 #[test]
 fn numbers_that_are_none_stop_a_training() {
     for (reward, cell, expected) in [
         (f32::NAN, 1.0, "endless: a reward of NaN in row 2"),
         (1.0, f32::INFINITY, "endless: an observation with inf in row 2"),
     ] {
-        let mut worlds = Endless::new();
-        (worlds.rewards[2], worlds.cells[2]) = (reward, cell);
-        let why = step(&mut worlds, &[0; 4]).unwrap_err().to_string();
+        let mut envs = Endless::new();
+        (envs.rewards[2], envs.cells[2]) = (reward, cell);
+        let why = step(&mut envs, &[0; 4]).unwrap_err().to_string();
         assert!(why.contains(expected), "{why}");
     }
 }
@@ -369,7 +395,7 @@ fn settings_that_cannot_work_are_refused() {
         (Zoo::Dqn, "speed=2", "no choice `speed`"),
         (Zoo::Dqn, "support=[1,1]", "support: expected"),
         (Zoo::Rainbow, "sigma=-1", "sigma: expected 0 or above"),
-        (Zoo::Dqn, r#"body={"convs":[[8,3,1]],"hidden":[8]}"#, "shows numbers, not pictures"),
+        (Zoo::Dqn, r#"body={"convs":[[8,3,1]],"hidden":[8]}"#, "shows numbers, not images"),
         (Zoo::Ppo, "horizon=0", "horizon: expected"),
         (Zoo::A2c, "asynchronous=true", "asynchronous: expected actors above 0"),
         (Zoo::Reinforce, "batch_size=0", "batch_size: expected"),

@@ -6,8 +6,10 @@
 //! Runge-Kutta step of 0.2 s and the limits those of Gymnasium's Acrobot-v1, with whose
 //! trajectories it is compared in the tests.
 
+use super::draw::Canvas;
+use super::game::{Game, Outcome, Random};
+use super::spec::{Cells, Spec};
 use super::trig::sin_cos;
-use super::{Cells, Game, Outcome, Random, Spec, draw::Canvas};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;

@@ -1,17 +1,18 @@
-//! Worlds written for burn-rl, Burn's own crate for reinforcement learning.
+//! Environments written for burn-rl, Burn's own crate for reinforcement learning.
 //!
 //! Its `Environment` knows neither seeds nor saved states, and leaves states and actions to its
 //! types: the functions given here turn a state into numbers and a number into an action.
 
+use super::spec::{Cell, Cells, Observations, Spec};
 use super::vector::check_actions;
-use super::{Cell, Cells, Episode, Observations, Spec, Worlds};
+use super::vector_env::{Episode, VectorEnv};
 use burn_rl::{Environment, EnvironmentInit, StepResult};
 use image::RgbImage;
 use tenfold_core::{Error, Result};
 
 /// Games of a burn-rl environment.
 ///
-/// [`Worlds::reset`] makes no use of the seed, and states are not saved: what there is cannot
+/// [`VectorEnv::reset`] makes no use of the seed, and states are not saved: what there is cannot
 /// say more.
 pub struct Burn<E: Environment, O, A> {
     spec: Spec,
@@ -34,7 +35,7 @@ where
     O: Fn(&E::State, &mut [f32]) + Send,
     A: Fn(usize) -> E::Action + Send,
 {
-    /// `games` games that `init` makes. `spec` names the world, the shape of what `observe`
+    /// `games` games that `init` makes. `spec` names the environment, the shape of what `observe`
     /// writes and the actions that `action` makes; its time limit becomes the environment's.
     ///
     /// # Errors
@@ -52,7 +53,7 @@ where
         }
         let cells = spec.cells_per_observation();
         let time_limit = u32::try_from(E::MAX_STEPS).ok();
-        let mut worlds = Self {
+        let mut envs = Self {
             spec: Spec { cells: Cells::Floats, players: 1, time_limit, ..spec },
             games: (0..games).map(|_| init.init()).collect(),
             observe,
@@ -65,8 +66,8 @@ where
             truncated: vec![false; games],
             episodes: Vec::with_capacity(games),
         };
-        worlds.reset(0)?;
-        Ok(worlds)
+        envs.reset(0)?;
+        Ok(envs)
     }
 
     /// Writes what a state looks like into `into`.
@@ -115,7 +116,7 @@ where
     }
 }
 
-impl<E, O, A> Worlds for Burn<E, O, A>
+impl<E, O, A> VectorEnv for Burn<E, O, A>
 where
     E: Environment + Send,
     O: Fn(&E::State, &mut [f32]) + Send,
@@ -192,7 +193,7 @@ where
         )))
     }
 
-    /// A burn-rl environment has no pictures: this one is empty.
+    /// A burn-rl environment has no images: this one is empty.
     fn draw(&self, _row: usize) -> RgbImage {
         RgbImage::new(32, 32)
     }
@@ -236,32 +237,29 @@ mod tests {
     #[test]
     fn ends_and_cuts_are_told_apart() {
         let action = |action| if action == 1 { 1 } else { -1 };
-        let mut worlds = Burn::new(spec(), 2, &|| Count(0), observe, action).unwrap();
-        worlds.step(&[0, 1]).unwrap();
-        assert_eq!(worlds.observations(), Observations::Floats(&[-1.0, 1.0]));
-        worlds.step(&[0, 1]).unwrap();
-        assert_eq!(worlds.terminated(), [true, false]);
-        assert_eq!(worlds.observations(), Observations::Floats(&[0.0, 2.0]));
-        assert_eq!(worlds.last_observation(0), Observations::Floats(&[-2.0]));
-        assert_eq!(worlds.episodes(), [Episode { row: 0, score: -3.0, length: 2 }]);
+        let mut envs = Burn::new(spec(), 2, &|| Count(0), observe, action).unwrap();
+        envs.step(&[0, 1]).unwrap();
+        assert_eq!(envs.observations(), Observations::Floats(&[-1.0, 1.0]));
+        envs.step(&[0, 1]).unwrap();
+        assert_eq!(envs.terminated(), [true, false]);
+        assert_eq!(envs.observations(), Observations::Floats(&[0.0, 2.0]));
+        assert_eq!(envs.last_observation(0), Observations::Floats(&[-2.0]));
+        assert_eq!(envs.episodes(), [Episode { row: 0, score: -3.0, length: 2 }]);
         for _ in 0..3 {
-            assert_eq!(worlds.truncated(), [false; 2]);
-            worlds.step(&[1, 1]).unwrap();
+            assert_eq!(envs.truncated(), [false; 2]);
+            envs.step(&[1, 1]).unwrap();
         }
-        assert_eq!(
-            (worlds.terminated(), worlds.truncated()),
-            (&[false; 2][..], &[false, true][..])
-        );
-        assert_eq!(worlds.episodes(), [Episode { row: 1, score: 12.0, length: 5 }]);
+        assert_eq!((envs.terminated(), envs.truncated()), (&[false; 2][..], &[false, true][..]));
+        assert_eq!(envs.episodes(), [Episode { row: 1, score: 12.0, length: 5 }]);
     }
 
     #[test]
     fn what_is_not_a_number_is_refused() {
         let observe =
             |state: &i32, into: &mut [f32]| into[0] = if *state > 1 { f32::NAN } else { 0.0 };
-        let mut worlds = Burn::new(spec(), 1, &|| Count(0), observe, |_| 1).unwrap();
-        worlds.step(&[1]).unwrap();
-        let error = worlds.step(&[1]).unwrap_err().to_string();
+        let mut envs = Burn::new(spec(), 1, &|| Count(0), observe, |_| 1).unwrap();
+        envs.step(&[1]).unwrap();
+        let error = envs.step(&[1]).unwrap_err().to_string();
         assert!(error.contains("count: an observation holds NaN"), "{error}");
         assert!(Burn::new(spec(), 0, &|| Count(0), observe, |_| 1).is_err());
     }

@@ -4,8 +4,10 @@
 //! control problems", 1983. The constants, the Euler step of 0.02 s and the limits are those
 //! of Gymnasium's CartPole-v1, with whose trajectories it is compared in the tests.
 
+use super::draw::Canvas;
+use super::game::{Game, Outcome, Random};
+use super::spec::{Cells, Spec};
 use super::trig::sin_cos;
-use super::{Cells, Game, Outcome, Random, Spec, draw::Canvas};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Small pictures of games, for people: filled shapes on a raster.
+//! Small images of games, for people: filled shapes on a raster.
 
 use image::imageops::{FilterType, resize};
 use image::{Rgb, RgbImage};
@@ -59,7 +59,7 @@ impl Canvas {
         });
     }
 
-    /// The picture, every pixel `times` as large.
+    /// The image, every pixel `times` as large.
     pub fn scaled(self, times: u32) -> RgbImage {
         let (width, height) = self.0.dimensions();
         resize(&self.0, width * times, height * times, FilterType::Nearest)

@@ -1,12 +1,14 @@
-//! Worlds of cells for tables: a grid world, and the cliff walk.
+//! Environments of cells for tables: a small grid, and the cliff walk.
 //!
 //! Sutton and Barto: "Reinforcement Learning: An Introduction", 2nd edition, 2018: the 4x4 grid
 //! of example 4.1 (both opposite corners end the game, every step costs 1) and the 4x12 cliff
 //! of example 6.6 (a step off the cliff costs 100 and leads back to the start).
 //!
-//! The observation is one-hot, `[height * width]`, so that networks can learn these worlds too.
+//! The observation is one-hot, `[height * width]`, so that networks can learn them too.
 
-use super::{Cells, Game, Outcome, Random, Spec, draw::Canvas};
+use super::draw::Canvas;
+use super::game::{Game, Outcome, Random};
+use super::spec::{Cells, Spec};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +25,7 @@ pub struct Transition {
     pub terminated: bool,
 }
 
-/// A world of few states whose rules can be asked, for planning.
+/// An environment of few states whose rules can be asked, for planning.
 pub trait Table: Game {
     /// How many states there are.
     fn states(&self) -> usize;
@@ -62,7 +64,7 @@ impl Map {
     }
 }
 
-/// A grid world: walk up, right, down or left; against the edge nothing happens.
+/// A grid: walk up, right, down or left; against the edge nothing happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
     map: Map,

@@ -1,9 +1,9 @@
-//! The control worlds against Gymnasium's own trajectories: tests/golden/rl/make.py.
+//! The control environments against Gymnasium's own trajectories: tests/golden/rl/make.py.
 
 use super::acrobot::Acrobot;
 use super::cartpole::CartPole;
+use super::game::{Game, Random};
 use super::mountain_car::MountainCar;
-use super::{Game, Random};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

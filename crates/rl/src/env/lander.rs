@@ -1,15 +1,17 @@
-//! A LunarLander-like world: bring a craft with three engines down on the pad between the flags.
+//! Like LunarLander: bring a craft with three engines down on the pad between the flags.
 //!
 //! Actions, observation, rewards and limits are those of Gymnasium's LunarLander-v3. Its motion
 //! comes from a physics engine and cannot be repeated number by number: here the craft is one
 //! rigid body with two springy feet. Its first speed, and what gravity and the engines do to it,
 //! are as measured there; the flames have no random spread.
 
-use super::{Cells, Game, Outcome, Random, Spec, draw::Canvas};
+use super::draw::Canvas;
+use super::game::{Game, Outcome, Random};
+use super::spec::{Cells, Spec};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-/// Size of the world in metres; frames per second; metres per second squared.
+/// Size of the environment in metres; frames per second; metres per second squared.
 const WIDTH: f64 = 20.0;
 const HEIGHT: f64 = 40.0 / 3.0;
 const FPS: f64 = 50.0;
@@ -48,7 +50,7 @@ pub struct Lander {
     still: u8,
     /// How high the ground is, at equal distances from left to right.
     ground: [f64; POINTS],
-    /// The engine that burns, for pictures.
+    /// The engine that burns, for images.
     engine: usize,
     /// What the place was worth after the last step.
     worth: f64,

@@ -3,15 +3,17 @@
 //! Moore: "Efficient Memory-based Learning for Robot Control", 1990. The constants and limits
 //! are those of Gymnasium's MountainCar-v0, with whose trajectories it is compared in the tests.
 
+use super::draw::Canvas;
+use super::game::{Game, Outcome, Random};
+use super::spec::{Cells, Spec};
 use super::trig::sin_cos;
-use super::{Cells, Game, Outcome, Random, Spec, draw::Canvas};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 const FORCE: f64 = 0.001;
 const GRAVITY: f64 = 0.0025;
 const FASTEST: f64 = 0.07;
-/// Where the world ends on the left, where on the right, and where the goal is.
+/// Where the environment ends on the left, where on the right, and where the goal is.
 const LEFT: f64 = -1.2;
 const RIGHT: f64 = 0.6;
 const GOAL: f64 = 0.5;

@@ -1,7 +1,10 @@
-//! How fast a world is: raw steps, without any agent.
+//! How fast an environment is: raw steps, without any agent.
 
+use super::atari;
+use super::game::Random;
 use super::minirts::builtin::Builtin;
-use super::{Options, Random, Worlds, atari, open};
+use super::open::{Options, open};
+use super::vector_env::VectorEnv;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use tenfold_core::{Error, Result};
@@ -9,7 +12,7 @@ use tenfold_core::{Error, Result};
 /// What [`speed`] measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Speed {
-    /// The world.
+    /// The environment.
     pub env: String,
     /// How many games each core stepped together.
     pub games: usize,
@@ -28,7 +31,7 @@ pub struct Speed {
     pub nanoseconds_per_step: f64,
 }
 
-/// Steps `games` games of the world called `name` on each of `cores` threads for `time`, with
+/// Steps `games` games of the environment called `name` on each of `cores` threads for `time`, with
 /// uniformly random actions; in MiniRTS a built-in player acts in the agent's place.
 /// Observations are written at every step.
 ///
@@ -49,16 +52,16 @@ pub fn speed(
     options.rts.stand_in.get_or_insert(Builtin::Simple);
     let mut opened = Vec::with_capacity(cores);
     for core in 0..cores {
-        let mut worlds = open(name, games, &options)?;
-        worlds.reset(core as u64)?;
-        opened.push(worlds);
+        let mut envs = open(name, games, &options)?;
+        envs.reset(core as u64)?;
+        opened.push(envs);
     }
     let env = opened[0].spec().name.clone();
     let rates: Vec<Result<[f64; 2]>> = std::thread::scope(|scope| {
         let threads: Vec<_> = opened
             .iter_mut()
             .enumerate()
-            .map(|(core, worlds)| scope.spawn(move || alone(worlds.as_mut(), core, time)))
+            .map(|(core, envs)| scope.spawn(move || alone(envs.as_mut(), core, time)))
             .collect();
         threads.into_iter().map(|t| t.join().expect("a thread that measures")).collect()
     });
@@ -82,22 +85,22 @@ pub fn speed(
     })
 }
 
-/// Steps per second of the clock and of this core's work, on this thread alone: worlds that
+/// Steps per second of the clock and of this core's work, on this thread alone: environments that
 /// would share their games among threads find a pool of one.
-fn alone(worlds: &mut dyn Worlds, core: usize, time: Duration) -> Result<[f64; 2]> {
+fn alone(envs: &mut dyn VectorEnv, core: usize, time: Duration) -> Result<[f64; 2]> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
     let pool = pool.map_err(|why| Error::Training(format!("a pool of one thread: {why}")))?;
     pool.install(|| {
         let mut random = Random::keyed(&[u64::MAX, core as u64]);
-        let mut actions = vec![0; worlds.rows()];
-        let count = worlds.spec().actions.len();
-        let games = worlds.rows() / worlds.spec().players;
+        let mut actions = vec![0; envs.rows()];
+        let count = envs.spec().actions.len();
+        let games = envs.rows() / envs.spec().players;
         let (begin, worked, mut steps) = (Instant::now(), worked(), 0usize);
         while begin.elapsed() < time {
             // The clock is read once per some thousand steps of single games.
             for _ in 0..(4096 / games).max(1) {
                 actions.fill_with(|| random.below(count));
-                worlds.step(&actions)?;
+                envs.step(&actions)?;
                 steps += games;
             }
         }

@@ -1,6 +1,8 @@
-//! Worlds that every agent must learn in seconds: if one does not, the agent is wrong.
+//! Environments that every agent must learn in seconds: if one does not, the agent is wrong.
 
-use super::{Cells, Game, Outcome, Random, Spec, draw::Canvas};
+use super::draw::Canvas;
+use super::game::{Game, Outcome, Random};
+use super::spec::{Cells, Spec};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 

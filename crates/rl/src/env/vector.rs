@@ -1,6 +1,8 @@
-//! Many games of one world, stepped together into one buffer.
+//! Many games of one environment, stepped together into one buffer.
 
-use super::{Cell, Episode, Game, Observations, Outcome, Random, Spec, Worlds};
+use super::game::{Game, Outcome, Random};
+use super::spec::{Cell, Observations, Spec};
+use super::vector_env::{Episode, VectorEnv};
 use image::RgbImage;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,16 +17,16 @@ struct Slot<G> {
     score: f32,
 }
 
-/// Many games of one world. After construction nothing allocates, but for the first
-/// [`Worlds::unveiled`].
-pub struct Vector<G: Game> {
+/// Many games of one environment. After construction nothing allocates, but for the first
+/// [`VectorEnv::full_observations`].
+pub struct SyncVectorEnv<G: Game> {
     spec: Spec,
     /// Cells of one observation.
     cells: usize,
     slots: Vec<Slot<G>>,
     observations: Vec<G::Cell>,
     /// Empty until it is asked for.
-    unveiled: Vec<G::Cell>,
+    full_observations: Vec<G::Cell>,
     /// Of the episode that ended last, in each row.
     last: Vec<G::Cell>,
     rewards: Vec<f32>,
@@ -86,7 +88,7 @@ fn observe<G: Game>(game: &G, into: &mut [G::Cell], cells: usize) {
     }
 }
 
-impl<G: Game> Vector<G> {
+impl<G: Game> SyncVectorEnv<G> {
     /// `games` games like `game`, begun with seed 0.
     ///
     /// # Errors
@@ -104,7 +106,7 @@ impl<G: Game> Vector<G> {
             cells,
             slots: vec![slot; games],
             observations: vec![Default::default(); rows * cells],
-            unveiled: Vec::new(),
+            full_observations: Vec::new(),
             last: vec![Default::default(); rows * cells],
             rewards: vec![0.0; rows],
             terminated: vec![false; rows],
@@ -147,7 +149,7 @@ impl<G: Game> Vector<G> {
     }
 }
 
-impl<G: Game> Worlds for Vector<G> {
+impl<G: Game> VectorEnv for SyncVectorEnv<G> {
     fn spec(&self) -> &Spec {
         &self.spec
     }
@@ -224,13 +226,13 @@ impl<G: Game> Worlds for Vector<G> {
         G::Cell::view(&self.observations)
     }
 
-    fn unveiled(&mut self) -> Observations<'_> {
+    fn full_observations(&mut self) -> Observations<'_> {
         let (players, cells) = (self.spec.players, self.cells);
-        self.unveiled.resize(self.observations.len(), Default::default());
-        for (row, into) in self.unveiled.chunks_exact_mut(cells).enumerate() {
-            self.slots[row / players].game.observe_unveiled(row % players, into);
+        self.full_observations.resize(self.observations.len(), Default::default());
+        for (row, into) in self.full_observations.chunks_exact_mut(cells).enumerate() {
+            self.slots[row / players].game.observe_all(row % players, into);
         }
-        G::Cell::view(&self.unveiled)
+        G::Cell::view(&self.full_observations)
     }
 
     fn rewards(&self) -> &[f32] {
@@ -253,9 +255,9 @@ impl<G: Game> Worlds for Vector<G> {
         &self.episodes
     }
 
-    fn advice(&self) -> Option<Vec<usize>> {
+    fn demonstrations(&self) -> Option<Vec<usize>> {
         let players = self.spec.players;
-        let game = |slot: &Slot<G>, player| slot.game.advice(player);
+        let game = |slot: &Slot<G>, player| slot.game.demonstration(player);
         (0..self.rows()).map(|row| game(&self.slots[row / players], row % players)).collect()
     }
 
@@ -286,7 +288,7 @@ impl<G: Game> Worlds for Vector<G> {
     }
 }
 
-/// Refuses a wrong number of actions, and actions that the world lacks.
+/// Refuses a wrong number of actions, and actions that the environment lacks.
 pub(super) fn check_actions(actions: &[usize], spec: &Spec, rows: usize) -> Result<()> {
     if actions.len() != rows {
         let why = format!("{} actions for {rows} rows", actions.len());
@@ -367,84 +369,75 @@ mod tests {
 
     #[test]
     fn ended_games_begin_anew_in_the_same_step() {
-        let mut worlds = Vector::new(Alone { count: 0, start: 0 }, 2).unwrap();
-        worlds.step(&[0, 0]).unwrap();
-        assert_eq!((worlds.terminated(), worlds.truncated()), (&[false; 2][..], &[false; 2][..]));
-        assert!(worlds.episodes().is_empty());
-        let before = floats(worlds.observations());
-        worlds.step(&[0, 1]).unwrap();
-        assert_eq!(
-            (worlds.terminated(), worlds.truncated()),
-            (&[false, true][..], &[false; 2][..])
-        );
-        assert_eq!(worlds.rewards(), [0.0, 1.0]);
-        assert_eq!(worlds.episodes(), [Episode { row: 1, score: 1.0, length: 2 }]);
-        let after = floats(worlds.observations());
+        let mut envs = SyncVectorEnv::new(Alone { count: 0, start: 0 }, 2).unwrap();
+        envs.step(&[0, 0]).unwrap();
+        assert_eq!((envs.terminated(), envs.truncated()), (&[false; 2][..], &[false; 2][..]));
+        assert!(envs.episodes().is_empty());
+        let before = floats(envs.observations());
+        envs.step(&[0, 1]).unwrap();
+        assert_eq!((envs.terminated(), envs.truncated()), (&[false, true][..], &[false; 2][..]));
+        assert_eq!(envs.rewards(), [0.0, 1.0]);
+        assert_eq!(envs.episodes(), [Episode { row: 1, score: 1.0, length: 2 }]);
+        let after = floats(envs.observations());
         assert_eq!((after[0], after[2]), (2.0, 0.0), "the second game begins anew");
         assert_ne!(after[3], before[3], "with other random numbers");
-        assert_eq!(floats(worlds.last_observation(1)), [2.0, before[3]]);
+        assert_eq!(floats(envs.last_observation(1)), [2.0, before[3]]);
     }
 
     #[test]
     fn time_limits_are_told_apart_from_ends() {
-        let mut worlds = Vector::new(Alone { count: 0, start: 0 }, 2).unwrap();
+        let mut envs = SyncVectorEnv::new(Alone { count: 0, start: 0 }, 2).unwrap();
         for _ in 0..4 {
-            worlds.step(&[0, 0]).unwrap();
-            assert_eq!(worlds.truncated(), [false; 2]);
+            envs.step(&[0, 0]).unwrap();
+            assert_eq!(envs.truncated(), [false; 2]);
         }
         // An end by the rules in the very step of the limit is an end.
-        worlds.step(&[0, 1]).unwrap();
-        assert_eq!(
-            (worlds.terminated(), worlds.truncated()),
-            (&[false, true][..], &[true, false][..])
-        );
-        assert_eq!(floats(worlds.last_observation(0))[0], 5.0);
-        worlds.step(&[0, 0]).unwrap();
-        assert_eq!(worlds.truncated(), [false; 2]);
-        assert_eq!(floats(worlds.observations())[0], 1.0);
+        envs.step(&[0, 1]).unwrap();
+        assert_eq!((envs.terminated(), envs.truncated()), (&[false, true][..], &[true, false][..]));
+        assert_eq!(floats(envs.last_observation(0))[0], 5.0);
+        envs.step(&[0, 0]).unwrap();
+        assert_eq!(envs.truncated(), [false; 2]);
+        assert_eq!(floats(envs.observations())[0], 1.0);
     }
 
     #[test]
     fn two_players_have_a_row_each() {
-        let mut worlds = Vector::new(Two { count: 0, start: 0 }, 3).unwrap();
-        assert_eq!(worlds.rows(), 6);
-        worlds.step(&[0, 0, 1, 0, 0, 1]).unwrap();
-        assert_eq!(worlds.rewards(), [0.0, 0.0, 1.0, -1.0, -1.0, 1.0]);
-        assert_eq!(worlds.terminated(), [false, false, true, true, true, true]);
-        assert_eq!(
-            floats(worlds.observations())[..3],
-            [1.0, floats(worlds.observations())[1], -1.0]
-        );
-        assert_eq!(floats(worlds.last_observation(3))[0], -1.0);
-        let scores: Vec<_> = worlds.episodes().iter().map(|e| (e.row, e.score)).collect();
+        let mut envs = SyncVectorEnv::new(Two { count: 0, start: 0 }, 3).unwrap();
+        assert_eq!(envs.rows(), 6);
+        envs.step(&[0, 0, 1, 0, 0, 1]).unwrap();
+        assert_eq!(envs.rewards(), [0.0, 0.0, 1.0, -1.0, -1.0, 1.0]);
+        assert_eq!(envs.terminated(), [false, false, true, true, true, true]);
+        assert_eq!(floats(envs.observations())[..3], [1.0, floats(envs.observations())[1], -1.0]);
+        assert_eq!(floats(envs.last_observation(3))[0], -1.0);
+        let scores: Vec<_> = envs.episodes().iter().map(|e| (e.row, e.score)).collect();
         assert_eq!(scores, [(2, 1.0), (3, -1.0), (4, -1.0), (5, 1.0)]);
     }
 
     /// A hundred steps with actions of their own, and every observation on the way.
-    fn run(worlds: &mut dyn Worlds, seed: u64) -> Vec<f32> {
+    fn run(envs: &mut dyn VectorEnv, seed: u64) -> Vec<f32> {
         let mut random = Random::new(seed);
         let mut seen = Vec::new();
         for _ in 0..100 {
-            let actions: Vec<usize> = (0..worlds.rows()).map(|_| random.below(5) / 4).collect();
-            worlds.step(&actions).unwrap();
-            seen.extend(floats(worlds.observations()));
-            seen.extend(worlds.rewards());
+            let actions: Vec<usize> = (0..envs.rows()).map(|_| random.below(5) / 4).collect();
+            envs.step(&actions).unwrap();
+            seen.extend(floats(envs.observations()));
+            seen.extend(envs.rewards());
         }
         seen
     }
 
     #[test]
     fn a_saved_state_goes_on_exactly() {
-        let mut worlds = Vector::new(Two { count: 0, start: 0 }, 3).unwrap();
-        worlds.reset(7).unwrap();
-        run(&mut worlds, 1);
-        let state = worlds.save().unwrap();
-        let expected = run(&mut worlds, 2);
-        let mut other = Vector::new(Two { count: 0, start: 0 }, 3).unwrap();
+        let mut envs = SyncVectorEnv::new(Two { count: 0, start: 0 }, 3).unwrap();
+        envs.reset(7).unwrap();
+        run(&mut envs, 1);
+        let state = envs.save().unwrap();
+        let expected = run(&mut envs, 2);
+        let mut other = SyncVectorEnv::new(Two { count: 0, start: 0 }, 3).unwrap();
         other.restore(&state).unwrap();
         assert_eq!(run(&mut other, 2), expected);
-        // Not with another number of games, not another world's, not garbage, and no part.
-        let mut fewer = Vector::new(Two { count: 0, start: 0 }, 2).unwrap();
+        // Not with another number of games, not another environment's, not garbage, and no part.
+        let mut fewer = SyncVectorEnv::new(Two { count: 0, start: 0 }, 2).unwrap();
         let error = fewer.restore(&state).unwrap_err().to_string();
         assert!(error.contains("3 games of counter, expected 2"), "{error}");
         for cut in [0, 1, state.len() / 2, state.len() - 1] {
@@ -455,9 +448,9 @@ mod tests {
 
     #[test]
     fn games_depend_on_the_seed_and_their_index_alone() {
-        let mut few = Vector::new(Alone { count: 0, start: 0 }, 2).unwrap();
-        let mut many = Vector::new(Alone { count: 0, start: 0 }, 9).unwrap();
-        let mut slow = Vector::new(Slow { count: 0, start: 0 }, 9).unwrap();
+        let mut few = SyncVectorEnv::new(Alone { count: 0, start: 0 }, 2).unwrap();
+        let mut many = SyncVectorEnv::new(Alone { count: 0, start: 0 }, 9).unwrap();
+        let mut slow = SyncVectorEnv::new(Slow { count: 0, start: 0 }, 9).unwrap();
         few.reset(3).unwrap();
         many.reset(3).unwrap();
         slow.reset(3).unwrap();
@@ -472,9 +465,9 @@ mod tests {
 
     #[test]
     fn refuses_no_games_and_wrong_actions() {
-        assert!(Vector::new(Alone { count: 0, start: 0 }, 0).is_err());
-        let mut worlds = Vector::new(Alone { count: 0, start: 0 }, 2).unwrap();
-        assert!(worlds.step(&[0]).unwrap_err().to_string().contains("1 actions for 2 rows"));
-        assert!(worlds.step(&[0, 2]).unwrap_err().to_string().contains("action 2"));
+        assert!(SyncVectorEnv::new(Alone { count: 0, start: 0 }, 0).is_err());
+        let mut envs = SyncVectorEnv::new(Alone { count: 0, start: 0 }, 2).unwrap();
+        assert!(envs.step(&[0]).unwrap_err().to_string().contains("1 actions for 2 rows"));
+        assert!(envs.step(&[0, 2]).unwrap_err().to_string().contains("action 2"));
     }
 }

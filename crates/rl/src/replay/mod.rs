@@ -4,7 +4,7 @@
 //!   put together from them, and the observation after a step is found at the next place.
 //! - A step that ended its episode is followed by nothing; one that was cut off at a time limit
 //!   is followed by the last observation, so that its value can be bootstrapped.
-//! - Every row of the worlds has its own ring, and no reference crosses an episode's end.
+//! - Every row of the environments has its own ring, and no reference crosses an episode's end.
 //!
 //! Lin: "Self-improving reactive agents", 1992; Schaul et al.: "Prioritized experience replay",
 //! 2016 (arXiv:1511.05952); n-step returns as in Hessel et al.: "Rainbow", 2018
@@ -14,7 +14,7 @@ mod sum_tree;
 
 pub use sum_tree::SumTree;
 
-use crate::env::{Cells, Observations, Random, Spec, Worlds};
+use crate::env::{Cells, Observations, Random, Spec, VectorEnv};
 use serde::{Deserialize, Serialize};
 use tenfold_core::{Error, Result};
 
@@ -99,7 +99,7 @@ pub struct Batch {
 /// What a [`Replay`] is to remember.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// Rows of the worlds.
+    /// Rows of the environments.
     pub rows: usize,
     /// Steps of all rows together.
     pub capacity: usize,
@@ -113,7 +113,7 @@ pub struct Memory {
     pub priority: Option<Priority>,
 }
 
-/// How many frames a world's observations stack: large pictures show the last ones, newest
+/// How many frames an environment's observations stack: large images show the last ones, newest
 /// last; small planes are different things at one time.
 pub fn frames(spec: &Spec) -> usize {
     match spec.observation[..] {
@@ -162,7 +162,7 @@ impl Replay {
         self.steps.len
     }
 
-    /// Rows of the worlds it remembers.
+    /// Rows of the environments it remembers.
     pub fn rows(&self) -> usize {
         self.rows
     }
@@ -173,19 +173,19 @@ impl Replay {
     }
 
     /// Remembers the first observations, before any step.
-    pub fn begin(&mut self, worlds: &dyn Worlds) {
+    pub fn begin(&mut self, envs: &dyn VectorEnv) {
         for row in 0..self.rows {
-            self.open(row, worlds.observations(), row);
+            self.open(row, envs.observations(), row);
         }
     }
 
-    /// Remembers the step that `worlds` has just made with `actions`.
-    pub fn record(&mut self, actions: &[usize], worlds: &dyn Worlds) {
-        let (terminated, truncated) = (worlds.terminated(), worlds.truncated());
+    /// Remembers the step that `environments` has just made with `actions`.
+    pub fn record(&mut self, actions: &[usize], envs: &dyn VectorEnv) {
+        let (terminated, truncated) = (envs.terminated(), envs.truncated());
         for row in 0..self.rows {
             let place = self.place(row, self.steps.heads[row] - 1);
             self.steps.actions[place] = actions[row] as u16;
-            self.steps.rewards[place] = worlds.rewards()[row];
+            self.steps.rewards[place] = envs.rewards()[row];
             self.steps.kinds[place] = match (terminated[row], truncated[row]) {
                 (true, _) => Kind::Terminal,
                 (false, true) => Kind::Cut,
@@ -196,12 +196,12 @@ impl Replay {
                 tree.set(place, self.steps.largest);
             }
             if terminated[row] {
-                self.open(row, worlds.observations(), row);
+                self.open(row, envs.observations(), row);
             } else if truncated[row] {
-                self.push(row, worlds.last_observation(row), 0, self.stack - 1);
-                self.open(row, worlds.observations(), row);
+                self.push(row, envs.last_observation(row), 0, self.stack - 1);
+                self.open(row, envs.observations(), row);
             } else {
-                self.push(row, worlds.observations(), row, self.stack - 1);
+                self.push(row, envs.observations(), row, self.stack - 1);
             }
         }
     }
@@ -230,7 +230,7 @@ impl Replay {
             (Frames::Bytes(to_cells), Observations::Bytes(cells)) => {
                 to_cells[to..to + self.frame].copy_from_slice(&cells[from..from + self.frame]);
             }
-            _ => unreachable!("the worlds have the cells of their spec"),
+            _ => unreachable!("the environments have the cells of their spec"),
         }
     }
 

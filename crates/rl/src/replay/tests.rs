@@ -5,7 +5,7 @@ use crate::env::{Episode, Outcome};
 use image::RgbImage;
 use proptest::prelude::*;
 
-/// Worlds that follow a script: every step pays the number of the step, and an observation is
+/// Environments that follow a script: every step pays the number of the step, and an observation is
 /// made of the numbers of the last frames, so that each can be told from all others.
 struct Scripted {
     spec: Spec,
@@ -25,7 +25,7 @@ impl Scripted {
         let mut spec = Spec::new("scripted", Cells::Bytes, &[stack, 1, 2], &["a", "b"]);
         spec.scale = 255.0;
         let (rewards, terminated, truncated) = (vec![0.0], vec![false], vec![false]);
-        let mut worlds = Self {
+        let mut envs = Self {
             spec,
             script,
             at: 0,
@@ -36,8 +36,8 @@ impl Scripted {
             seen: Vec::new(),
             last: Vec::new(),
         };
-        worlds.seen = worlds.look(0, 0);
-        worlds
+        envs.seen = envs.look(0, 0);
+        envs
     }
 
     /// Frames of the observation `now`, of an episode that began at `begun`; frames from before
@@ -53,7 +53,7 @@ impl Scripted {
     }
 }
 
-impl Worlds for Scripted {
+impl VectorEnv for Scripted {
     fn spec(&self) -> &Spec {
         &self.spec
     }
@@ -115,14 +115,14 @@ struct Plain {
 }
 
 fn made(
-    worlds: &Scripted,
+    envs: &Scripted,
     rows: usize,
     capacity: usize,
     (n_step, gamma): (usize, f32),
     priority: Option<Priority>,
 ) -> Result<Replay> {
-    let stack = worlds.spec.observation[0];
-    Replay::new(&worlds.spec, Memory { rows, capacity, stack, n_step, gamma, priority })
+    let stack = envs.spec.observation[0];
+    Replay::new(&envs.spec, Memory { rows, capacity, stack, n_step, gamma, priority })
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
@@ -142,19 +142,19 @@ proptest! {
         seed: u64,
     ) {
         let gamma = 0.5;
-        let mut worlds = Scripted::new(stack, script);
+        let mut envs = Scripted::new(stack, script);
         let priority = prioritised.then_some(Priority { alpha: 1.0 });
         let mut replay =
-            made(&worlds, 1, 50, (n_step, gamma), priority).unwrap();
-        replay.begin(&worlds);
+            made(&envs, 1, 50, (n_step, gamma), priority).unwrap();
+        replay.begin(&envs);
         let mut all: Vec<Plain> = Vec::new();
         for _ in 0..120 {
-            let seen = worlds.seen.clone();
-            worlds.step(&[0]).unwrap();
-            let end = if worlds.terminated[0] { 1 } else { 2 * u8::from(worlds.truncated[0]) };
-            let next = if end == 0 { worlds.seen.clone() } else { worlds.last.clone() };
-            all.push(Plain { seen, reward: worlds.rewards[0], end, next });
-            replay.record(&[1], &worlds);
+            let seen = envs.seen.clone();
+            envs.step(&[0]).unwrap();
+            let end = if envs.terminated[0] { 1 } else { 2 * u8::from(envs.truncated[0]) };
+            let next = if end == 0 { envs.seen.clone() } else { envs.last.clone() };
+            all.push(Plain { seen, reward: envs.rewards[0], end, next });
+            replay.record(&[1], &envs);
         }
         // Scripts of ends alone leave no room in memory for a run of n steps, nor need any.
         let mut random = Random::new(seed);
@@ -186,7 +186,7 @@ proptest! {
         }
         // Saved and taken back it gives the same.
         let bytes = replay.save().unwrap();
-        let mut again = made(&worlds, 1, 50, (n_step, gamma), priority).unwrap();
+        let mut again = made(&envs, 1, 50, (n_step, gamma), priority).unwrap();
         again.restore(&bytes).unwrap();
         let batches = [&replay, &again].map(|r| r.sample(4, 0.5, &mut Random::new(9)).unwrap());
         prop_assert_eq!(&batches[0].places, &batches[1].places);
@@ -197,21 +197,21 @@ proptest! {
 
 #[test]
 fn frames_are_kept_once() {
-    let worlds = Scripted::new(4, vec![0]);
-    let replay = made(&worlds, 1, 1000, (1, 0.9), None).unwrap();
+    let envs = Scripted::new(4, vec![0]);
+    let replay = made(&envs, 1, 1000, (1, 0.9), None).unwrap();
     let Frames::Bytes(frames) = &replay.frames else { panic!("bytes stay bytes") };
     assert_eq!(frames.len(), 1000 * 2, "one frame of two cells for each step, not four");
 }
 
 #[test]
 fn errors_decide_how_often_a_step_is_drawn() {
-    let mut worlds = Scripted::new(1, vec![0]);
+    let mut envs = Scripted::new(1, vec![0]);
     let priority = Some(Priority { alpha: 1.0 });
-    let mut replay = made(&worlds, 1, 40, (1, 0.9), priority).unwrap();
-    replay.begin(&worlds);
+    let mut replay = made(&envs, 1, 40, (1, 0.9), priority).unwrap();
+    replay.begin(&envs);
     for _ in 0..20 {
-        worlds.step(&[0]).unwrap();
-        replay.record(&[0], &worlds);
+        envs.step(&[0]).unwrap();
+        replay.record(&[0], &envs);
     }
     let places: Vec<usize> = (0..20).collect();
     let errors: Vec<f32> =
@@ -235,10 +235,10 @@ fn errors_decide_how_often_a_step_is_drawn() {
 
 #[test]
 fn too_little_is_refused() {
-    let worlds = Scripted::new(1, vec![0]);
-    let mut replay = made(&worlds, 1, 40, (1, 0.9), None).unwrap();
-    replay.begin(&worlds);
+    let envs = Scripted::new(1, vec![0]);
+    let mut replay = made(&envs, 1, 40, (1, 0.9), None).unwrap();
+    replay.begin(&envs);
     let why = replay.sample(8, 0.4, &mut Random::new(1)).err().unwrap().to_string();
     assert!(why.contains("holds 0 steps, and a batch 8"), "{why}");
-    assert!(made(&worlds, 8, 15, (1, 0.9), None).is_err());
+    assert!(made(&envs, 8, 15, (1, 0.9), None).is_err());
 }

@@ -3,9 +3,9 @@
 //! Bellemare et al.: "The Arcade Learning Environment: An Evaluation Platform for General
 //! Agents", 2013. The preprocessing is that of Mnih et al.: "Human-level control through deep
 //! reinforcement learning", 2015: every action lasts 4 frames, of the last two the brighter
-//! pixels are taken, grey, 84x84, and the last 4 such pictures are one observation; an episode
+//! pixels are taken, grey, 84x84, and the last 4 such images are one observation; an episode
 //! begins with up to 30 frames of doing nothing; rewards are clipped to -1, 0 and 1, and a lost
-//! life ends an episode. [`Worlds::episodes`] tells whole games and their true scores.
+//! life ends an episode. [`VectorEnv::episodes`] tells whole games and their true scores.
 //!
 //! Games that wait for the fire button are started with it.
 
@@ -13,7 +13,9 @@ pub mod child;
 mod resize;
 
 use super::vector::check_actions;
-use super::{Cell, Cells, Episode, Observations, Random, Spec, Worlds};
+use crate::env::game::Random;
+use crate::env::spec::{Cell, Cells, Observations, Spec};
+use crate::env::vector_env::{Episode, VectorEnv};
 use child::{CUT, LIFE, OVER, Player, SCREEN, Start};
 use image::RgbImage;
 use resize::{Resize, SIDE};
@@ -65,7 +67,7 @@ impl Options {
 
 /// The frames after which a game is cut off: half an hour.
 const FRAMES: u32 = 108_000;
-/// Pictures of an observation.
+/// Images of an observation.
 const STACK: usize = 4;
 const PICTURE: usize = SIDE * SIDE;
 const CELLS: usize = STACK * PICTURE;
@@ -120,7 +122,7 @@ struct Group {
     /// Those that ended at the last step.
     episodes: Vec<Episode>,
     screen: Vec<u8>,
-    picture: Vec<u8>,
+    image: Vec<u8>,
     resize: Resize,
 }
 
@@ -160,7 +162,7 @@ impl Group {
             slots: vec![slot; rows.len()],
             episodes: Vec::with_capacity(rows.len()),
             screen: vec![0; SCREEN],
-            picture: vec![0; PICTURE],
+            image: vec![0; PICTURE],
             resize: Resize::new(),
             rows,
         })
@@ -173,8 +175,8 @@ impl Group {
         self.player.ask(b'R', &noops)?;
         for (slot, stack) in self.slots.iter_mut().zip(observations.chunks_exact_mut(CELLS)) {
             self.player.answer(&mut self.screen)?;
-            self.resize.apply(&self.screen, &mut self.picture);
-            fill(stack, &self.picture);
+            self.resize.apply(&self.screen, &mut self.image);
+            fill(stack, &self.image);
             (slot.steps, slot.score) = (0, 0.0);
             slot.draw_noops(self.options.noops);
         }
@@ -213,9 +215,9 @@ impl Group {
             slot.steps += 1;
             slot.score += answer.reward;
             let stack = &mut into.observations[row * CELLS..][..CELLS];
-            self.resize.apply(&self.screen, &mut self.picture);
+            self.resize.apply(&self.screen, &mut self.image);
             stack.copy_within(PICTURE.., 0);
-            stack[CELLS - PICTURE..].copy_from_slice(&self.picture);
+            stack[CELLS - PICTURE..].copy_from_slice(&self.image);
             if over || cut {
                 let Slot { score, steps: length, .. } = *slot;
                 self.episodes.push(Episode { row: self.rows.start + row, score, length });
@@ -225,8 +227,8 @@ impl Group {
             if answer.flags != 0 {
                 into.last[row * CELLS..][..CELLS].copy_from_slice(stack);
                 self.player.read(&mut self.screen)?;
-                self.resize.apply(&self.screen, &mut self.picture);
-                fill(stack, &self.picture);
+                self.resize.apply(&self.screen, &mut self.image);
+                fill(stack, &self.image);
             }
         }
         Ok(())
@@ -378,12 +380,12 @@ pub fn processes(games: usize) -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).clamp(1, games.max(1))
 }
 
-/// A new episode's observation: its first picture as often as there is room.
-fn fill(stack: &mut [u8], picture: &[u8]) {
-    stack.chunks_exact_mut(PICTURE).for_each(|into| into.copy_from_slice(picture));
+/// A new episode's observation: its first image as often as there is room.
+fn fill(stack: &mut [u8], image: &[u8]) {
+    stack.chunks_exact_mut(PICTURE).for_each(|into| into.copy_from_slice(image));
 }
 
-impl Worlds for Atari {
+impl VectorEnv for Atari {
     fn spec(&self) -> &Spec {
         &self.spec
     }

@@ -77,13 +77,13 @@ fn refusal(rom: &str) -> Option<String> {
     Some(fake(rom, 1, |_| {})?.err().expect("expected a refusal").to_string())
 }
 
-/// The brightness of every picture of a row.
+/// The brightness of every image of a row.
 fn stack(atari: &Atari, row: usize) -> Vec<u8> {
     atari.observations[row * CELLS..][..CELLS].chunks(PICTURE).map(|p| p[0]).collect()
 }
 
 #[test]
-fn pictures_are_stacked_and_games_begin_anew() {
+fn images_are_stacked_and_games_begin_anew() {
     let Some(atari) = fake("pong", 3, |options| options.episodic_life = false) else { return };
     let mut atari = atari.unwrap();
     assert_eq!(atari.spec().actions, ["noop", "fire", "right"]);

@@ -14,7 +14,9 @@ pub mod freeway;
 pub mod seaquest;
 pub mod space_invaders;
 
-use super::{Cells, Game, Outcome, Random, Spec, draw::Canvas};
+use crate::env::draw::Canvas;
+use crate::env::game::{Game, Outcome, Random};
+use crate::env::spec::{Cells, Spec};
 use image::RgbImage;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -70,7 +72,7 @@ impl Planes<'_> {
 pub trait Rules: Clone + Default + Send + Serialize + DeserializeOwned + 'static {
     /// The name on the command line.
     const NAME: &'static str;
-    /// What each plane shows, and its colour in pictures; later ones lie above.
+    /// What each plane shows, and its colour in images; later ones lie above.
     const PLANES: &'static [(&'static str, [u8; 3])];
     /// After how many steps an episode is cut off.
     const TIME_LIMIT: Option<u32> = None;
@@ -197,15 +199,15 @@ mod tests {
     }
 
     #[test]
-    fn pictures_show_what_is_seen() {
+    fn images_show_what_is_seen() {
         let mut game = Mini::<Breakout>::default();
         game.reset(&mut Random::new(1));
-        let picture = game.draw();
-        assert_eq!(picture.dimensions(), (160, 160));
+        let image = game.draw();
+        assert_eq!(image.dimensions(), (160, 160));
         // The paddle stands at row 9, column 4, and bricks fill row 1.
-        assert_eq!(picture.get_pixel(4 * 16 + 8, 9 * 16 + 8).0, Breakout::PLANES[0].1);
-        assert_eq!(picture.get_pixel(8, 16 + 8).0, Breakout::PLANES[3].1);
-        assert_eq!(picture.get_pixel(8, 8).0, [20, 20, 30]);
+        assert_eq!(image.get_pixel(4 * 16 + 8, 9 * 16 + 8).0, Breakout::PLANES[0].1);
+        assert_eq!(image.get_pixel(8, 16 + 8).0, Breakout::PLANES[3].1);
+        assert_eq!(image.get_pixel(8, 8).0, [20, 20, 30]);
     }
 
     /// Mean and standard error.

@@ -1,6 +1,8 @@
 //! The map, the units and one tick of a battle.
 
-use crate::env::Random;
+use super::kinds::Kind;
+use super::place::{Place, around, at_cell, cell, squared, toward};
+use crate::env::game::Random;
 use serde::{Deserialize, Serialize};
 
 /// Cells along each side of the map. A unit at whole coordinates is in the middle of a cell.
@@ -12,108 +14,16 @@ pub const TRIP: i32 = 5;
 /// After how many ticks nobody wins.
 pub const LAST_TICK: u32 = 30_000;
 /// How near the middles of two units may come: both have a radius of 0.25.
-const ROOM: f32 = 0.5;
-/// For how many ticks a path is followed before it is looked for again.
-const PATH_TICKS: u32 = 10;
+pub(super) const ROOM: f32 = 0.5;
 /// A bullet's way in a tick, and how near it hits.
 const BULLET_SPEED: f32 = 0.2;
 const BULLET_HITS: f32 = 0.3;
 
-/// What a unit is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
-    /// What workers dig: its strength is what is left.
-    Resource,
-    /// Gathers and builds barracks.
-    Worker,
-    /// A troop that must come near.
-    Melee,
-    /// A troop that shoots.
-    Ranged,
-    /// Makes troops.
-    Barracks,
-    /// Makes workers; who loses it has lost.
-    Base,
-}
-
-/// What all units of a kind share. Times are in ticks.
-pub struct Stats {
-    /// In money.
-    pub cost: i32,
-    /// Strength when new.
-    pub hp: i32,
-    /// What every hit loses.
-    pub defence: i32,
-    /// Cells per tick.
-    pub speed: f32,
-    /// What a hit takes, before the defence; 0 for those that cannot hit.
-    pub attack: i32,
-    /// In cells, squared.
-    pub range: i32,
-    /// In steps between cells.
-    pub vision: i32,
-    /// From one attack to the next.
-    pub reload: u32,
-    /// How long building something takes.
-    pub build: u32,
-}
-
 /// How long a worker digs.
 const GATHER: u32 = 40;
 
-impl Kind {
-    /// What all units of this kind share.
-    #[inline]
-    pub const fn stats(self) -> &'static Stats {
-        const fn row(
-            [cost, hp, defence]: [i32; 3],
-            speed: f32,
-            [attack, range, vision]: [i32; 3],
-            [reload, build]: [u32; 2],
-        ) -> Stats {
-            Stats { cost, hp, defence, speed, attack, range: range * range, vision, reload, build }
-        }
-        const TABLE: [Stats; 6] = [
-            row([0, 1000, 1000], 0.0, [0, 0, 0], [0, 0]),
-            row([50, 50, 0], 0.1, [2, 1, 3], [10, 40]),
-            row([100, 100, 1], 0.1, [15, 1, 3], [15, 0]),
-            row([100, 50, 0], 0.2, [10, 5, 5], [10, 0]),
-            row([200, 200, 1], 0.0, [0, 0, 5], [0, 50]),
-            row([500, 500, 2], 0.0, [0, 0, 5], [0, 50]),
-        ];
-        &TABLE[self as usize]
-    }
-
-    /// Whether it stands where it was built.
-    pub const fn is_building(self) -> bool {
-        matches!(self, Kind::Resource | Kind::Barracks | Kind::Base)
-    }
-
-    /// Whether it was made to fight.
-    pub const fn is_troop(self) -> bool {
-        matches!(self, Kind::Melee | Kind::Ranged)
-    }
-}
-
 /// A unit's place in [`Battle::units`], for good: none is used twice.
 pub type Id = u16;
-
-/// A place on the map.
-pub type Place = [f32; 2];
-
-/// The squared distance.
-#[inline]
-pub fn squared(a: Place, b: Place) -> f32 {
-    let (x, y) = (a[0] - b[0], a[1] - b[1]);
-    x * x + y * y
-}
-
-/// The cell that a place is in, as column and row.
-#[inline]
-pub fn cell(place: Place) -> [usize; 2] {
-    // A place is never negative, so that cutting off after adding a half rounds.
-    [(place[0] + 0.5) as usize, (place[1] + 0.5) as usize]
-}
 
 /// What a unit is doing until it is told otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,7 +73,7 @@ pub struct Unit {
     pub hit: Option<(Id, u32)>,
     /// Where its path leads next, or nowhere when the straight way is free; for as long as the
     /// tick is below the number.
-    path: (Option<Place>, u32),
+    pub(super) path: (Option<Place>, u32),
 }
 
 /// A shot on its way.
@@ -207,7 +117,7 @@ pub struct Battle {
     /// The base of either player.
     pub base: [Id; 2],
     /// Cells in which a building stands.
-    buildings: Mask,
+    pub(super) buildings: Mask,
     /// Hits of this tick: target, attacker.
     hits: Vec<(Id, Id)>,
 }
@@ -495,165 +405,4 @@ impl Battle {
             }
         }
     }
-
-    /// One step of a unit towards a place: straight on, else along a path around buildings;
-    /// aside where somebody stands in the way.
-    fn walk(&mut self, id: Id, to: Place) {
-        let unit = *self.unit(id);
-        let speed = unit.kind.stats().speed;
-        let (mut next, until) = unit.path;
-        let arrived = next.is_some_and(|next| squared(unit.place, next) < 1e-4);
-        if self.tick >= until || arrived {
-            next = if self.is_straight(unit.place, to) { None } else { self.path(unit.place, to) };
-            self.unit_mut(id).path = (next, self.tick + PATH_TICKS);
-        }
-        let goal = next.unwrap_or(to);
-        let there = toward(unit.place, goal, speed);
-        if self.is_free(there, Some(id)) {
-            self.unit_mut(id).place = there;
-            return;
-        }
-        let in_the_way = self.alive.iter().copied().find(|&other| {
-            let other_unit = self.unit(other);
-            let idle = other_unit.order == Order::Idle && !other_unit.kind.is_building();
-            idle && other != id
-                && other_unit.player == unit.player
-                && squared(other_unit.place, there) < ROOM * ROOM
-        });
-        if let Some(other) = in_the_way {
-            self.make_room(other, unit.place);
-        }
-        let [x, y] = unit.place;
-        let (dx, dy) = (there[0] - x, there[1] - y);
-        // Left, right; and in a crowd anywhere, or nobody would ever move again.
-        let [a, b] = around([0.0, 0.0])
-            .nth((id as usize * 5 + self.tick as usize / 4) % 8)
-            .map_or([0.0; 2], |[a, b]| [a * speed, b * speed]);
-        for place in [[x + dy, y - dx], [x - dy, y + dx], [x + a, y + b]] {
-            if self.is_free(place, Some(id)) {
-                self.unit_mut(id).place = place;
-                return;
-            }
-        }
-    }
-
-    /// An idle unit steps aside for one of its own side.
-    fn make_room(&mut self, id: Id, pusher: Place) {
-        let Unit { place: [x, y], kind, .. } = *self.unit(id);
-        let [ahead_x, ahead_y] =
-            toward([x, y], [2.0 * x - pusher[0], 2.0 * y - pusher[1]], kind.stats().speed);
-        let (dx, dy) = (ahead_x - x, ahead_y - y);
-        for place in [[x + dy, y - dx], [x - dy, y + dx], [ahead_x, ahead_y]] {
-            if self.is_free(place, Some(id)) {
-                self.unit_mut(id).place = place;
-                return;
-            }
-        }
-    }
-
-    /// Whether no building stands between two places; one at the end does not count.
-    fn is_straight(&self, from: Place, to: Place) -> bool {
-        let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
-        let length = dx * dx + dy * dy;
-        let (low, high) = (
-            cell([from[0].min(to[0]), from[1].min(to[1])]),
-            cell([from[0].max(to[0]), from[1].max(to[1])]),
-        );
-        // One cell more on every side.
-        let rows = low[1].saturating_sub(1)..(high[1] + 2).min(SIDE);
-        let (first, last) = (low[0].saturating_sub(1), (high[0] + 2).min(SIDE));
-        let columns = ((1u32 << (last - first)) - 1) << first;
-        for row in rows {
-            let mut bits = self.buildings[row] & columns;
-            while bits != 0 {
-                let (x, y) = (bits.trailing_zeros() as f32 - from[0], row as f32 - from[1]);
-                bits &= bits - 1;
-                let along = x * dx + y * dy;
-                if along <= 0.0 || along >= length {
-                    continue;
-                }
-                let across = x * dy - y * dx;
-                let at_end = squared([x, y], [dx, dy]) < ROOM * ROOM;
-                if across * across < ROOM * ROOM * length && !at_end {
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
-    /// The next cell on a shortest path between cells that touch at a side, or none where no
-    /// path leads. It is the length of an A* path, but found by flooding the map from the goal,
-    /// a whole row of cells at a time.
-    fn path(&self, from: Place, to: Place) -> Option<Place> {
-        let ([x, y], [to_x, to_y]) = (cell(from), cell(to));
-        let mut flood = [0u32; SIDE + 2];
-        flood[to_y + 1] = 1 << to_x;
-        // The cells beside the unit; its own is never entered.
-        let mut free = [0u32; SIDE];
-        for (row, free) in free.iter_mut().enumerate() {
-            *free = !self.buildings[row] & ((1 << SIDE) - 1);
-        }
-        let left = if x > 0 { 1u32 << (x - 1) } else { 0 };
-        let right = if x + 1 < SIDE { 1u32 << (x + 1) } else { 0 };
-        loop {
-            if flood[y + 1] & left != 0 {
-                return Some([x as f32 - 1.0, y as f32]);
-            }
-            if flood[y + 1] & right != 0 {
-                return Some([x as f32 + 1.0, y as f32]);
-            }
-            if flood[y] >> x & 1 != 0 {
-                return Some([x as f32, y as f32 - 1.0]);
-            }
-            if flood[y + 2] >> x & 1 != 0 {
-                return Some([x as f32, y as f32 + 1.0]);
-            }
-            let before = flood;
-            let mut grew = false;
-            for row in 1..=SIDE {
-                let spread = before[row]
-                    | before[row] << 1
-                    | before[row] >> 1
-                    | before[row - 1]
-                    | before[row + 1];
-                flood[row] |= spread & free[row - 1];
-                grew |= flood[row] != before[row];
-            }
-            if !grew {
-                return None;
-            }
-        }
-    }
-}
-
-/// The middle of the cell that a place is in.
-fn at_cell(place: Place) -> Place {
-    cell(place).map(|at| at as f32)
-}
-
-/// The eight cells around one, some perhaps beside the map.
-pub fn around([x, y]: Place) -> impl Iterator<Item = Place> {
-    const RING: [[f32; 2]; 8] = [
-        [1.0, 0.0],
-        [0.0, 1.0],
-        [-1.0, 0.0],
-        [0.0, -1.0],
-        [1.0, 1.0],
-        [-1.0, 1.0],
-        [-1.0, -1.0],
-        [1.0, -1.0],
-    ];
-    RING.into_iter().map(move |[dx, dy]| [x + dx, y + dy])
-}
-
-/// At most `by` from one place to another.
-#[inline]
-fn toward(from: Place, to: Place, by: f32) -> Place {
-    let distance = squared(from, to).sqrt();
-    if distance <= by {
-        return to;
-    }
-    let share = by / distance;
-    [from[0] + (to[0] - from[0]) * share, from[1] + (to[1] - from[1]) * share]
 }

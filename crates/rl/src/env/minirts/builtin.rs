@@ -1,8 +1,9 @@
 //! The players that are built in.
 
-use super::battle::{Battle, Kind};
+use super::battle::Battle;
+use super::kinds::Kind;
 use super::orders::{Census, Macro, View, act};
-use crate::env::Random;
+use crate::env::game::Random;
 use serde::{Deserialize, Serialize};
 
 /// A player that is built in.

@@ -1,4 +1,4 @@
-//! Capture the flag: two teams on MiniRTS's map, under its fog, fight over one flag.
+//! Capture the flag: two teams on MiniRTS's map, who see as little, fight over one flag.
 //!
 //! The idea is that of the second game of ELF (Tian et al., 2017); the rules are our own. Each
 //! team has three melee and two ranged troops and a base that cannot be hurt. Who comes within
@@ -7,11 +7,16 @@
 //! the one with more points does. The observation is MiniRTS's, where the flag, which everybody
 //! always sees, takes the place of resources, and the own points that of the money.
 
-use super::battle::{Battle, Id, Kind, Order, Place, SIDE, around, cell, squared};
+use super::battle::{Battle, Id, Order, SIDE};
 use super::builtin::Builtin;
+use super::draw::{CELL, paint};
+use super::kinds::Kind;
+use super::options::{Observation, Opponent, Options};
 use super::orders::{View, nearest};
-use super::{CELL, Observation, Opponent, Options, paint, see};
-use crate::env::{Cells, Game, Outcome, Random, Spec};
+use super::place::{Place, around, cell, squared};
+use super::planes;
+use crate::env::game::{Game, Outcome, Random};
+use crate::env::spec::{Cells, Spec};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use tenfold_core::{Error, Result};
@@ -213,10 +218,10 @@ impl Game for CaptureTheFlag {
             scale: 255.0,
             players: if self.options.opponent == Opponent::Itself { 2 } else { 1 },
             frames_per_step: f64::from(self.options.frame_skip),
-            whose: Some(see::WHOSE),
+            whose: Some(planes::WHOSE),
             home: Some(Kind::Base as usize),
-            veiled: true,
-            ..Spec::new("capture-the-flag", Cells::Bytes, &[see::PLANES, SIDE, SIDE], &ORDERS)
+            partially_observed: true,
+            ..Spec::new("capture-the-flag", Cells::Bytes, &[planes::PLANES, SIDE, SIDE], &ORDERS)
         }
     }
 
@@ -271,12 +276,12 @@ impl Game for CaptureTheFlag {
     }
 
     fn observe_player(&self, player: usize, into: &mut [u8]) {
-        see::observe(&self.battle, player as u8, into);
+        planes::observe(&self.battle, player as u8, into);
         self.show_flag(into);
     }
 
-    fn observe_unveiled(&self, player: usize, into: &mut [u8]) {
-        see::unveil(&self.battle, player as u8, into);
+    fn observe_all(&self, player: usize, into: &mut [u8]) {
+        planes::observe_all(&self.battle, player as u8, into);
         self.show_flag(into);
     }
 

@@ -1,11 +1,13 @@
 //! What a player sees, counted: a row of numbers, for agents that shall not have to find out from
 //! a map that units are to be counted and how far apart they are.
 //!
-//! Beside what the planes of [`see`](super::see) show, a player knows what its own units are
+//! Beside what the planes of [`planes`](super::planes) show, a player knows what its own units are
 //! doing, and how many of the other's have fallen.
 
-use super::battle::{Battle, Id, Kind, Mask, Order, Place, SIDE, Unit, squared};
+use super::battle::{Battle, Id, Mask, Order, SIDE, Unit};
+use super::kinds::Kind;
 use super::orders::{FRESH, sees, sight};
+use super::place::{Place, squared};
 
 /// How many numbers there are.
 pub const NUMBERS: usize = SUMS + TROOPS * OF_A_TROOP + FOES * OF_A_FOE + OTHERS_MONEY;
@@ -25,9 +27,9 @@ pub fn observe(battle: &Battle, player: u8, into: &mut [u8]) {
     row.0.fill(0);
 }
 
-/// Writes what `player` would see without fog, and the other's money in the last numbers, which
-/// are 0 in [`observe`].
-pub fn unveil(battle: &Battle, player: u8, into: &mut [u8]) {
+/// Writes what `player` would see if nothing were hidden, and the other's money in the last
+/// numbers, which are 0 in [`observe`].
+pub fn observe_all(battle: &Battle, player: u8, into: &mut [u8]) {
     let mut row = Row(into);
     count(battle, player, &[u32::MAX; SIDE], &mut row);
     let money = battle.money[usize::from(1 - player)] as f32;

@@ -1,7 +1,9 @@
 //! The nine macro actions: what a player tells units to do.
 
-use super::battle::{Battle, Id, Kind, Mask, Order, Place, SIDE, around, cell, squared};
-use crate::env::Random;
+use super::battle::{Battle, Id, Mask, Order, SIDE, Unit};
+use super::kinds::Kind;
+use super::place::{Place, around, cell, squared};
+use crate::env::game::Random;
 
 /// A macro action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +220,7 @@ pub fn act(battle: &mut Battle, view: &View, action: Macro, random: &mut Random)
 fn for_each(
     battle: &mut Battle,
     player: u8,
-    is_so: impl Fn(&super::battle::Unit) -> bool,
+    is_so: impl Fn(&Unit) -> bool,
     mut tell: impl FnMut(&mut Battle, Id),
 ) {
     for n in 0..battle.alive.len() {
@@ -308,7 +310,7 @@ fn barracks(battle: &mut Battle, player: u8, random: &mut Random) {
 /// Ranged troops shoot from afar and run from who comes near; with no enemy in sight that could
 /// run after them, they attack the base.
 fn hit_and_run(battle: &mut Battle, view: &View, enemy_base: Id) {
-    let is_ranged = |unit: &super::battle::Unit| unit.kind == Kind::Ranged;
+    let is_ranged = |unit: &Unit| unit.kind == Kind::Ranged;
     for_each(battle, view.player, is_ranged, |battle, id| {
         let place = battle.unit(id).place;
         let mobile = view.enemies.iter().copied().filter(|&e| !battle.unit(e).kind.is_building());

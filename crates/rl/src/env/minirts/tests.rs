@@ -1,7 +1,8 @@
-use super::battle::{LAST_TICK, Order, Place, START_MONEY, TRIP};
+use super::battle::{LAST_TICK, Order, START_MONEY, TRIP};
 use super::orders::{Macro, act, sight};
+use super::place::Place;
 use super::*;
-use crate::env::{Vector, Worlds};
+use crate::env::{SyncVectorEnv, VectorEnv};
 
 fn game(first: Builtin, opponent: Opponent) -> MiniRts {
     let options = Options { stand_in: Some(first), opponent, frame_skip: 20, ..Options::default() };
@@ -106,7 +107,7 @@ fn money_comes_from_the_ground_and_strength_from_nowhere() {
             assert_eq!(living, battle.alive.len());
             for (n, a) in battle.alive.iter().enumerate() {
                 for b in &battle.alive[..n] {
-                    let apart = battle::squared(battle.unit(*a).place, battle.unit(*b).place);
+                    let apart = place::squared(battle.unit(*a).place, battle.unit(*b).place);
                     assert!(apart >= 0.249, "{:?} in {:?}", battle.unit(*a), battle.unit(*b));
                 }
             }
@@ -212,7 +213,7 @@ fn building_costs_when_it_begins() {
     order(&mut battle, 0, Macro::BuildBarracks);
     ticks(&mut battle, 150);
     let barracks = battle.units.iter().find(|unit| unit.kind == Kind::Barracks).unwrap();
-    assert!(battle::squared(barracks.place, [0.0, 0.0]) >= 4.0);
+    assert!(place::squared(barracks.place, [0.0, 0.0]) >= 4.0);
     assert_eq!(battle.money[0] / 100, 1);
     order(&mut battle, 0, Macro::BuildMelee);
     ticks(&mut battle, 51);
@@ -228,7 +229,7 @@ fn units_find_their_way_around_buildings() {
     battle.unit_mut(id).order = Order::Go([12.0, 3.0]);
     // 16 down, 4 across, 16 up: 36 cells at 0.2 in a tick, and corners.
     ticks(&mut battle, 220);
-    assert!(battle::squared(battle.unit(id).place, [12.0, 3.0]) < 0.01);
+    assert!(place::squared(battle.unit(id).place, [12.0, 3.0]) < 0.01);
     assert_eq!(battle.unit(id).order, Order::Idle);
 }
 
@@ -243,8 +244,8 @@ fn only_what_is_in_sight_is_seen() {
     // A worker sees 3 steps: 25 cells; the base in the corner 5: 21; the resource its own.
     let count: u32 = mask.iter().map(|row| row.count_ones()).sum();
     assert_eq!(count, 25 + 21);
-    let mut cells = vec![0; see::PLANES * 400];
-    see::observe(&battle, 0, &mut cells);
+    let mut cells = vec![0; planes::PLANES * 400];
+    planes::observe(&battle, 0, &mut cells);
     let plane = |plane: usize| &cells[plane * 400..][..400];
     let seen: Vec<usize> = (0..400).filter(|at| plane(Kind::Melee as usize)[*at] == 255).collect();
     assert_eq!(seen, [11 * 20 + 12], "one is 3 steps away, the other 4");
@@ -259,9 +260,9 @@ fn only_what_is_in_sight_is_seen() {
 fn nothing_is_hidden_without_fog() {
     let (mut battle, _) = field(&[(Kind::Worker, 0, [10.0, 10.0]), (Kind::Melee, 1, [12.0, 15.0])]);
     battle.money = [200, 60];
-    let (mut seen, mut all) = (vec![0; see::PLANES * 400], vec![0; see::PLANES * 400]);
-    see::observe(&battle, 0, &mut seen);
-    see::unveil(&battle, 0, &mut all);
+    let (mut seen, mut all) = (vec![0; planes::PLANES * 400], vec![0; planes::PLANES * 400]);
+    planes::observe(&battle, 0, &mut seen);
+    planes::observe_all(&battle, 0, &mut all);
     let hidden = Kind::Melee as usize * 400 + 15 * 20 + 12;
     assert_eq!((seen[hidden], all[hidden]), (0, 255));
     // But for the money, all that is seen is the same; money is 2/3 for one's own.
@@ -270,10 +271,10 @@ fn nothing_is_hidden_without_fog() {
     let money: Vec<u8> = all[units..].chunks(400).map(|plane| plane[7]).collect();
     assert_eq!(money, [0, 85, 0, 0, 170]);
     // To the other it is the other way round, and both may have the same.
-    see::unveil(&battle, 1, &mut all);
+    planes::observe_all(&battle, 1, &mut all);
     assert_eq!(all[units + 4 * 400], 85);
     battle.money = [60, 60];
-    see::unveil(&battle, 1, &mut all);
+    planes::observe_all(&battle, 1, &mut all);
     assert_eq!(all[units + 400], 255);
 }
 
@@ -309,21 +310,21 @@ fn numbers_count_what_is_in_sight() {
     assert_eq!(row[109..142], [0; 33]);
     assert_eq!(row[142..149], [255, 0, 0, 0, 255, 96, 199]);
     assert_eq!(row[149..163], [0; 14]);
-    // What is hidden changes nothing: neither a troop in the fog nor the other's money.
+    // What is hidden changes nothing: neither a troop out of sight nor the other's money.
     let mut other = battle.clone();
     other.unit_mut(ids[3]).place = [12.0, 18.0];
     other.money[1] = 400;
     assert_eq!(numbers_of(&other), row);
-    let unveiled = |battle: &Battle| {
+    let full_observations = |battle: &Battle| {
         let mut row = vec![9; numbers::NUMBERS];
-        numbers::unveil(battle, 0, &mut row);
+        numbers::observe_all(battle, 0, &mut row);
         row
     };
-    let all = unveiled(&battle);
+    let all = full_observations(&battle);
     assert_eq!((row[47], all[47]), (0, 255), "the melee troop");
     let last = numbers::NUMBERS - 5;
     assert_eq!((&row[last..], &all[last..]), (&[0; 5][..], &[255, 38, 255, 0, 0][..]));
-    assert_ne!(unveiled(&other), all);
+    assert_ne!(full_observations(&other), all);
 }
 
 #[test]
@@ -342,7 +343,7 @@ fn numbers_are_the_same_in_every_corner() {
 }
 
 #[test]
-fn worlds_that_hide_something_can_be_unveiled() {
+fn what_is_hidden_can_be_observed() {
     for (name, observation) in [
         ("minirts", Observation::Map),
         ("minirts", Observation::Numbers),
@@ -350,15 +351,15 @@ fn worlds_that_hide_something_can_be_unveiled() {
     ] {
         let mut options = crate::env::Options::default();
         options.rts.observation = observation;
-        let mut worlds = crate::env::open(name, 3, &options).unwrap();
-        worlds.reset(1).unwrap();
-        assert!(worlds.spec().veiled);
+        let mut envs = crate::env::open(name, 3, &options).unwrap();
+        envs.reset(1).unwrap();
+        assert!(envs.spec().partially_observed);
         let count = |cells: crate::env::Observations<'_>| match cells {
             crate::env::Observations::Bytes(cells) => cells.iter().filter(|c| **c > 0).count(),
             crate::env::Observations::Floats(_) => unreachable!(),
         };
-        let seen = count(worlds.observations());
-        assert!(count(worlds.unveiled()) > seen, "{name} shows no more");
+        let seen = count(envs.observations());
+        assert!(count(envs.full_observations()) > seen, "{name} shows no more");
     }
 }
 
@@ -388,7 +389,7 @@ fn hitting_and_running_keeps_away() {
     let (mut battle, ids) = field(&[(Kind::Ranged, 0, [8.0, 8.0]), (Kind::Melee, 1, [9.0, 8.0])]);
     order(&mut battle, 0, Macro::HitAndRun);
     let Order::Go(to) = battle.unit(ids[0]).order else { panic!("expected a retreat") };
-    assert!(battle::squared(to, [9.0, 8.0]) > 64.0, "{to:?}");
+    assert!(place::squared(to, [9.0, 8.0]) > 64.0, "{to:?}");
     battle.unit_mut(ids[0]).place = [5.0, 8.0];
     order(&mut battle, 0, Macro::HitAndRun);
     assert_eq!(battle.unit(ids[0]).order, Order::Attack(ids[1]));
@@ -468,19 +469,19 @@ fn a_lead_in_units_pays_but_is_no_score() {
     assert!((game.standing() - before - 0.2).abs() < 1e-6);
     game.battle.add(Kind::Worker, 1, [11.0, 10.0]);
     assert!((game.standing() - before - 0.1).abs() < 1e-6);
-    let mut worlds = Vector::new(MiniRts::new(&options).unwrap(), 1).unwrap();
-    worlds.reset(1).unwrap();
+    let mut envs = SyncVectorEnv::new(MiniRts::new(&options).unwrap(), 1).unwrap();
+    envs.reset(1).unwrap();
     let mut paid = 0.0;
-    while worlds.episodes().is_empty() {
-        worlds.step(&[0]).unwrap();
-        paid += worlds.rewards()[0];
+    while envs.episodes().is_empty() {
+        envs.step(&[0]).unwrap();
+        paid += envs.rewards()[0];
     }
-    let score = worlds.episodes()[0].score;
+    let score = envs.episodes()[0].score;
     assert!(score.abs() == 1.0 && (paid - score).abs() > 0.01, "{paid} for {score}");
 }
 
 #[test]
-fn the_coach_wins_with_one_action_at_a_time() {
+fn the_demonstrator_wins_with_one_action_at_a_time() {
     let wins = |opponent, frame_skip| {
         let options = Options { opponent, frame_skip, ..Options::default() };
         let mut game = MiniRts::new(&options).unwrap();
@@ -489,7 +490,7 @@ fn the_coach_wins_with_one_action_at_a_time() {
             let mut random = Random::keyed(&[seed]);
             game.reset(&mut random);
             loop {
-                let action = game.advice(0).unwrap();
+                let action = game.demonstration(0).unwrap();
                 let outcome = game.step(action, &mut random);
                 if outcome.terminated {
                     won += u32::from(outcome.reward > 0.0);
@@ -503,7 +504,7 @@ fn the_coach_wins_with_one_action_at_a_time() {
     assert!(wins(Opponent::Simple, 20) > 150);
     assert!(wins(Opponent::HitAndRun, 5) > 110);
     let game = MiniRts::new(&Options::default()).unwrap();
-    let mut worlds = Vector::new(game, 3).unwrap();
-    worlds.reset(1).unwrap();
-    assert_eq!(worlds.advice().unwrap().len(), 3);
+    let mut envs = SyncVectorEnv::new(game, 3).unwrap();
+    envs.reset(1).unwrap();
+    assert_eq!(envs.demonstrations().unwrap().len(), 3);
 }

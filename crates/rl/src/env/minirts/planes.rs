@@ -1,7 +1,9 @@
 //! What a player sees: 22 planes over the map.
 
-use super::battle::{Battle, Kind, Mask, Order, SIDE, cell};
+use super::battle::{Battle, Mask, Order, SIDE};
+use super::kinds::Kind;
 use super::orders::{sees, sight};
+use super::place::cell;
 
 /// The planes: one per kind of unit, whose it is, its strength, the strength of a base, how far
 /// something that is being built has come, how old a unit is (in seven bins), and the money (in
@@ -26,9 +28,9 @@ pub fn observe(battle: &Battle, player: u8, into: &mut [u8]) {
     fill_money(battle, player, 255, into);
 }
 
-/// Writes what `player` would see without fog, and the other's money: a plane of money is 2/3
-/// for the player's own, 1/3 for the other's, and 1 for both.
-pub fn unveil(battle: &Battle, player: u8, into: &mut [u8]) {
+/// Writes what `player` would see if nothing were hidden, and the other's money: a plane of
+/// money is 2/3 for the player's own, 1/3 for the other's, and 1 for both.
+pub fn observe_all(battle: &Battle, player: u8, into: &mut [u8]) {
     show(battle, player, &[u32::MAX; SIDE], into);
     fill_money(battle, player, 170, into);
     fill_money(battle, 1 - player, 85, into);

@@ -1,8 +1,9 @@
-//! A scripted player with the agent's nine actions, of which it takes one at a time, for agents
+//! A demonstrator with the agent's nine actions, of which it takes one at a time, for agents
 //! to learn from. It sees no more than they do, save for who the opponent is.
 
-use super::battle::{Battle, Kind};
+use super::battle::Battle;
 use super::builtin::Builtin;
+use super::kinds::Kind;
 use super::orders::{Census, Macro, View};
 
 /// Workers that it wants before anything else, and idle troops with which it sets out.
@@ -15,7 +16,7 @@ const KEEPS: i32 = 50;
 const BUILDERS: usize = 2;
 
 /// What to do now.
-pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin>) -> Macro {
+pub fn choose(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin>) -> Macro {
     let own = Census::new(battle, player);
     let money = battle.money[usize::from(player)];
     let makes = |kind: Kind, unit: Kind| own.idle(kind) > 0 && money >= unit.stats().cost;
@@ -29,8 +30,8 @@ pub fn advise(battle: &Battle, view: &View, player: u8, opponent: Option<Builtin
         // Found by trying some thousands of lists of rules in up to 8,000 games each. To build
         // takes one action, after which everybody goes on as told: so it comes before the
         // fight. Every troop that shoots sets out by itself; now and then, all who have nothing
-        // to do join in, melee troops too. Nothing of this depends on what pupils do not see,
-        // such as who is idle.
+        // to do join in, melee troops too. Nothing of this depends on what those who imitate it do
+        // not see, such as who is idle.
         let sees = view.enemies.iter().any(|&id| battle.unit(id).kind.is_troop());
         let spare = money - KEEPS >= Kind::Worker.stats().cost;
         let threatened = view.threat.is_some() && troops > 0;

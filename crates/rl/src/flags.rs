@@ -1,0 +1,137 @@
+//! The flags of the verbs, beside those that they have in every task.
+
+use crate::settings::Settings;
+use clap::Args;
+use std::path::PathBuf;
+use tenfold_core::cli::args::positive;
+
+/// `train`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct TrainFlags {
+    #[arg(long, value_name = "ENV")]
+    #[arg(help = "The environment [default: cartpole; cliff for tables]")]
+    pub env: Option<String>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(help = "Steps of single games [default: 50000, or 200000 for policies]")]
+    pub steps: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    #[arg(help = "Games played at once [default: by agent, 1 to 64]")]
+    pub games: Option<u32>,
+    #[arg(long, value_name = "X", value_parser = positive, help = "Learning rate")]
+    pub lr: Option<f64>,
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    #[arg(help = "Start from these weights, such as another run's model.safetensors")]
+    pub weights: Option<PathBuf>,
+    #[arg(long, value_name = "N", default_value = "20")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(help = "How many times it is measured; the best weights are kept")]
+    pub evaluations: u32,
+    #[arg(long, value_name = "N", default_value = "20")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(help = "Episodes of each of these")]
+    pub episodes: u32,
+    #[arg(long, help = "Draw actions by the policy's probabilities in these too")]
+    pub sample: bool,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// `eval`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct EvalFlags {
+    #[arg(long, value_name = "ENV", help = "Another environment than the run's, of its shape")]
+    pub env: Option<String>,
+    #[arg(long, value_name = "N", default_value = "100", help = "How many episodes")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub episodes: u32,
+    #[arg(long, help = "Draw actions by the policy's probabilities instead of taking the best")]
+    pub sample: bool,
+    #[arg(long, value_name = "S", default_value = "1000", help = "Seed of the episodes")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// `predict`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct PredictFlags {
+    #[arg(long, value_name = "DIR", help = "Write the episode as episode.gif and episode.png")]
+    pub draw: Option<PathBuf>,
+    #[arg(long, value_name = "FILE.csv")]
+    #[arg(help = "Write what the agent observed at each step, to be confirmed with `serve`")]
+    pub observations: Option<PathBuf>,
+    #[arg(long, value_name = "N", default_value = "1000", help = "At most so many steps")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=27_000))]
+    pub steps: u32,
+    #[arg(long, help = "Draw actions by the policy's probabilities instead of taking the best")]
+    pub sample: bool,
+    #[arg(long, value_name = "S", default_value = "1000", help = "Seed of the episode")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// `match`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct MatchArgs {
+    #[arg(value_name = "RUN_A", help = "Run folder that `train` made, or an exported file")]
+    pub a: PathBuf,
+    #[arg(value_name = "RUN_B", help = "Its opponent's")]
+    pub b: PathBuf,
+    #[arg(long, value_name = "N", default_value = "1000")]
+    #[arg(help = "How many games; each side is played in half of them")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub games: u32,
+    #[arg(long, help = "Draw actions by the policies' probabilities instead of taking the best")]
+    pub sample: bool,
+    #[arg(long, value_name = "S", default_value = "1000", help = "Seed of the games")]
+    pub seed: u64,
+    #[arg(long, help = "Print one JSON document")]
+    pub json: bool,
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
+    pub device: String,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// `play`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct PlayArgs {
+    #[arg(value_name = "ENV", help = "The environment")]
+    pub env: String,
+    #[arg(long, value_name = "RUN", help = "The other side; without it a built-in player is")]
+    pub against: Option<PathBuf>,
+    #[arg(long, value_name = "RUN", help = "A run that proposes your actions, best first")]
+    pub advisor: Option<PathBuf>,
+    #[arg(long, value_name = "S", default_value = "1", help = "Seed of the game")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// `speed`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct SpeedArgs {
+    #[arg(value_name = "ENV", help = "The environment")]
+    pub env: String,
+    #[arg(long, value_name = "N", default_value = "64", help = "Games stepped together per core")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub games: u32,
+    #[arg(long, value_name = "N", default_value = "1", help = "Cores to use")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: u32,
+    #[arg(long, value_name = "S", default_value = "2", value_parser = positive)]
+    #[arg(help = "How long to measure, in seconds")]
+    pub seconds: f64,
+    #[arg(long, help = "Print one JSON document")]
+    pub json: bool,
+    #[command(flatten)]
+    pub settings: Settings,
+}

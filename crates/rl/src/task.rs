@@ -1,0 +1,263 @@
+//! An agent in an environment as a [`Task`].
+
+use crate::answer::Advisor;
+use crate::config::{EnvChoice, RunConfig, check_fit, is_contest};
+use crate::contest::{GAMES, Rate};
+use crate::env::{self, Options, Random, Spec};
+use crate::evaluate::{self, Choice, Statistics};
+use crate::interval::{Interval, Policy};
+use crate::predictor;
+use crate::zoo::Zoo;
+use crate::{flags, predict};
+use serde_json::{Map, Value, json};
+use std::io::Write;
+use std::path::Path;
+use tenfold_core::device::Device;
+use tenfold_core::progress::grouped;
+use tenfold_core::set::Field;
+use tenfold_core::suggest::Propose;
+use tenfold_core::task::{self, Asked, Data, Flags, Purpose, Scores, Split, Task};
+use tenfold_core::train::{Keep, Learner, Plan, Unit};
+use tenfold_core::zoo::Zoo as _;
+use tenfold_core::{Error, Result};
+
+/// Networks of fewer parameters learn on one thread: a step of theirs takes less than a second
+/// thread needs to wake up, and two learnt at half the speed of one.
+const WORTH_THREADS: usize = 1 << 17;
+
+/// Episodes by which a training is judged at its end.
+const FINAL_EPISODES: usize = 100;
+
+/// One of the zoo's agents.
+pub(crate) struct Learning(pub Zoo);
+
+impl task::Choice for EnvChoice {
+    fn name(&self) -> &str {
+        &self.env
+    }
+
+    fn elsewhere(&self, name: &str) -> Self {
+        Self { env: name.into(), options: self.options.clone() }
+    }
+}
+
+impl Data for Spec {
+    /// Episodes never run out.
+    fn count(&self, _split: Split) -> usize {
+        FINAL_EPISODES
+    }
+}
+
+impl Task for Learning {
+    type Zoo = Zoo;
+    type Choice = EnvChoice;
+    type Data = Spec;
+    type Config = RunConfig;
+    type Model = Policy;
+
+    fn zoo(&self) -> Zoo {
+        self.0
+    }
+
+    fn choose(&self, flags: &Flags<Zoo>) -> Result<EnvChoice> {
+        let env = flags.own.env.clone().unwrap_or_else(|| self.0.default_env().0.into());
+        Ok(EnvChoice { env, options: flags.own.settings.over(&Options::default()) })
+    }
+
+    fn chosen(config: &RunConfig) -> &EnvChoice {
+        &config.choice
+    }
+
+    fn open(&self, choice: &EnvChoice, _data_dir: Option<&Path>) -> Result<Spec> {
+        Ok(env::open(&choice.env, 1, &choice.options)?.spec().clone())
+    }
+
+    fn configure(&self, flags: &Flags<Zoo>, choice: EnvChoice, spec: &Spec) -> Result<RunConfig> {
+        let (zoo, own) = (self.0, &flags.own);
+        let games = own.games.map_or_else(|| zoo.games(spec), |games| games as usize);
+        let mut changes = flags.run.set.clone();
+        changes.extend(own.lr.map(|lr| format!("lr={lr}")));
+        let config = zoo.config(spec, &changes)?;
+        let groups = config["actors"].as_u64().map_or(1, |actors| actors.max(1) as usize);
+        if games == 0 || !games.is_multiple_of(groups) {
+            let why = format!("{games} games cannot be divided among {groups} actors");
+            return Err(Error::argument("--games", why));
+        }
+        Ok(RunConfig {
+            config,
+            choice,
+            spec: spec.clone(),
+            games,
+            groups,
+            seed: flags.run.seed(),
+            steps: own.steps.unwrap_or(zoo.default_env().1),
+            evaluations: own.evaluations,
+            episodes: own.episodes as usize,
+            sample: own.sample,
+            weights: own.weights.clone(),
+        })
+    }
+
+    fn check_data(&self, config: &RunConfig, spec: &Spec) -> Result<()> {
+        check_fit(&config.spec, spec)
+    }
+
+    fn plan(&self, config: &RunConfig) -> Plan {
+        Plan {
+            rounds: config.evaluations as usize,
+            unit: Unit::Step,
+            seed: config.seed,
+            // Of equals the later, which has learnt more.
+            keep: Keep::Highest("mean_return"),
+            patience: None,
+        }
+    }
+
+    fn learner(
+        &self,
+        config: &RunConfig,
+        _data: &Spec,
+        device: &Device,
+    ) -> Result<Box<dyn Learner<Model = Policy>>> {
+        let mut agent = self.0.agent(&config.config, &config.spec, config.seed, device)?;
+        if let Some(weights) = &config.weights {
+            agent.load_weights(weights)?;
+        }
+        // Many games are stepped side by side, whatever the network's size.
+        let small = agent.parameters() < WORTH_THREADS && config.games <= 64;
+        if small && std::env::var_os("RAYON_NUM_THREADS").is_none() {
+            // A pool that is at work already, such as a test's, stays as it is.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(1).build_global();
+        }
+        Ok(Box::new(Interval::new(config, agent)?))
+    }
+
+    fn model(&self, config: &RunConfig, device: &Device) -> Result<Policy> {
+        Ok(Policy { player: predictor::player(self.0, config, device)?, evaluation: 0 })
+    }
+
+    fn measure(
+        &self,
+        model: &Policy,
+        config: &RunConfig,
+        _data: &Spec,
+        _split: Split,
+        purpose: Purpose<'_, Zoo>,
+    ) -> Result<Scores> {
+        let (episodes, seed) = match purpose {
+            Purpose::Report(Some(flags)) => return self.evaluated(model, config, flags),
+            Purpose::Choose => {
+                (config.episodes, Random::keyed(&[config.seed, 6, model.evaluation]).bits())
+            }
+            Purpose::Report(None) => (FINAL_EPISODES, Random::keyed(&[config.seed, 7]).bits()),
+        };
+        let mut envs = config.evaluation_envs(episodes)?;
+        let choice = Choice::new(config.sample);
+        let played = evaluate::episodes(&mut *envs, &*model.player, episodes, seed, choice)?;
+        let figures = played.statistics();
+        let mut json = figures_json(&figures);
+        if let Purpose::Report(None) = purpose {
+            let solved = config.spec.solved_at.map(|at| figures.mean_return >= f64::from(at));
+            json.insert("solved".into(), solved.into());
+            let (mean, std) = (figures.mean_return, figures.std_return);
+            let line = format!(
+                "mean return {mean:.2}, standard deviation {std:.2}, over {episodes} episodes"
+            );
+            return Ok(Scores { json, line, ..Scores::default() });
+        }
+        for name in ["episodes", "min_return", "max_return"] {
+            json.remove(name);
+        }
+        Ok(Scores { json, ..Scores::default() })
+    }
+
+    fn answerer(
+        &self,
+        model: Policy,
+        config: RunConfig,
+        _device: &Device,
+    ) -> Result<Box<dyn Propose>> {
+        Ok(Box::new(Advisor::new(model.player, config.spec)))
+    }
+
+    fn predict(
+        &self,
+        model: Policy,
+        config: RunConfig,
+        _device: &Device,
+        asked: &Asked<'_, Zoo>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        predict::run(self.0.name(), &*model.player, &config, asked, out)
+    }
+
+    fn fields(&self, flags: &Flags<Zoo>) -> Result<Vec<Field>> {
+        self.0.fields(&self.open(&self.choose(flags)?, None)?)
+    }
+
+    fn introduce(&self, config: &RunConfig, spec: &Spec) -> String {
+        let (games, steps) = (config.games, grouped(config.steps as usize));
+        format!("{} in {}: {games} games at once, {steps} steps", self.0.name(), spec.name)
+    }
+
+    fn summary(&self, config: &RunConfig, spec: &Spec) -> Map<String, Value> {
+        let facts = json!({ "env": spec.name, "seed": config.seed });
+        if let Value::Object(facts) = facts { facts } else { Map::new() }
+    }
+
+    fn portable(&self, config: &mut RunConfig) {
+        // A path of this machine, of no use elsewhere.
+        config.weights = None;
+    }
+}
+
+impl Learning {
+    /// `eval`: in the run's environment, or another of its shape, with the settings of the flags.
+    fn evaluated(
+        &self,
+        model: &Policy,
+        config: &RunConfig,
+        flags: &flags::EvalFlags,
+    ) -> Result<Scores> {
+        let count = flags.episodes as usize;
+        let options = flags.settings.over(&config.choice.options);
+        let mut envs = config.other_envs(flags.env.as_deref(), count.min(GAMES), &options)?;
+        let choice = Choice::new(flags.sample);
+        let played = evaluate::episodes(&mut *envs, &*model.player, count, flags.seed, choice)?;
+        let figures = played.statistics();
+        let mut json = figures_json(&figures);
+        let name = &envs.spec().name;
+        json.insert("model".into(), self.0.name().into());
+        json.insert("env".into(), name.as_str().into());
+        json.insert("returns".into(), json!(played.returns));
+        let line = format!(
+            "mean return {:.2}, standard deviation {:.2}, from {:.2} to {:.2}, over {} episodes of \
+             {:.0} steps on average",
+            figures.mean_return,
+            figures.std_return,
+            figures.min_return,
+            figures.max_return,
+            figures.episodes,
+            figures.mean_length,
+        );
+        let mut details = String::new();
+        if is_contest(name, &options) {
+            let rate = Rate::of(&played.returns);
+            details = format!("{rate}\n");
+            if let Ok(Value::Object(rate)) = serde_json::to_value(rate) {
+                json.extend(rate);
+            }
+        }
+        Ok(Scores { json, line, details, ..Scores::default() })
+    }
+}
+
+/// The figures, and how many episodes they are of.
+fn figures_json(figures: &Statistics) -> Map<String, Value> {
+    let mut json = match json!(figures) {
+        Value::Object(json) => json,
+        _ => Map::new(),
+    };
+    json.insert("count".into(), figures.episodes.into());
+    json
+}
