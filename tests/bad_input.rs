@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tenfold_core::run::Run;
 use tenfold_tests::{
-    args, classification, contents, copy, fails, first_picture, folder, write_pictures,
-    write_prices, write_table,
+    args, classification, contents, copy, fails, first_image, folder, write_images, write_prices,
+    write_table,
 };
 
-/// A folder with `pictures` and `run`, a small network trained on them.
+/// A folder with `images` and `run`, a small network trained on them.
 fn trained() -> tempfile::TempDir {
     let folder = folder();
-    write_pictures(&folder.path().join("pictures"), 20);
+    write_images(&folder.path().join("pictures"), 20);
     train_small(&folder.path().join("pictures"), &folder.path().join("run"), 8);
     folder
 }
@@ -63,14 +63,14 @@ fn pictures_that_are_none() {
     let trained = trained();
     let (run, bad) = (trained.path().join("run"), trained.path().join("bad"));
     std::fs::create_dir(&bad).unwrap();
-    let png = std::fs::read(first_picture(&trained.path().join("pictures"))).unwrap();
+    let png = std::fs::read(first_image(&trained.path().join("pictures"))).unwrap();
     image::GrayImage::new(64, 64).save(bad.join("whole.jpg")).unwrap();
     let jpeg = std::fs::read(bad.join("whole.jpg")).unwrap();
     let cases: [(&str, &[u8], &str); 8] = [
         ("cut.png", &png[..png.len() / 2], "cut off before its end"),
         ("cut.jpg", &jpeg[..jpeg.len() - 20], "cut off before its end"),
         ("zero.png", b"", "it is empty"),
-        ("text.png", b"This is a letter, not a picture.\n", "no known format"),
+        ("text.png", b"This is a letter, not an image.\n", "no known format"),
         ("huge.png", &png_header(50_000, 50_000), "50000 x 50000 pixels"),
         ("huge.bmp", &bmp_header(50_000, 50_000), "50000 x 50000 pixels"),
         ("huge.gif", &gif_header(50_000, 50_000), "50000 x 50000 pixels"),
@@ -79,22 +79,22 @@ fn pictures_that_are_none() {
     for (name, bytes, why) in cases {
         let path = bad.join(name);
         std::fs::write(&path, bytes).unwrap();
-        fails(args!["predict", &run, &path], &[name, "not a picture that can be read", why, "PNG"]);
+        fails(args!["predict", &run, &path], &[name, "not an image that can be read", why, "PNG"]);
         fails(args!["predict", &run, &path, "--draw", bad.join("drawn")], &[name, why]);
     }
     fails(args!["predict", &run, bad.join("nowhere.png")], &["nowhere.png: No such file"]);
-    fails(args!["predict", &run], &["INPUT: no pictures, folders or CSV files named"]);
+    fails(args!["predict", &run], &["INPUT: no files or folders named"]);
     let empty = trained.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
-    fails(args!["predict", &run, &empty], &["empty: a folder without pictures"]);
+    fails(args!["predict", &run, &empty], &["empty: a folder without images"]);
 }
 
 #[test]
 fn good_inputs_among_bad_ones_are_answered() {
     let trained = trained();
     let (run, bad) = (trained.path().join("run"), trained.path().join("bad.png"));
-    std::fs::write(&bad, "no picture").unwrap();
-    let good = first_picture(&trained.path().join("pictures"));
+    std::fs::write(&bad, "no image").unwrap();
+    let good = first_image(&trained.path().join("pictures"));
     let missing = trained.path().join("missing.png");
     let outcome = classification(args!["predict", &run, &bad, &good, &missing, &good, "--json"]);
     assert_eq!(outcome.status, 1);
@@ -103,7 +103,7 @@ fn good_inputs_among_bad_ones_are_answered() {
     assert_eq!(inputs, [good.to_str().unwrap(); 2]);
     let lines: Vec<&str> = outcome.err.lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[0].starts_with("error: ") && lines[0].contains("bad.png: not a picture"));
+    assert!(lines[0].starts_with("error: ") && lines[0].contains("bad.png: not an image"));
     assert!(lines[1].starts_with("error: ") && lines[1].contains("missing.png: No such file"));
 }
 
@@ -123,14 +123,14 @@ fn tables_and_pictures_are_not_confused() {
         "1"
     ]);
     assert_eq!(outcome.status, 0, "{}", outcome.err);
-    let picture = first_picture(&at("pictures"));
-    fails(args!["predict", at("run"), at("table.csv")], &["table.csv: not a picture"]);
+    let picture = first_image(&at("pictures"));
+    fails(args!["predict", at("run"), at("table.csv")], &["table.csv: not an image"]);
     fails(args!["predict", at("rows"), &picture], &["000.png"]);
     fails(args!["eval", at("rows"), "--data", at("pictures")], &["--data: pictures: its label"]);
     fails(args!["eval", at("run"), "--data", at("table.csv")], &["--data: table: its label"]);
     fails(
         args!["train", "lenet", "--data", at("table.csv"), "--out", at("x")],
-        &["--data", "a table has no pictures for lenet", "take mlp or logistic"],
+        &["--data", "a table has no images for a convolutional network", "take mlp or logistic"],
     );
     let rows = at("new.csv");
     for (text, why) in [
@@ -152,7 +152,7 @@ fn numbers_and_classes_are_not_confused() {
     let at = |name: &str| folder.path().join(name);
     write_prices(&at("prices.csv"), 60);
     write_table(&at("kinds.csv"), 60);
-    write_pictures(&at("pictures"), 10);
+    write_images(&at("pictures"), 10);
     for (model, data) in [("linear", "prices.csv"), ("knn", "kinds.csv")] {
         let outcome = classification(args!["train", model, "--data", at(data), "--out", at(model)]);
         assert_eq!(outcome.status, 0, "{}", outcome.err);
@@ -182,7 +182,7 @@ fn numbers_and_classes_are_not_confused() {
     assert_eq!(contents(folder.path()), before);
 }
 
-/// Writes an idx data set of 30 pictures of 4 x 4 pixels and two classes, as `cargo xtask
+/// Writes an idx data set of 30 images of 4 x 4 pixels and two classes, as `cargo xtask
 /// fetch` lays it out; `damage` changes its files first.
 fn write_idx(folder: &Path, damage: impl Fn(&mut Vec<u8>, &mut Vec<u8>)) {
     let mut images = vec![0, 0, 8, 3, 0, 0, 0, 30, 0, 0, 0, 4, 0, 0, 0, 4];
@@ -251,7 +251,7 @@ fn idx_files_that_lie() {
         ("layout = \"idx\"", "layout = \"xdi\"", "dataset.toml: line 1: unknown variant `xdi`"),
         ("\"images\"", "\"../images\"", "dataset.toml: the path `../images`; expected one inside"),
         ("splits.train", "splits.drain", "dataset.toml: no `splits.train`"),
-        ("labels =", "label =", "dataset.toml: a split without `labels`"),
+        ("labels =", "label =", "dataset.toml: no `splits.train.labels`"),
     ] {
         std::fs::write(data.join("dataset.toml"), manifest.replace(from, to)).unwrap();
         fails(train(), &[why]);
@@ -311,16 +311,16 @@ fn picture_folders_that_cannot_be_trained_on() {
     let train = || args!["train", "mlp", "--data", &data, "--out", &out];
     std::fs::create_dir(&data).unwrap();
     fails(train(), &["data: no class folders; expected CLASS/*.png"]);
-    write_pictures(&data, 5);
+    write_images(&data, 5);
     std::fs::create_dir(data.join("middle")).unwrap();
-    fails(train(), &["middle: a class without any picture; expected PNG, JPEG"]);
+    fails(train(), &["middle: a class without any image; expected PNG, JPEG"]);
     std::fs::remove_dir(data.join("middle")).unwrap();
     std::fs::rename(data.join("below"), folder.path().join("below")).unwrap();
     fails(train(), &["data: only one class; expected two or more"]);
     for entry in std::fs::read_dir(data.join("above")).unwrap() {
-        std::fs::write(entry.unwrap().path(), "no picture").unwrap();
+        std::fs::write(entry.unwrap().path(), "no image").unwrap();
     }
-    fails(train(), &["data: none of 5 pictures can be read", "000.png: not a picture"]);
+    fails(train(), &["data: none of 5 images can be read", "000.png: not an image"]);
     assert!(!out.exists());
 }
 
@@ -328,21 +328,21 @@ fn picture_folders_that_cannot_be_trained_on() {
 fn a_picture_that_is_damaged_among_its_pixels_is_named() {
     let folder = folder();
     let (data, out) = (folder.path().join("data"), folder.path().join("run"));
-    write_pictures(&data, 20);
+    write_images(&data, 20);
     // A look at the header, which is all that opening takes, does not show it.
     for i in 0..20 {
         let path = data.join(format!("above/{i:03}.png"));
         let png = std::fs::read(&path).unwrap();
         std::fs::write(&path, &png[..png.len() - 24]).unwrap();
     }
-    fails(args!["train", "mlp", "--data", &data, "--out", &out], &[".png: not a picture"]);
+    fails(args!["train", "mlp", "--data", &data, "--out", &out], &[".png: not an image"]);
 }
 
 #[test]
 fn flags_that_cannot_work() {
     let folder = folder();
     let (data, out) = (folder.path().join("data"), folder.path().join("run"));
-    write_pictures(&data, 20);
+    write_images(&data, 20);
     let cases: [(&[&str], u8, &[&str]); 27] = [
         (&["mlp", "--data", "mnits"], 1, &["--data: ", "`mnits`", "cargo xtask fetch mnits"]),
         (&["mlp", "--limit", "1"], 1, &["--limit: ", "too few examples"]),
@@ -418,7 +418,7 @@ fn damaged_weights_of_a_run_are_noticed() {
     let (run, copied) = (trained.path().join("run"), trained.path().join("copy"));
     let portable = trained.path().join("portable.safetensors");
     let other = trained.path().join("other");
-    let picture = first_picture(&trained.path().join("pictures"));
+    let picture = first_image(&trained.path().join("pictures"));
     assert_eq!(classification(args!["export", &run, &portable]).status, 0);
     train_small(&trained.path().join("pictures"), &other, 9);
     copy(&run, &copied);
@@ -470,7 +470,7 @@ fn damaged_weights_of_a_run_are_noticed() {
 fn damaged_configurations_of_a_run_are_noticed() {
     let trained = trained();
     let (run, copied) = (trained.path().join("run"), trained.path().join("copy"));
-    let picture = first_picture(&trained.path().join("pictures"));
+    let picture = first_image(&trained.path().join("pictures"));
     copy(&run, &copied);
     let path = copied.join("config.json");
     let whole = std::fs::read(&path).unwrap();
@@ -530,15 +530,17 @@ fn a_run_is_neither_overwritten_nor_changed_by_mistake() {
     };
     let data_flag = ["--data", data.to_str().unwrap()];
     fails(train(&data_flag), &["--out: ", "run holds a run already", "--resume", "--overwrite"]);
-    for (flags, flag) in [
-        (["--lr", "0.5"], "--lr: "),
-        (["--epochs", "9"], "--epochs: "),
-        (["--clip-norm", "1"], "--clip-norm: "),
-        (["--set", "hidden=[9]"], "--set: "),
-        (["--data", "glyphs"], "--data: "),
+    let same = ["--resume", data_flag[0], data_flag[1], "--set", "hidden=[8]"];
+    for (flags, field) in [
+        (&["--lr", "0.5", "--epochs", "2"][..], "training.lr is 0.002 there and 0.5 here"),
+        (&["--epochs", "9"], "training.epochs is 2 there and 9 here"),
+        (&["--clip-norm", "1", "--epochs", "2"], "training.optimizer.clip is null there"),
+        (&["--set", "hidden=[9]", "--epochs", "2"], "config.hidden is [8] there and [9] here"),
     ] {
-        fails(train(&[&flags[..], &["--resume"]].concat()), &[flag, "leave this flag out"]);
+        let expected = ["--resume: continues a run exactly as it was started", field, "or none"];
+        fails(train(&[&same, flags].concat()), &expected);
     }
+    fails(train(&["--data", "glyphs", "--resume"]), &["--resume: continues a run on", "`glyphs`"]);
     let lenet = args!["train", "lenet", "--out", &run, "--resume"];
     fails(lenet, &["--resume: the run trains `mlp`, not `lenet`"]);
     fails(args!["train", "mlp", "--out", at("none"), "--resume"], &["none: not a run folder"]);
@@ -572,17 +574,17 @@ fn a_run_is_neither_overwritten_nor_changed_by_mistake() {
 fn a_damaged_checkpoint_is_not_resumed() {
     let trained = trained();
     let (run, copied) = (trained.path().join("run"), trained.path().join("copy"));
-    for name in ["model.bpk", "optimizer.bpk", "state.json"] {
+    for name in ["network", "optimizer", "state.json"] {
         let _ = std::fs::remove_dir_all(&copied);
         copy(&run, &copied);
         let path = copied.join("checkpoint/epoch-0002").join(name);
         match name {
-            "state.json" => edit_json(&path, |state| state["model_sha256"] = json!("00")),
+            "state.json" => edit_json(&path, |state| state["parts"]["network"] = json!("00")),
             _ => flip(&path, |size| size / 2),
         }
         let before = contents(&copied);
         let resume = args!["train", "mlp", "--out", &copied, "--resume"];
-        fails(resume, &["epoch-0002", ".bpk: damaged"]);
+        fails(resume, &["epoch-0002", ": damaged"]);
         assert_eq!(contents(&copied), before, "{name}");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
@@ -594,7 +596,7 @@ fn a_damaged_checkpoint_is_not_resumed() {
 fn foreign_weights_that_do_not_fit() {
     let trained = trained();
     let at = |name: &str| trained.path().join(name);
-    let picture = first_picture(&at("pictures"));
+    let picture = first_image(&at("pictures"));
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/pth");
     let predict =
         |weights: &PathBuf| args!["predict", "--model", "mlp", "--weights", weights, &picture];
@@ -641,7 +643,7 @@ fn foreign_weights_that_do_not_fit() {
 fn a_learning_rate_that_is_far_too_high_stops_at_once() {
     let folder = folder();
     let (data, run) = (folder.path().join("pictures"), folder.path().join("run"));
-    write_pictures(&data, 40);
+    write_images(&data, 40);
     let outcome = classification(args![
         "train",
         "mlp",
@@ -660,14 +662,14 @@ fn a_learning_rate_that_is_far_too_high_stops_at_once() {
     assert!(why.contains("NaN or infinite in epoch 1 at step"), "{why}");
     assert!(why.contains("a lower --lr than 1e30; no checkpoint was made yet"), "{why}");
     assert!(!run.join("checkpoint").exists() && !run.join("model.safetensors").exists());
-    fails(args!["predict", &run, first_picture(&data)], &["model.safetensors: No such file"]);
+    fails(args!["predict", &run, first_image(&data)], &["model.safetensors: No such file"]);
 }
 
 #[test]
 fn a_loss_that_grows_until_it_is_infinite_leaves_the_last_good_epoch() {
     let folder = folder();
     let (data, run) = (folder.path().join("pictures"), folder.path().join("run"));
-    write_pictures(&data, 20);
+    write_images(&data, 20);
     // Each step multiplies the weights by 1 - 0.1 * 100 = -9: some 40 steps to infinity.
     let outcome = classification(args![
         "train",
@@ -702,7 +704,7 @@ fn a_loss_that_grows_until_it_is_infinite_leaves_the_last_good_epoch() {
     let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 2 * kept);
     let before = contents(&run);
-    let answers = classification(args!["predict", &run, first_picture(&data), "--json"]).json();
+    let answers = classification(args!["predict", &run, first_image(&data), "--json"]).json();
     assert_eq!(answers[0]["suggestions"].as_array().unwrap().len(), 2);
     // Going on ends at the same place and loses nothing either.
     fails(args!["train", "logistic", "--out", &run, "--resume"], &["NaN or infinite in epoch"]);
@@ -714,7 +716,7 @@ fn places_that_cannot_be_written_to() {
     let trained = trained();
     let at = |name: &str| trained.path().join(name);
     let (run, data) = (at("run"), at("pictures"));
-    let picture = first_picture(&data);
+    let picture = first_image(&data);
     std::fs::write(at("file"), "mine").unwrap();
     std::fs::create_dir(at("dir")).unwrap();
     let before = contents(trained.path());

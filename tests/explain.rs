@@ -2,23 +2,23 @@
 
 use image::{GrayImage, Luma, imageops};
 use std::path::Path;
-use tenfold_classification::predict::Predictor;
+use tenfold_classification::Predictor;
 use tenfold_core::data::glyphs::{Glyphs, Part};
 use tenfold_core::data::{Examples, Input};
 use tenfold_core::device;
-use tenfold_tests::{args, classification, fails, first_picture, folder, write_pictures};
+use tenfold_tests::{args, classification, fails, first_image, folder, write_images};
 
 /// 64 x 64 pixels of black, with a small glyph in one corner; its class and place.
 fn cornered(data: &Examples, index: usize) -> (GrayImage, usize, [i64; 2]) {
     let example = data.get(index).unwrap();
-    let Input::Picture(glyph) = example.input else { panic!("glyphs are pictures") };
+    let Input::Image(glyph) = example.input else { panic!("glyphs are images") };
     let mut canvas = GrayImage::from_pixel(64, 64, Luma([0]));
     let place = [[2, 2], [34, 2], [2, 34], [34, 34]][index % 4];
     imageops::replace(&mut canvas, &glyph.to_luma8(), place[0], place[1]);
-    (canvas, example.label, place)
+    (canvas, example.target, place)
 }
 
-/// Writes pictures of the classes 3 and 7 in corners.
+/// Writes images of the classes 3 and 7 in corners.
 fn write_cornered(folder: &Path, part: Part, count: usize) {
     let data: Examples = std::sync::Arc::new(Glyphs::new(part));
     let wanted = (0..data.len()).map(|index| cornered(&data, index));
@@ -59,12 +59,12 @@ fn the_heat_lies_on_the_glyph() {
     assert!(trained["accuracy"].as_f64().unwrap() > 0.9, "{trained}");
 
     let device = device::open("cpu").unwrap();
-    let model = Predictor::from_run(&at("run"), &device).unwrap();
+    let model = Predictor::from_file(&at("run"), &device).unwrap();
     let data: Examples = std::sync::Arc::new(Glyphs::new(Part::Test));
     let (mut inside, mut all) = (0.0, 0.0);
-    for index in (0..600).filter(|&index| [3, 7].contains(&data.get(index).unwrap().label)) {
+    for index in (0..600).filter(|&index| [3, 7].contains(&data.get(index).unwrap().target)) {
         let (picture, _, [left, top]) = cornered(&data, index);
-        let heat = &model.explain(&[&Input::Picture(picture.into())]).unwrap().unwrap()[0];
+        let heat = &model.explain(&[&Input::Image(picture.into())]).unwrap().unwrap()[0];
         assert!(heat.values.iter().all(|value| (0.0..=1.0).contains(value)));
         for y in 0..64i64 {
             for x in 0..64i64 {
@@ -75,7 +75,7 @@ fn the_heat_lies_on_the_glyph() {
             }
         }
     }
-    // The glyph's square is 19 of 100 of the picture; how much more of the heat it has depends
+    // The glyph's square is 19 of 100 of the image; how much more of the heat it has depends
     // on the last bits of the training, and was 46 to 56 of 100.
     println!("{:.2} of the heat lies on the glyph", inside / all);
     assert!(inside / all > 0.3, "{}", inside / all);
@@ -106,7 +106,7 @@ fn the_heat_lies_on_the_glyph() {
 fn a_model_without_maps_says_so() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
-    write_pictures(&at("pictures"), 20);
+    write_images(&at("pictures"), 20);
     let trained = classification(args![
         "train",
         "mlp",
@@ -118,7 +118,7 @@ fn a_model_without_maps_says_so() {
         "1"
     ]);
     assert_eq!(trained.status, 0, "{}", trained.err);
-    let picture = first_picture(&at("pictures"));
+    let picture = first_image(&at("pictures"));
     fails(
         args!["predict", at("run"), &picture, "--draw", at("drawn"), "--explain"],
         &["--explain: this model has no maps to look into; expected a convolutional network"],

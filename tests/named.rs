@@ -1,14 +1,15 @@
 //! Weights by name, and the labels that come with well-known ones.
 
 use std::path::Path;
-use tenfold_tests::{args, classification, fails, first_picture, folder, write_pictures};
+use tenfold_tests::{args, classification, fails, first_image, folder, write_images};
 
 /// Lays `weights` out in `data` as `cargo xtask fetch weights/NAME` does.
 fn lay_out(data: &Path, name: &str, weights: &Path) {
     let folder = data.join("weights").join(name);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::copy(weights, folder.join("toy-00.safetensors")).unwrap();
-    let manifest = "licence = \"for play only\"\nclasses = [\"over\", \"under\"]\n\
+    let manifest = "layout = \"weights\"\nlicence = \"for play only\"\n\
+                    classes = [\"over\", \"under\"]\n\
                     [splits.weights]\nfile = \"toy-00.safetensors\"\n";
     std::fs::write(folder.join("dataset.toml"), manifest).unwrap();
 }
@@ -17,7 +18,7 @@ fn lay_out(data: &Path, name: &str, weights: &Path) {
 fn fetched_weights_have_a_name_and_labels() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
-    write_pictures(&at("pictures"), 20);
+    write_images(&at("pictures"), 20);
     let trained = classification(args![
         "train",
         "lenet",
@@ -30,7 +31,7 @@ fn fetched_weights_have_a_name_and_labels() {
         "--json"
     ]);
     assert_eq!(trained.status, 0, "{}", trained.err);
-    let picture = first_picture(&at("pictures"));
+    let picture = first_image(&at("pictures"));
     let data = at("data");
     let predict = |more: &[&str]| {
         let mut line = args!["predict", "--model", "lenet", &picture, "--data-dir", &data].to_vec();

@@ -42,6 +42,14 @@ fn a_text_is_continued() {
     assert!(loss < 0.1, "{loss}");
     let measured = sequence(args!["eval", &run, "--json"]).json();
     assert_eq!(measured["loss"], summary.json()["loss"]);
+    assert_eq!((&measured["split"], &measured["data"]), (&"test".into(), &text.to_str().into()));
+    assert_eq!((&measured["count"], &measured["skipped"]), (&400.into(), &0.into()));
+    for split in ["train", "validation"] {
+        let printed = sequence(args!["eval", &run, "--split", split]).out;
+        assert!(printed.starts_with(&format!("{split}: ")), "{printed}");
+    }
+    sequence(args!["eval", &run, "--beam", "3"]).fails(&["--beam", "no such choice"]);
+    sequence(args!["predict", &run, "--ask", "why?"]).fails(&["--ask", "no such choice"]);
 
     let written = sequence(args![
         "predict",
@@ -103,7 +111,7 @@ fn sentences_are_translated() {
     // Two words change places and language.
     let (left, right) = (["un", "deux", "trois"], ["chats", "chiens", "rats", "oies"]);
     let (one, two) = (["one", "two", "three"], ["cats", "dogs", "rats", "geese"]);
-    let mut text = String::new();
+    let mut text = String::from(" \tnothing\n");
     for i in 0..600 {
         let (a, b) = (i % 3, i / 3 % 4);
         text += &format!("{} {}\t{} {}\n", left[a], right[b], two[b], one[a]);
@@ -148,12 +156,45 @@ fn sentences_are_translated() {
         "--json"
     ])
     .json();
-    assert_eq!(answers[0]["suggestions"][0]["label"], "geese three");
+    assert_eq!(answers[0]["suggestions"][0]["text"], "geese three");
     assert_eq!(answers[0]["suggestions"].as_array().unwrap().len(), 2);
     let picture = std::fs::read_to_string(draw.join("attention-1.svg")).unwrap();
     assert!(picture.starts_with("<svg") && picture.contains(">geese<"));
     let scores = sequence(args!["eval", &run, "--beam", "3", "--json"]).json();
     assert!(scores["bleu_greedy"].is_number() && scores["beam"] == 3);
+    // The pair that lacks a side is left out, whatever the split.
+    for split in ["train", "validation", "test"] {
+        let printed = sequence(args!["eval", &run, "--split", split]).out;
+        assert!(printed.starts_with(&format!("{split}: BLEU ")), "{printed}");
+        let measured = sequence(args!["eval", &run, "--split", split, "--json"]).json();
+        assert_eq!(measured["skipped"], 1, "{measured}");
+    }
+    // A slash at the end makes no other data of it.
+    let slash = format!("{}/", data.display());
+    let resumed = args![
+        "train",
+        "translate",
+        "--data",
+        slash,
+        "--epochs",
+        "12",
+        "--batch-size",
+        "32",
+        "--lr",
+        "0.01",
+        "--set",
+        "tokens=60",
+        "--set",
+        "embedding=16",
+        "--set",
+        "hidden=16",
+        "--set",
+        "dropout=0",
+        "--out",
+        &run,
+        "--resume"
+    ];
+    assert_eq!(sequence(resumed).status, 0);
     // Attention before each step, too.
     let summary = sequence(args![
         "train",
@@ -213,6 +254,8 @@ fn texts_are_classified_by_their_words() {
         let words = answer[0]["words"].as_array().unwrap();
         assert_eq!(words.len(), 8);
     }
+    let help = sequence(args!["train", "bilstm", "--set", "help"]);
+    assert!(help.out.contains("word_dropout") && !help.out.contains("classes"), "{help:?}");
     // Words that it never saw are answered all the same, with what little is known.
     assert_eq!(answer("xyzzy")[0]["suggestions"].as_array().unwrap().len(), 2);
     let scores = sequence(args!["eval", &run, "--json"]).json();
@@ -235,7 +278,7 @@ fn words_that_stand_alike_are_near() {
         assert_eq!(from(&text)[0]["suggestions"][0]["label"], "queen");
     }
     sequence(args!["predict", &run, "--text", "xyzzy"]).fails(&["`xyzzy` is not among"]);
-    sequence(args!["eval", &run]).fails(&["no test split"]);
+    sequence(args!["eval", &run]).fails(&["the test split has no examples"]);
     sequence(args!["train", "cbow", "--batch-size", "3"]).fails(&["--batch-size", "word by word"]);
 }
 
@@ -277,9 +320,10 @@ fn bad_input_gets_one_line() {
     sequence(args!["train", "charlm", "--set", "cell=xyz", "--out", &out])
         .fails(&["--set", "cell=xyz"]);
     sequence(args!["train", "charlm", "--set", "hidden=0", "--out", &out]).fails(&["hidden: 0"]);
-    sequence(args!["train", "charlm", "--augment", "flip", "--out", &out]).fails(&["--augment"]);
     sequence(args!["predict", folder.path()]).fails(&["not a run folder"]);
-    sequence(args!["predict", "--model", "charlm", "--weights", "x", "y"]).fails(&["--weights"]);
+    // Flags of other tasks.
+    assert_eq!(sequence(args!["train", "charlm", "--augment", "flip", "--out", &out]).status, 2);
+    assert_eq!(sequence(args!["predict", "--weights", "x", "y"]).status, 2);
     assert_eq!(sequence(args!["predict", "run", "--temperature", "-1"]).status, 2);
     assert_eq!(sequence(args!["train", "bilstm", "--fold", "10"]).status, 2);
     assert!(!out.exists(), "a command line that fails leaves nothing behind");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use tenfold_core::cli::Zoo;
+use tenfold_core::cli::Program;
 use tenfold_core::data::random::SplitMix64;
 
 /// What one command line did.
@@ -59,7 +59,8 @@ pub fn sequence<S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Outcome
     run::<tenfold_sequence::Zoo, S>(args)
 }
 
-fn run<Z: Zoo, S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Outcome {
+/// Runs the program of `Z` with these arguments.
+pub fn run<Z: Program, S: Into<OsString>>(args: impl IntoIterator<Item = S>) -> Outcome {
     let program = OsString::from(Z::PROGRAM);
     let args = std::iter::once(program).chain(args.into_iter().map(Into::into));
     let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -79,9 +80,9 @@ pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-/// Writes pictures `FOLDER/CLASS/N.png` of two classes that anyone can tell apart: bright
+/// Writes images `FOLDER/CLASS/N.png` of two classes that anyone can tell apart: bright
 /// above, bright below. 8 x 8 pixels with noise.
-pub fn write_pictures(folder: &Path, each: usize) {
+pub fn write_images(folder: &Path, each: usize) {
     let mut random = SplitMix64::new(5);
     for (class, bright) in [("above", 0..4u32), ("below", 4..8)] {
         let class = folder.join(class);
@@ -92,7 +93,7 @@ pub fn write_pictures(folder: &Path, each: usize) {
                 image::Luma([base + random.below(60) as u8])
             };
             let path = class.join(format!("{i:03}.png"));
-            image::GrayImage::from_fn(8, 8, pixel).save(path).expect("a picture");
+            image::GrayImage::from_fn(8, 8, pixel).save(path).expect("an image");
         }
     }
 }
@@ -120,8 +121,8 @@ pub fn write_prices(path: &Path, rows: usize) {
     std::fs::write(path, text).expect("a table");
 }
 
-/// One 8 x 8 picture of [`write_pictures`], class `above`.
-pub fn first_picture(folder: &Path) -> PathBuf {
+/// One 8 x 8 image of [`write_images`], class `above`.
+pub fn first_image(folder: &Path) -> PathBuf {
     folder.join("above/000.png")
 }
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use tenfold_core::data::glyphs::{self, Glyphs, Part};
 use tenfold_core::data::{Examples, Input};
-use tenfold_tests::{args, classification, fails, first_picture, folder, write_pictures};
+use tenfold_tests::{args, classification, fails, first_image, folder, write_images};
 
 /// Writes `each` glyphs of some classes as `FOLDER/CLASS/N.png`.
 fn write_glyphs(folder: &Path, part: Part, classes: &[&str], each: usize) {
@@ -13,14 +13,20 @@ fn write_glyphs(folder: &Path, part: Part, classes: &[&str], each: usize) {
     for class in classes {
         std::fs::create_dir_all(folder.join(class)).unwrap();
     }
+    // Each is drawn when it is asked for: no more than are wanted.
+    let mut missing = each * classes.len();
     for index in 0..data.len() {
+        if missing == 0 {
+            break;
+        }
         let example = data.get(index).unwrap();
-        let class = &names[example.label];
-        if left[example.label] == 0 || !classes.contains(&class.as_str()) {
+        let class = &names[example.target];
+        if left[example.target] == 0 || !classes.contains(&class.as_str()) {
             continue;
         }
-        left[example.label] -= 1;
-        let Input::Picture(picture) = example.input else { panic!("glyphs are pictures") };
+        left[example.target] -= 1;
+        missing -= 1;
+        let Input::Image(picture) = example.input else { panic!("glyphs are images") };
         picture.save(folder.join(class).join(format!("{index:05}.png"))).unwrap();
     }
 }
@@ -28,7 +34,7 @@ fn write_glyphs(folder: &Path, part: Part, classes: &[&str], each: usize) {
 /// The letters that are new to the network.
 const LETTERS: [&str; 10] = ["H", "K", "M", "N", "R", "S", "W", "X", "Y", "Z"];
 
-/// Few pictures of letters to learn from, and many to judge by.
+/// Few images of letters to learn from, and many to judge by.
 fn write_letters(folder: &Path) {
     write_glyphs(&folder.join("train"), Part::Train, &LETTERS, 2);
     write_glyphs(&folder.join("val"), Part::Validation, &LETTERS, 5);
@@ -36,7 +42,7 @@ fn write_letters(folder: &Path) {
 }
 
 /// A folder with `run`, a network that has learnt the digits and the other letters, and
-/// with `letters`, pictures of those.
+/// with `letters`, images of those.
 fn pretrained() -> tempfile::TempDir {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
@@ -86,11 +92,11 @@ fn what_was_learnt_on_other_glyphs_helps_where_pictures_are_few() {
     let frozen = started(&["--freeze-backbone"]);
     let layered = started(&["--layer-decay", "0.4"]);
     println!("scratch {scratch:.3}, frozen {frozen:.3}, layer-wise rates {layered:.3}");
-    // Two pictures of each of ten letters.
+    // Two images of each of ten letters.
     assert!(frozen > scratch + 0.05, "frozen {frozen}, from scratch {scratch}");
     assert!(layered > scratch + 0.05, "layer-wise {layered}, from scratch {scratch}");
 
-    // By the features of a network that never saw these letters, the likest pictures are
+    // By the features of a network that never saw these letters, the likest images are
     // mostly the query's own letter.
     let letters = folder.path().join("letters/test");
     let classes: Vec<PathBuf> =
@@ -133,7 +139,7 @@ fn what_was_learnt_on_other_glyphs_helps_where_pictures_are_few() {
 fn features_of_rows_pictures_and_foreign_weights() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
-    write_pictures(&at("pictures"), 20);
+    write_images(&at("pictures"), 20);
     let trained = classification(args![
         "train",
         "mlp",
@@ -168,17 +174,17 @@ fn features_of_rows_pictures_and_foreign_weights() {
     assert_eq!((&again["count"], &again["units"]), (&20.into(), &7.into()));
 
     // What cannot be read is told, and the rest is written.
-    std::fs::write(at("bad.png"), "no picture").unwrap();
+    std::fs::write(at("bad.png"), "no image").unwrap();
     let line = args![
         "features",
         at("run"),
         at("bad.png"),
-        first_picture(&at("pictures")),
+        first_image(&at("pictures")),
         "--out",
         at("one.npy")
     ];
     let outcome = classification(line);
-    assert!(outcome.error().contains("bad.png: not a picture"), "{outcome:?}");
+    assert!(outcome.error().contains("bad.png: not an image"), "{outcome:?}");
     assert!(outcome.out.starts_with("1 inputs, 7 numbers each"), "{}", outcome.out);
     fails(args!["features", at("run"), at("bad.png"), "--out", at("x.npy")], &["bad.png"]);
     assert!(!at("x.npy").exists());
@@ -188,7 +194,7 @@ fn features_of_rows_pictures_and_foreign_weights() {
     );
     fails(
         args!["features", at("run"), &above, "--neighbours", at("bad.png")],
-        &["bad.png: not a picture"],
+        &["bad.png: not an image"],
     );
     let missing = classification(args!["features", at("run"), &above]);
     assert_eq!(missing.status, 2, "{missing:?}");

@@ -18,21 +18,14 @@ pub struct Args {
 
 /// Runs the chore.
 pub fn run(args: &Args) -> Result<()> {
-    let build = [
-        "run",
-        "--release",
-        "--quiet",
-        "-p",
-        "tenfold-kernels",
-        "--features",
-        "allocator",
-        "--example",
-        "bench",
-        "--",
-    ];
+    // Not by `-p`: with the features that the whole workspace gives each dependency, so that Burn is
+    // not built a second time.
+    let build = ["run", "--release", "--quiet", "--features", "tenfold-kernels/allocator"];
+    let program = ["--example", "bench", "--"];
     let status = Command::new("cargo")
         .current_dir(root()?)
         .args(build)
+        .args(program)
         .args(&args.rest)
         .status()
         .context("cargo")?;

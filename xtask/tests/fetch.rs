@@ -1,10 +1,8 @@
 //! `cargo xtask fetch`, the real binary, against servers and folders that misbehave.
 
-mod support;
-
+use crate::support::*;
 use std::process::Stdio;
 use std::time::Duration;
-use support::*;
 
 /// What the toy data set holds: 200 kB without a pattern that hides an offset.
 fn content() -> Vec<u8> {
@@ -237,9 +235,13 @@ fn a_full_disk_is_told_and_shows_nothing() {
 fn a_killed_fetch_shows_nothing_and_the_next_one_finishes() {
     // About a second for all of it.
     let (server, toy) = toy(Manners { slow: true, ..Manners::default() });
+    let part = toy.path("data/.fetch/toy/toy.bin.part");
     for i in 1..=6 {
         let mut child = toy.command(&[]).stderr(Stdio::null()).spawn().expect("xtask runs");
-        std::thread::sleep(Duration::from_millis(60 * i));
+        let there = || std::fs::metadata(&part).map_or(0, |part| part.len());
+        while there() < 25_000 * i && child.try_wait().expect("asked").is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         child.kill().expect("killed");
         child.wait().expect("gone");
         if toy.path("data/toy").exists() {

@@ -1,9 +1,7 @@
 //! `cargo xtask fetch weights/...`: files of which no more than the beginning of a digest is
 //! known.
 
-mod support;
-
-use support::*;
+use crate::support::*;
 
 fn content() -> Vec<u8> {
     (0..50_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()

@@ -1,4 +1,4 @@
-"""Writes what torchvision's networks answer, for crates/classification/src/models/torchvision_tests.rs.
+"""Writes what torchvision's networks answer, for crates/classification/src/tests/torchvision.rs.
 
     python3 make.py OUTDIR        needs torch, torchvision, numpy and pillow
 

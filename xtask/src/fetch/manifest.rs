@@ -3,7 +3,7 @@
 //! A manifest is data from outside as soon as a user hands one over, so nothing in it is
 //! trusted before [`Manifest::parse`] has looked at it.
 
-use super::unpack::safe_parts;
+use super::paths::safe_parts;
 use super::weights;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;

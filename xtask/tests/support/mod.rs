@@ -1,5 +1,4 @@
 //! A tiny HTTP server that misbehaves as told, and the means to run the real binary.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Write};

@@ -1,5 +1,8 @@
 //! Each rule on text that breaks it.
 
+use super::manifests::{arrows, features};
+use super::names::names_models;
+use super::pages::{commands, shell_lines, tables};
 use super::*;
 
 fn names(list: &[&str]) -> Vec<String> {
@@ -18,6 +21,11 @@ fn arrows_go_one_way() {
     for (name, below) in [
         ("tenfold-classification", "tenfold-core"),
         ("tenfold-segmentation", "tenfold-detection"),
+        ("tenfold-segmentation", "tenfold-kernels"),
+        ("tenfold-tracking", "tenfold-detection"),
+        ("tenfold-text", "tenfold-classification"),
+        ("tenfold-text", "tenfold-sequence"),
+        ("tenfold-presets", "tenfold-sequence"),
         ("tenfold-sequence", "tenfold-classification"),
         ("tenfold-assist", "tenfold-core"),
         ("tenfold-tests", "tenfold-rl"),
@@ -29,6 +37,10 @@ fn arrows_go_one_way() {
         ("tenfold-kernels", "tenfold-core"),
         ("tenfold-classification", "tenfold-detection"),
         ("tenfold-gan", "tenfold-classification"),
+        ("tenfold-tracking", "tenfold-segmentation"),
+        ("tenfold-text", "tenfold-detection"),
+        ("tenfold-presets", "tenfold-text"),
+        ("tenfold-core", "tenfold-assist"),
         ("tenfold-assist", "tenfold-detection"),
         ("xtask", "tenfold-core"),
     ] {
@@ -100,15 +112,48 @@ fn no_machine_path_and_no_large_file() {
 
 #[test]
 fn core_names_no_model() {
-    let models = names(&["lenet", "mlp", "gan", "resnet18", "linear", "lenet-modern"]);
-    for bad in
-        ["use LeNet;", "struct LeNetConfig;", "fn train_mlp()", "MlpConfig", "\"resnet50\"", "GAN"]
-    {
+    let models = names(&["lenet", "mlp", "gan", "resnet18", "linear", "lenet-modern", "mask-rcnn"]);
+    for bad in [
+        "use LeNet;",
+        "struct LeNetConfig;",
+        "fn train_mlp()",
+        "MlpConfig",
+        "\"resnet50\"",
+        "ResNet18",
+        "GAN",
+        "GANLoss",
+        "MaskRcnn",
+        "mask_rcnn_loss",
+        "\"mask-rcnn\"",
+        "tenfold_detection::Box",
+        "run tenfold-sequence",
+    ] {
         assert!(!names_models("a.rs", bad, &models).is_empty(), "{bad}");
     }
-    for good in ["// as LeNet does", "began", "Linear::new()", "organ_gang", "let x = 1;"] {
+    for good in [
+        "// as LeNet does",
+        "began",
+        "Linear::new()",
+        "organ_gang",
+        "let x = 1;",
+        "mask",
+        "Mask::Rle",
+        "detection",
+        "lenetic",
+    ] {
         assert_eq!(names_models("a.rs", good, &models), [], "{good}");
     }
+}
+
+#[test]
+fn every_test_is_in_the_program() {
+    let files = |main: &str| {
+        [("t/main.rs", main), ("t/one.rs", ""), ("t/deep/two.rs", "")]
+            .map(|(path, text)| (path.to_owned(), text.to_owned()))
+    };
+    assert_eq!(left_out("t/", &files("//! All.\nmod one;\n")), []);
+    assert_eq!(left_out("t/", &files("// mod one;\n"))[0].path, "t/one.rs");
+    assert_eq!(left_out("t/", &[]), []);
 }
 
 #[test]
