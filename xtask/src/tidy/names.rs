@@ -4,7 +4,7 @@ use super::manifests::TASKS;
 use super::violation::{Violation, at};
 
 /// Models whose name is also a word of the field: core may say it.
-const EVERYDAY_WORDS: &[&str] = &["linear", "translate"];
+const EVERYDAY_WORDS: &[&str] = &["linear", "translate", "vqa"];
 
 /// Whole names in core's code, however they are written: `mask-rcnn` is `mask_rcnn`,
 /// `MaskRcnnConfig` and `"mask-rcnn"`, but not `mask`. The number at a name's end (of layers, say)
