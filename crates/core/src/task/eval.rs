@@ -5,7 +5,7 @@ use super::data::{Choice, Data};
 use super::opened::{config, loaded};
 use super::program::{On, Program};
 use super::train::report_skipped;
-use crate::cli::args::EvalArgs;
+use crate::cli::args::{EvalArgs, tidied};
 use crate::cli::print_json;
 use crate::trained::Trained;
 use crate::{Error, device};
@@ -22,7 +22,9 @@ pub(super) fn run<T: Task>(
     let On { data, split, data_dir } = T::Zoo::on(own);
     let config = config(task, trained)?;
     let chosen = T::chosen(&config);
-    let choice = data.map_or_else(|| chosen.clone(), |name| chosen.elsewhere(name));
+    // Other data is read whole; the run's own keeps its limit, however it is named.
+    let other = data.map(tidied).filter(|name| *name != chosen.name());
+    let choice = other.map_or_else(|| chosen.clone(), |name| chosen.elsewhere(name));
     let data = task.open(&choice, data_dir)?;
     report_skipped(data.skipped());
     task.check_data(&config, &data)?;
