@@ -167,7 +167,7 @@ export class Slots {
     $('slots').children[this.#chosen]?.scrollIntoView({ block: 'nearest' });
   }
 
-  /** A box in the middle, for who has no mouse; `keys` move it. */
+  /** Adds a box, which gets the answer chosen last. */
   add(box) {
     if (!this.#drawable) return;
     const all = edits(this.#item);
@@ -357,6 +357,7 @@ export class Slots {
     return true;
   }
 
+  /** A box in the middle, for who has no mouse; keys move it. */
   #middle() {
     const { naturalWidth: width, naturalHeight: height } = $('item').querySelector('.frame img') ?? {};
     if (width) this.add([width * 0.375, height * 0.375, width * 0.625, height * 0.625].map((side) => Math.round(side * 100) / 100));

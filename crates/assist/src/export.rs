@@ -258,6 +258,8 @@ fn folders(store: &Store, out: &Path) -> Result<usize> {
         return Err(Error::argument("OUT", format!("{} is not empty", out.display())));
     }
     let decided = store.decided()?;
+    // Everything that may be wrong is found before the first copy.
+    let mut copies = Vec::with_capacity(decided.len());
     for (item, decision) in &decided {
         let label = decision.label().ok_or_else(|| {
             let why = "has places or several answers, no one label: expected FILE.json";
@@ -268,10 +270,12 @@ fn folders(store: &Store, out: &Path) -> Result<usize> {
         if label.starts_with('.') {
             return Err(Error::argument("OUT", format!("the label `{label}` is no folder's name")));
         }
-        let folder = out.join(&label);
-        std::fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, source))?;
         let from = Store::file(&store.origin().queue, &item.name)?;
-        let to = folder.join(item.name.replace('/', "_"));
+        copies.push((from, out.join(&label), item.name.replace('/', "_")));
+    }
+    for (from, folder, name) in copies {
+        std::fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, source))?;
+        let to = folder.join(name);
         std::fs::copy(&from, &to).map_err(|source| Error::io(&to, source))?;
     }
     Ok(decided.len())

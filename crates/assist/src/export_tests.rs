@@ -69,6 +69,12 @@ fn every_kind_of_file_is_written() {
     assert!(at("images/cat/a_1.png").is_file() && at("images/=dog/a_2.png").is_file());
     assert!(write(&store, &at("images")).unwrap_err().to_string().contains("not empty"));
     assert!(write(&store, &at("l.xlsx")).unwrap_err().to_string().contains("FILE.csv"));
+    // The last of four has no label: nothing is copied rather than three of them.
+    let mut removed = store.decisions().unwrap().remove(0);
+    (removed.item, removed.verdicts) = (4, vec![Verdict { slot: Some(0), annotation: None }]);
+    store.decide(&[removed]).unwrap();
+    assert!(write(&store, &at("all")).unwrap_err().to_string().contains("a/4.png"));
+    assert!(!at("all").exists());
 }
 
 /// What a person made of two proposed boxes and a mask: one confirmed, one moved, the mask given

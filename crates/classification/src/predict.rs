@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use image::DynamicImage;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tenfold_core::cli::args::PredictArgs;
+use tenfold_core::cli::args::{PredictArgs, run_and_inputs};
 use tenfold_core::data::Input;
 use tenfold_core::suggest::Proposal;
 use tenfold_core::task::predict::{self, Drawing};
@@ -61,7 +61,7 @@ pub(crate) fn choose<'a>(
         }
         (Some(weights), None) => Ok((Predictor::from_file(weights, device)?, paths)),
         (None, None) => {
-            let (run, inputs) = paths.split_first().unwrap_or((&paths[0], &[]));
+            let (run, inputs) = run_and_inputs(paths)?;
             Ok((Predictor::from_file(run, device)?, inputs))
         }
     }

@@ -116,17 +116,23 @@ impl Answer {
 
 impl Agreement {
     /// How far two lists about the same input agree: the Dice coefficient of their annotations,
-    /// each matched with one of the other list at most. 1 where both are empty; of single
-    /// answers 1 or 0.
+    /// each matched with one of the other list at most, those that overlap most first. 1 where
+    /// both are empty; of single answers 1 or 0.
     pub fn score(&self, a: &[Annotation], b: &[Annotation]) -> f64 {
         if a.is_empty() && b.is_empty() {
             return 1.0;
         }
-        let mut free: Vec<&Annotation> = b.iter().collect();
+        let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+        for (i, own) in a.iter().enumerate() {
+            let with = |(j, other)| Some((self.overlap(own, other)?, i, j));
+            pairs.extend(b.iter().enumerate().filter_map(with));
+        }
+        pairs.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let (mut left, mut right) = (vec![true; a.len()], vec![true; b.len()]);
         let mut matched = 0;
-        for own in a {
-            if let Some(place) = free.iter().position(|other| self.annotations(own, other)) {
-                free.swap_remove(place);
+        for (_, i, j) in pairs {
+            if left[i] && right[j] {
+                (left[i], right[j]) = (false, false);
                 matched += 1;
             }
         }
@@ -138,18 +144,20 @@ impl Agreement {
         self.score(a, b) == 1.0
     }
 
-    fn annotations(&self, a: &Annotation, b: &Annotation) -> bool {
-        self.regions(a.at.as_ref(), b.at.as_ref()) && self.answers(&a.answer, &b.answer)
-    }
-
-    fn regions(&self, a: Option<&Region>, b: Option<&Region>) -> bool {
-        match (a, b) {
-            (Some(Region::Mask(a)), Some(Region::Mask(b))) => a.iou(b) >= f64::from(self.iou),
+    /// How far the regions of two annotations overlap, 0 to 1; `None` where the two are not the
+    /// same.
+    fn overlap(&self, a: &Annotation, b: &Annotation) -> Option<f64> {
+        if !self.answers(&a.answer, &b.answer) {
+            return None;
+        }
+        let enough = |iou: f64| (iou >= f64::from(self.iou)).then_some(iou);
+        match (&a.at, &b.at) {
+            (Some(Region::Mask(a)), Some(Region::Mask(b))) => enough(a.iou(b)),
             (Some(a), Some(b)) => match (a.bounding_box(), b.bounding_box()) {
-                (Some(a), Some(b)) => a.iou(&b) >= self.iou,
-                _ => a == b,
+                (Some(a), Some(b)) => enough(a.iou(&b).into()),
+                _ => (a == b).then_some(1.0),
             },
-            (a, b) => a == b,
+            (a, b) => (a == b).then_some(1.0),
         }
     }
 
@@ -243,6 +251,12 @@ mod tests {
         // Two of the same kind at one place are not both the one that is there.
         assert_eq!(rule.score(&[boxed(0.0, "cat"), boxed(0.0, "cat")], &a[..1]), 2.0 / 3.0);
         assert_eq!((rule.score(&a, &[]), rule.score(&[], &[])), (0.0, 1.0));
+        // Each overlaps its neighbour by more than half: whatever the order, each finds itself.
+        let row = [0.0, 3.0, 6.0].map(|x| boxed(x, "cat"));
+        let order = [2, 1, 0].map(|place: usize| row[place].clone());
+        assert!(rule.same(&row, &order) && rule.same(&order, &row));
+        let order = [1, 2, 0].map(|place: usize| row[place].clone());
+        assert!(rule.same(&row, &order) && rule.same(&order, &row));
         let [cat, dog] = ["cat", "dog"].map(|label| [whole(Answer::Label(label.into()))]);
         assert_eq!((rule.score(&cat, &cat), rule.score(&cat, &dog)), (1.0, 0.0));
     }

@@ -202,7 +202,7 @@ impl Task for Learning {
 
     fn summary(&self, config: &RunConfig, spec: &Spec) -> Map<String, Value> {
         let facts = json!({ "env": spec.name, "seed": config.seed });
-        if let Value::Object(facts) = facts { facts } else { Map::new() }
+        serde_json::from_value(facts).unwrap_or_default()
     }
 
     fn portable(&self, config: &mut RunConfig) {
@@ -254,10 +254,7 @@ impl Learning {
 
 /// The figures, and how many episodes they are of.
 fn figures_json(figures: &Statistics) -> Map<String, Value> {
-    let mut json = match json!(figures) {
-        Value::Object(json) => json,
-        _ => Map::new(),
-    };
+    let mut json: Map<String, Value> = serde_json::from_value(json!(figures)).unwrap_or_default();
     json.insert("count".into(), figures.episodes.into());
     json
 }

@@ -7,7 +7,7 @@ use crate::word_vectors::{Vectors, WordVectors};
 use crate::zoo::Zoo;
 use std::io::Write;
 use std::path::Path;
-use tenfold_core::cli::args::PredictArgs;
+use tenfold_core::cli::args::{PredictArgs, run_and_inputs};
 use tenfold_core::cli::{NoVerbs, On, Program};
 use tenfold_core::task::{Asked, Verbs};
 use tenfold_core::trained::Trained;
@@ -40,7 +40,7 @@ impl Program for Zoo {
     }
 
     fn predict(args: &PredictArgs, own: &PredictFlags, out: &mut dyn Write) -> anyhow::Result<()> {
-        let (run, paths) = args.paths.split_first().unwrap_or((&args.paths[0], &[]));
+        let (run, paths) = run_and_inputs(&args.paths)?;
         let asked = Asked { paths, args, own };
         // Word vectors that others learnt are a text file.
         if Vectors::is_text(run) {

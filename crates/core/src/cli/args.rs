@@ -5,6 +5,7 @@ use crate::task::Split;
 use crate::train::Settings;
 use crate::train::optim::{Clip, OptimizerConfig, OptimizerKind};
 use crate::train::schedule::{ScheduleConfig, ScheduleKind};
+use crate::{Error, Result};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use std::path::PathBuf;
@@ -243,6 +244,15 @@ pub struct PredictArgs {
     pub json: bool,
     #[arg(long, default_value = "cpu", value_name = "DEVICE", help = DEVICE_HELP)]
     pub device: String,
+}
+
+/// The run among the paths of a command line, and the inputs after it.
+///
+/// # Errors
+/// Nothing was named.
+pub fn run_and_inputs(paths: &[PathBuf]) -> Result<(&PathBuf, &[PathBuf])> {
+    let none = || Error::argument("RUN", "no run folder or exported file named");
+    paths.split_first().ok_or_else(none)
 }
 
 /// `export`.

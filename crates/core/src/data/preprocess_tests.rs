@@ -82,10 +82,9 @@ fn the_shorter_side_is_scaled_and_the_middle_cut_out() {
     assert_eq!(rounded(values), [20, 30, 21, 31]);
     let values = plain(1, 2, 4, Resize::ShorterSide(1)).apply(&grey(2, 1, |_, _| 9)).unwrap();
     assert_eq!(rounded(values), [0, 9, 9, 0, 0, 0, 0, 0], "black where the crop is larger");
-    let start = std::time::Instant::now();
+    // A thread of an image: scaled as a whole it would take 500 GB, which no machine here has.
     let long = plain(1, 224, 224, Resize::ShorterSide(256));
-    assert_eq!(long.apply(&grey(16_384, 1, |_, _| 9)).unwrap().len(), 224 * 224);
-    assert!(start.elapsed().as_secs() < 2, "a thread of an image costs no gigabytes");
+    assert_eq!(long.apply(&grey(8_000_000, 1, |_, _| 9)).unwrap().len(), 224 * 224);
 }
 
 #[test]

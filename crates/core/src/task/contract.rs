@@ -43,8 +43,11 @@ pub struct Scores {
 impl Scores {
     /// Figures and their line.
     pub fn new(json: Value, line: impl Into<String>) -> Self {
-        let json = if let Value::Object(json) = json { json } else { Map::new() };
-        Self { json, line: line.into(), ..Self::default() }
+        Self {
+            json: serde_json::from_value(json).unwrap_or_default(),
+            line: line.into(),
+            ..Self::default()
+        }
     }
 
     /// The numbers among the figures.

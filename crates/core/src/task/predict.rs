@@ -180,17 +180,9 @@ fn drawings(folder: &Path, inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// The alternatives of a proposal that has no other slots.
-fn alternatives(proposal: &Proposal) -> Option<&[Suggestion]> {
-    match &proposal.slots[..] {
-        [Slot { at: None, ranked }] => Some(ranked),
-        _ => None,
-    }
-}
-
 /// One input's answer, as `--json` prints it: `suggestions` are alternatives, `objects` a set.
 pub fn json(input: &str, proposal: &Proposal) -> Value {
-    match alternatives(proposal) {
+    match proposal.whole() {
         Some(ranked) => json!({ "input": input, "suggestions": ranked }),
         None => {
             let objects: Vec<Value> = proposal.slots.iter().map(object).collect();
@@ -238,7 +230,7 @@ fn print(input: &str, proposal: &Proposal, out: &mut dyn Write) -> std::io::Resu
         writeln!(out)
     };
     write!(out, "{input}")?;
-    if let Some(ranked) = alternatives(proposal) {
+    if let Some(ranked) = proposal.whole() {
         return write(ranked, out);
     }
     writeln!(out, "  {} found", proposal.slots.len())?;

@@ -2,7 +2,7 @@
 
 use super::split::Split;
 use crate::Result;
-use crate::cli::args::{EvalArgs, PredictArgs, RunFlags, SplitFlags};
+use crate::cli::args::{EvalArgs, PredictArgs, RunFlags, SplitFlags, run_and_inputs};
 use crate::suggest::{Propose, RetrainPlan};
 use crate::trained::Trained;
 use crate::zoo::{Card, Zoo};
@@ -68,7 +68,7 @@ pub trait Program: Zoo {
     /// # Errors
     /// A run, weights or inputs that cannot be read.
     fn predict(args: &PredictArgs, own: &Self::Predict, out: &mut dyn Write) -> anyhow::Result<()> {
-        let (run, paths) = args.paths.split_first().unwrap_or((&args.paths[0], &[]));
+        let (run, paths) = run_and_inputs(&args.paths)?;
         let trained = Trained::open(run)?;
         trained.model::<Self>()?.verbs().answer(&trained, &Asked { paths, args, own }, out)
     }

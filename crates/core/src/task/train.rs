@@ -184,7 +184,7 @@ fn facts<Z: Program>(
         "seconds": history.seconds(),
         "device": flags.run.device,
     });
-    let mut facts = if let Value::Object(facts) = facts { facts } else { Map::new() };
+    let mut facts: Map<String, Value> = serde_json::from_value(facts).unwrap_or_default();
     if unit == Unit::Step.name() {
         let learning = history.lines.iter().filter(|line| line.split == "train");
         let seconds: f64 = learning.map(|line| line.seconds).sum();

@@ -74,13 +74,14 @@ impl Watch {
     /// The loss is no number any more, which no further step can mend.
     pub fn advance(&mut self, position: usize) -> Result<()> {
         self.position = position;
-        self.check(&self.means())?;
+        let means = self.means();
+        self.check(&means)?;
         if let Some(bar) = &self.bar {
-            bar.set_message(shown(&self.means()));
+            bar.set_message(shown(&means));
             bar.set_position(position as u64);
         } else if self.reported.elapsed() > PLAIN_INTERVAL && position < self.total {
             self.reported = Instant::now();
-            self.line("train", &self.means(), self.begun);
+            self.line("train", &means, self.begun);
         }
         Ok(())
     }
