@@ -39,6 +39,9 @@ pub struct RunConfig {
     /// What its training made small.
     #[serde(default)]
     pub loss: LossConfig,
+    /// What an example of each class counts in it, where not all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<Vec<f32>>,
     /// What was done to images in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augment: Option<Augment>,
@@ -137,6 +140,11 @@ impl RunConfig {
         }
         if self.temperature.is_some_and(|t| !t.is_finite() || t <= 0.0) {
             return Err(Error::file(path, "a temperature that is not above zero"));
+        }
+        if let Some(weights) = &self.class_weights
+            && (weights.len() != classes || weights.iter().any(|weight| !(*weight > 0.0)))
+        {
+            return Err(Error::file(path, "class_weights: expected a number above 0 a class"));
         }
         let (given, taken) = (self.preprocess.shape(), network.input_shape());
         if given != taken {

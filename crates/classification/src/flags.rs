@@ -6,6 +6,17 @@ use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, non_negati
 use tenfold_core::data::{Augment, Task};
 use tenfold_core::train::loss::LossKind;
 
+/// How images of another size are brought to the network's.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResizeKind {
+    /// Both sides at once, whatever the proportions.
+    Stretch,
+    /// The whole image with its proportions, black bars beside it.
+    Letterbox,
+    /// The middle, with its proportions.
+    Crop,
+}
+
 /// `train`.
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug, Default)]
@@ -20,12 +31,21 @@ pub struct TrainFlags {
     pub supervised: SupervisedFlags,
     #[arg(long, value_enum, help = "Loss [default: cross-entropy; mse for numbers]")]
     pub loss: Option<LossKind>,
+    #[arg(long, help = "Classes with few examples count as much as those with many")]
+    pub class_weights: bool,
     #[arg(long, value_name = "X", value_parser = non_negative)]
     #[arg(help = "Penalty on the sum of the absolute weights")]
     pub l1: Option<f64>,
     #[arg(long, value_name = "X", value_parser = non_negative)]
     #[arg(help = "Penalty on half the sum of the squared weights")]
     pub l2: Option<f64>,
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=1024))]
+    #[arg(help = "Images: pixels a side that the network takes [default: follows from the data]")]
+    pub size: Option<u32>,
+    #[arg(long, value_enum)]
+    #[arg(help = "Images of another size: stretched, with black bars, or cut [default: stretch; \
+                  crop under torchvision's stem]")]
+    pub resize: Option<ResizeKind>,
     #[arg(long, value_name = "SPEC")]
     #[arg(help = "Such as crop:2,flip,affine:10:0.1:0.9-1.1:5,jitter:0.2,cutout:0.25, or none")]
     pub augment: Option<Augment>,

@@ -155,6 +155,25 @@ impl Recipe {
         let schedule = ScheduleKind::OneCycle;
         Self { epochs, batch_size, lr, weight_decay, clip_norm: None, schedule, warmup }
     }
+
+    /// The same for so few examples that its epochs would be too few optimiser steps to learn
+    /// from: in batches of about an eighth of the examples, 8 at least, and with so many epochs
+    /// that there are `steps`. Where there are many examples nothing changes.
+    ///
+    /// A last batch of one example is avoided, because batch normalisation learns nothing from
+    /// it: its variance is 0.
+    #[must_use]
+    pub fn for_examples(self, examples: usize, steps: usize, flags: &SupervisedFlags) -> Self {
+        let eighth = (examples as f64 / 8.0).max(1.0).log2().round().exp2() as usize;
+        let mut batch_size = eighth.clamp(self.batch_size.min(8), self.batch_size);
+        if batch_size > 2 && examples % batch_size == 1 {
+            batch_size -= 1;
+        }
+        // What a person asked for counts, and the epochs follow from it.
+        let batch_size = flags.batch_size.map_or(batch_size, |size| size as usize);
+        let epochs = steps.div_ceil(examples.div_ceil(batch_size).max(1));
+        Self { batch_size, epochs: self.epochs.max(epochs), ..self }
+    }
 }
 
 impl SupervisedFlags {
@@ -302,4 +321,25 @@ pub fn ratio(text: &str) -> Result<f64, String> {
 /// Anything else.
 pub fn fraction(text: &str) -> Result<f64, String> {
     number(text, |x| (0.0..=1.0).contains(&x), "a number from 0 to 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_examples_get_smaller_batches_and_more_epochs() {
+        let chosen = |examples, flags: &SupervisedFlags| {
+            let recipe = Recipe::new(5, 1e-3).for_examples(examples, 280, flags);
+            (recipe.batch_size, recipe.epochs)
+        };
+        let none = SupervisedFlags::default();
+        assert_eq!(chosen(54, &none), (8, 40));
+        assert_eq!(chosen(200, &none), (32, 40));
+        assert_eq!(chosen(3_600, &none), (64, 5), "as before, where there are enough");
+        assert_eq!(chosen(65, &none), (7, 28), "not a last batch of one");
+        assert_eq!(chosen(1, &none), (8, 280));
+        let flags = SupervisedFlags { batch_size: Some(64), ..none };
+        assert_eq!(chosen(54, &flags), (64, 280), "epochs follow from the batch asked for");
+    }
 }
