@@ -1,6 +1,7 @@
 //! The flags that this task has beside those of every task.
 
 use crate::beam::BEAM;
+use crate::config::Columns;
 use clap::Args;
 use std::path::PathBuf;
 use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags};
@@ -17,8 +18,19 @@ pub struct TrainFlags {
     #[arg(long, value_name = "FROM-TO", help = "Translation: the languages, such as de-en")]
     pub pair: Option<String>,
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(0..10))]
-    #[arg(help = "Text classification: which tenth of the data tests [default: 9]")]
+    #[arg(help = "Text classification: which tenth of the data is the test split [default: 9]")]
     pub fold: Option<u8>,
+    #[arg(long, value_name = "COLUMN")]
+    #[arg(help = "Tables: the column of texts, by name or number [default: found by content]")]
+    pub text: Option<String>,
+    #[arg(long, value_name = "COLUMN")]
+    #[arg(help = "Tables: the column of labels, or of translations [default: found by content]")]
+    pub target: Option<String>,
+    #[arg(long, value_name = "C", value_parser = delimiter)]
+    #[arg(help = "Tables: the character between columns, or `tab` [default: found by content]")]
+    pub delimiter: Option<char>,
+    #[arg(long, help = "Tables: the first row is an example, not a header")]
+    pub no_header: bool,
 }
 
 /// Flags of `eval`.
@@ -38,6 +50,9 @@ pub struct EvalFlags {
 pub struct PredictFlags {
     #[arg(long, value_name = "TEXT", help = "An input in place of a file; may be repeated")]
     pub text: Vec<String>,
+    #[arg(long, value_name = "COLUMN")]
+    #[arg(help = "Text classification: the files are tables, and this column holds the texts")]
+    pub column: Option<String>,
     #[arg(long, value_name = "TEXT", help = "Language models: what to continue")]
     pub prompt: Option<String>,
     #[arg(long, value_name = "N")]
@@ -69,7 +84,21 @@ impl TrainFlags {
     /// # Errors
     /// The first of them.
     pub fn refuse_all_but(&self, obeyed: &[&str]) -> Result<()> {
-        refuse(&[("--pair", self.pair.is_some()), ("--fold", self.fold.is_some())], obeyed)
+        let given = [
+            ("--pair", self.pair.is_some()),
+            ("--fold", self.fold.is_some()),
+            ("--text", self.text.is_some()),
+            ("--target", self.target.is_some()),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--no-header", self.no_header),
+        ];
+        refuse(&given, obeyed)
+    }
+
+    /// How a table is to be read.
+    pub fn columns(&self) -> Columns {
+        let Self { text, target, delimiter, .. } = self.clone();
+        Columns { text, target, delimiter, header: self.no_header.then_some(false) }
     }
 }
 
@@ -96,6 +125,7 @@ impl PredictFlags {
     pub fn refuse_all_but(&self, obeyed: &[&str]) -> Result<()> {
         let given = [
             ("--text", !self.text.is_empty()),
+            ("--column", self.column.is_some()),
             ("--prompt", self.prompt.is_some()),
             ("--length", self.length.is_some()),
             ("--temperature", self.temperature.is_some()),
@@ -118,6 +148,15 @@ fn refuse(flags: &[(&'static str, bool)], obeyed: &[&str]) -> Result<()> {
     match flags.iter().find(|(flag, given)| *given && !obeyed.contains(flag)) {
         Some((flag, _)) => Err(Error::argument(*flag, "this model has no such choice")),
         None => Ok(()),
+    }
+}
+
+fn delimiter(text: &str) -> std::result::Result<char, String> {
+    let mut own = text.chars();
+    match (text, own.next(), own.next()) {
+        ("tab" | "\\t", ..) => Ok('\t'),
+        (_, Some(own), None) if own.is_ascii() && own != '"' => Ok(own),
+        _ => Err("expected one character, or `tab`".into()),
     }
 }
 
