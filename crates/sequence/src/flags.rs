@@ -48,12 +48,16 @@ pub struct EvalFlags {
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct PredictFlags {
-    #[arg(long, value_name = "TEXT", help = "An input in place of a file; may be repeated")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        help = "Predict this text instead of a file; may be repeated"
+    )]
     pub text: Vec<String>,
     #[arg(long, value_name = "COLUMN")]
     #[arg(help = "Text classification: the files are tables, and this column holds the texts")]
     pub column: Option<String>,
-    #[arg(long, value_name = "TEXT", help = "Language models: what to continue")]
+    #[arg(long, value_name = "TEXT", help = "Language models: the text to continue")]
     pub prompt: Option<String>,
     #[arg(long, value_name = "N")]
     #[arg(help = "Language models: how many characters to write [default: 500]")]
@@ -63,18 +67,22 @@ pub struct PredictFlags {
                   probability [default: 0.8]")]
     pub temperature: Option<f64>,
     #[arg(long, value_name = "K", value_parser = positive)]
-    #[arg(help = "Language models: draw among the K most probable only")]
+    #[arg(help = "Language models: draw among the K most probable characters only")]
     pub sample_top_k: Option<usize>,
-    #[arg(long, value_name = "S", help = "Language models: seed [default: 1]")]
+    #[arg(
+        long,
+        value_name = "S",
+        help = "Language models: seed of the characters drawn [default: 1]"
+    )]
     pub seed: Option<u64>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     #[arg(help = "Translations and captions: beam size, hypotheses kept at a time [default: 5]")]
     pub beam: Option<u32>,
-    #[arg(long, value_name = "QUESTION", help = "Visual questions: what is asked of the images")]
+    #[arg(long, value_name = "QUESTION", help = "Visual questions: the question about the images")]
     pub ask: Option<String>,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Translations and captions: write where the model attends; visual questions: \
-                  write each image with its answers on it")]
+    #[arg(help = "Translations and captions: write the attention weights as images here; visual \
+                  questions: write each image with its answers on it")]
     pub draw: Option<PathBuf>,
 }
 
@@ -146,7 +154,12 @@ impl PredictFlags {
 
 fn refuse(flags: &[(&'static str, bool)], obeyed: &[&str]) -> Result<()> {
     match flags.iter().find(|(flag, given)| *given && !obeyed.contains(flag)) {
-        Some((flag, _)) => Err(Error::argument(*flag, "this model has no such choice")),
+        Some((flag, _)) => {
+            let has = flags.iter().map(|(flag, _)| *flag).filter(|flag| obeyed.contains(flag));
+            let has = has.collect::<Vec<_>>().join(", ");
+            let has = if has.is_empty() { has } else { format!("; it has {has}") };
+            Err(Error::argument(*flag, format!("this model has no such choice{has}")))
+        }
         None => Ok(()),
     }
 }

@@ -56,9 +56,8 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Documents> {
                 folders(&fetched.path("train", "folder")?, last)?
             }
             Place::Fetched(fetched) => {
-                let (name, layout) = (&choice.name, &fetched.layout);
-                let why = format!("{name} is laid out as {layout}; expected texts in classes");
-                return Err(Error::argument("--data", why));
+                let expected = "texts in classes";
+                return Err(text::other_layout(&choice.name, &fetched.layout, expected));
             }
         }
     };
@@ -139,7 +138,7 @@ fn folders(folder: &Path, fold: Option<usize>) -> Result<Documents> {
 }
 
 fn table(path: &Path, choice: &DataChoice, fold: Option<usize>) -> Result<Documents> {
-    let Labelled { mut rows, columns, said } = labelled(path, &choice.columns)?;
+    let Labelled { mut rows, columns, said } = labelled(path, choice)?;
     if let Some(said) = said {
         note(said);
     }

@@ -49,18 +49,17 @@ impl Sheet {
             Some(own) => vec![own],
             None => DELIMITERS.to_vec(),
         };
-        let mut most: Option<(usize, char, Vec<Row>)> = None;
+        let mut most: Option<(Fit, char, Vec<Row>)> = None;
         for delimiter in delimiters {
             let [quoted, plain] = [true, false].map(|quote| rows(text, delimiter, quote, above));
             // A quotation mark that nothing closes swallows rows.
             let rows = if even(&plain) && plain.len() > quoted.len() { plain } else { quoted };
-            if even(&rows) {
-                most = Some((rows.len(), delimiter, rows));
-                break;
-            }
-            let equal = alike(&rows);
-            if width(&rows) > 1 && most.as_ref().is_none_or(|(most, ..)| equal > *most) {
-                most = Some((equal, delimiter, rows));
+            let fit = match even(&rows) {
+                true => Fit::Even { whole: whole(&rows) },
+                false => Fit::Uneven { alike: alike(&rows) },
+            };
+            if width(&rows) > 1 && most.as_ref().is_none_or(|(most, ..)| fit > *most) {
+                most = Some((fit, delimiter, rows));
             }
         }
         let (delimiter, rows) = match most {
@@ -98,9 +97,10 @@ impl Sheet {
         }
     }
 
-    /// Whether the first row has such a cell.
-    pub fn in_first_row(&self, name: &str) -> bool {
-        (0..self.width()).any(|column| self.rows[0].cell(column) == name)
+    /// Whether the first row names a column so. A number in it may be a value.
+    pub fn names(&self, name: &str) -> bool {
+        name.parse::<usize>().is_err()
+            && (0..self.width()).any(|column| self.rows[0].cell(column) == name)
     }
 
     /// A column by its name, or counted from 1.
@@ -151,6 +151,15 @@ impl Sheet {
     }
 }
 
+/// How well a delimiter suits a text, the better the greater.
+#[derive(PartialEq, PartialOrd)]
+enum Fit {
+    /// So many rows are as wide as the first.
+    Uneven { alike: usize },
+    /// All are; `whole` where no cell is a part of a quotation.
+    Even { whole: bool },
+}
+
 /// Stands in no text.
 const NONE: char = '\u{1f}';
 
@@ -183,6 +192,12 @@ fn alike(rows: &[Row]) -> usize {
 /// Whether all rows have the same columns, two or more.
 fn even(rows: &[Row]) -> bool {
     width(rows) > 1 && alike(rows) == rows.len()
+}
+
+/// Whether the quotation marks of every cell come in pairs.
+fn whole(rows: &[Row]) -> bool {
+    let paired = |cell: &str| cell.matches('"').count() % 2 == 0;
+    rows.iter().all(|row| row.cells.iter().all(paired))
 }
 
 #[cfg(test)]

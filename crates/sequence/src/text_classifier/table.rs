@@ -1,7 +1,7 @@
 //! A table of texts: how it is laid out, which column holds the text and which one the label.
 
 use super::sheet::Sheet;
-use crate::config::Columns;
+use crate::config::{Columns, DataChoice};
 use crate::text;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +32,10 @@ pub(super) struct Labelled {
 ///
 /// # Errors
 /// A file that cannot be read, a row of another width or with an empty cell, no such column.
-pub(super) fn labelled(path: &Path, asked: &Columns) -> Result<Labelled> {
+pub(super) fn labelled(path: &Path, choice: &DataChoice) -> Result<Labelled> {
+    let asked = &choice.columns;
+    // Of other data than the run's, its columns are asked for.
+    let flags = if choice.unseen { ["--data"; 2] } else { ["--text", "--target"] };
     let text = text::read(path)?;
     let sheet = Sheet::read(path, &text, asked.delimiter)?;
     let width = sheet.check_width()?;
@@ -41,16 +44,16 @@ pub(super) fn labelled(path: &Path, asked: &Columns) -> Result<Labelled> {
         return Err(Error::file(path, why));
     }
     let names = [&asked.text, &asked.target];
-    let named = names.into_iter().flatten().any(|name| sheet.in_first_row(name));
+    let named = names.into_iter().flatten().any(|name| sheet.names(name));
     let (headed, [text, label]) = match asked.header.or(named.then_some(true)) {
-        Some(headed) => (headed, choose(&sheet, headed, asked)?),
-        None if sheet.rows.len() < 2 => (false, choose(&sheet, false, asked)?),
+        Some(headed) => (headed, choose(&sheet, headed, asked, flags)?),
+        None if sheet.rows.len() < 2 => (false, choose(&sheet, false, asked, flags)?),
         None => {
-            let [text, label] = choose(&sheet, true, asked)?;
+            let [text, label] = choose(&sheet, true, asked, flags)?;
             let (first, rest) = (sheet.rows[0].cell(label), &sheet.rows[1..]);
             match rest.iter().all(|row| row.cell(label) != first) {
                 true => (true, [text, label]),
-                false => (false, choose(&sheet, false, asked)?),
+                false => (false, choose(&sheet, false, asked, flags)?),
             }
         }
     };
@@ -70,8 +73,9 @@ pub(super) fn labelled(path: &Path, asked: &Columns) -> Result<Labelled> {
     {
         return Err(Error::field(path, row.line, "label or text", "empty"));
     }
-    let guessed = asked.text.is_none() || asked.target.is_none() || asked.header.is_none();
-    let said = (guessed && !named).then(|| {
+    let header = asked.header.is_none() && !named;
+    let guessed = asked.text.is_none() || asked.target.is_none() || header;
+    let said = guessed.then(|| {
         let (text, label) = (sheet.called(text, headed), sheet.called(label, headed));
         let head = if headed { "after a header" } else { "without a header" };
         format!(
@@ -97,12 +101,17 @@ pub(super) fn labelled(path: &Path, asked: &Columns) -> Result<Labelled> {
 }
 
 /// The columns of text and label.
-fn choose(sheet: &Sheet, headed: bool, asked: &Columns) -> Result<[usize; 2]> {
+fn choose(
+    sheet: &Sheet,
+    headed: bool,
+    asked: &Columns,
+    flags: [&'static str; 2],
+) -> Result<[usize; 2]> {
     let body = &sheet.rows[usize::from(headed)..];
     let given = |flag: &'static str, name: &Option<String>| {
         name.as_ref().map(|name| sheet.find(name, headed, flag)).transpose()
     };
-    let (text, label) = (given("--text", &asked.text)?, given("--target", &asked.target)?);
+    let (text, label) = (given(flags[0], &asked.text)?, given(flags[1], &asked.target)?);
     if text.is_some() && text == label {
         return Err(Error::argument("--target", "names the column of --text; expected another"));
     }
@@ -173,14 +182,14 @@ pub(super) fn texts(path: &Path, learnt: &Columns, column: Option<&str>) -> Resu
     let end = path.extension().map(|end| end.to_string_lossy().to_lowercase());
     let called = end.is_some_and(|end| ["csv", "tsv", "tab"].contains(&&end[..]));
     let sheet = Sheet::read(path, &text, None)?;
-    let own = learnt.text.as_deref().filter(|name| sheet.in_first_row(name));
+    let own = learnt.text.as_deref().filter(|name| sheet.names(name));
     if column.is_none() && !called && (own.is_none() || sheet.width() < 2) {
         return Ok(Texts { rows: vec![text], said: None });
     }
     let width = sheet.check_width()?;
     let (headed, place) = match column.or(own) {
         Some(name) => {
-            let headed = sheet.in_first_row(name);
+            let headed = sheet.names(name);
             (headed, sheet.find(name, headed, "--column")?)
         }
         None => {
@@ -219,7 +228,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, text).unwrap();
-        labelled(&path, asked)
+        let own = DataChoice::new(path.to_str().unwrap());
+        labelled(&path, &DataChoice { columns: asked.clone(), ..own })
     }
 
     /// Twelve rows, text first, under a header, beside a number and a column of few words.

@@ -58,9 +58,8 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Pairs> {
                 parallel(&Source::Fetched(fetched), languages)?
             }
             Place::Fetched(fetched) => {
-                let why =
-                    format!("{} is laid out as {}; expected pairs", choice.name, fetched.layout);
-                return Err(Error::argument("--data", why));
+                let expected = "pairs of sentences";
+                return Err(text::other_layout(&choice.name, &fetched.layout, expected));
             }
         }
     };

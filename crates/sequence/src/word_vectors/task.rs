@@ -107,8 +107,8 @@ impl Learnt for WordVectors {
         match purpose {
             Purpose::Choose => Ok(Scores::default()),
             Purpose::Report(Some(_)) => {
-                let why = "nothing is measured of word vectors: ask them with `predict RUN --text \
-                           WORD`";
+                let why = "word vectors have no test split to measure: try them with `predict RUN \
+                           --text WORD`";
                 Err(Error::argument("RUN", why))
             }
             Purpose::Report(None) => {
@@ -131,9 +131,13 @@ impl Learnt for WordVectors {
         Asked { paths, args, own }: &Asked<'_, Zoo>,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        if !paths.is_empty() || own.text.is_empty() {
-            let why = "expected words: --text king, or --text \"king - man + woman\"";
-            return Err(Error::argument("--text", why).into());
+        if let Some(path) = paths.first() {
+            let why = "word vectors take words with --text, not files";
+            return Err(Error::argument("INPUT", format!("{}: {why}", path.display())).into());
+        }
+        if own.text.is_empty() {
+            let example = "--text king, or --text \"king - man + woman\"";
+            return Err(predict::nothing(args, example).into());
         }
         let answer = |text: &String| {
             let suggestions = vectors.near(text, args.top_k as usize)?;
