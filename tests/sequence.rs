@@ -286,7 +286,9 @@ fn a_table_of_sixty_texts_is_learnt_with_the_defaults() {
     sequence(args!["predict", &run, &new, "--column", "body"]).fails(&["--column", "`body`"]);
     sequence(args!["predict", &run]).fails(&["nothing to predict. Example: predict", "--text"]);
     // Nothing of another table was learnt from: all of it tests, three rows or one class.
-    std::fs::write(&new, "verdict,review\nup,lovely tea\nup,lovely film\nup,dull film\n").unwrap();
+    let rows = ["tea, I say, was lovely", "film, I say, was lovely", "film, I say, was dull"];
+    let rows: String = rows.iter().map(|row| format!("up;That {row}\n")).collect();
+    std::fs::write(&new, format!("verdict;review\n{rows}")).unwrap();
     let scores = sequence(args!["eval", &run, "--data", &new, "--json"]).json();
     assert_eq!(scores["count"], 3);
     assert!((scores["accuracy"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9, "{scores}");
@@ -326,7 +328,7 @@ fn chinese_is_read_by_characters() {
 fn a_short_text_is_learnt_with_the_defaults() {
     let folder = folder();
     let (text, run) = (folder.path().join("short.txt"), folder.path().join("run"));
-    // Some 2,000 characters, and small layers, to be quick.
+    // Some 2,000 characters, and small layers, to be quick; the old eight epochs end above 2.
     let line = |i: usize| format!("number {} comes after number {}.\n", i % 7 + 1, i % 7);
     std::fs::write(&text, (0..70).map(line).collect::<String>()).unwrap();
     let summary = sequence(args![
@@ -345,7 +347,7 @@ fn a_short_text_is_learnt_with_the_defaults() {
         "--json"
     ])
     .json();
-    assert!(summary["loss"].as_f64().unwrap() < 0.3, "{summary}");
+    assert!(summary["loss"].as_f64().unwrap() < 0.8, "{summary}");
 }
 
 #[test]

@@ -61,6 +61,16 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// What is said here, and of what is left open what `other` says.
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            text: self.text.or_else(|| other.text.clone()),
+            target: self.target.or_else(|| other.target.clone()),
+            delimiter: self.delimiter.or(other.delimiter),
+            header: self.header.or(other.header),
+        }
+    }
+
     /// Whether nothing is said.
     pub fn is_open(&self) -> bool {
         *self == Self::default()

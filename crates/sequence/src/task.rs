@@ -9,7 +9,7 @@ use crate::zoo::Zoo;
 use burn::tensor::Device;
 use std::io::Write;
 use std::path::Path;
-use tenfold_core::cli::args::Recipe;
+use tenfold_core::cli::args::{Recipe, SupervisedFlags};
 use tenfold_core::data::default_data_dir;
 use tenfold_core::progress::grouped;
 use tenfold_core::set::{Field, set_fields};
@@ -78,7 +78,10 @@ pub(crate) trait Learnt: Kind {
     fn pace(&self, run: &Run<Self>, data: &Self::Data) -> String {
         let Settings { batch_size, epochs, .. } = run.training;
         let steps = grouped(epochs * Self::steps(&run.config, data, batch_size));
-        let few = match epochs > self.recipe().epochs && batch_size < self.recipe().batch_size {
+        let usual = self.recipe();
+        let none = SupervisedFlags::default();
+        let own = suited(usual, &none, |batch| Self::steps(&run.config, data, batch));
+        let few = match own != usual && (own.batch_size, own.epochs) == (batch_size, epochs) {
             true => " (small batches and many epochs, as there are few examples)",
             false => "",
         };

@@ -90,12 +90,12 @@ pub(super) fn labelled(path: &Path, choice: &DataChoice) -> Result<Labelled> {
     let name = |column| Some(sheet.name(column, headed));
     Ok(Labelled {
         rows: body.iter().map(own).collect(),
-        columns: Columns {
-            text: asked.text.clone().or_else(|| name(text)),
-            target: asked.target.clone().or_else(|| name(label)),
+        columns: asked.clone().or(&Columns {
+            text: name(text),
+            target: name(label),
             delimiter: sheet.delimiter,
             header: Some(headed),
-        },
+        }),
         said,
     })
 }

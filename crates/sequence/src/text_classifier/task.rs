@@ -80,7 +80,8 @@ impl Learnt for TextClassification {
     }
 
     fn found(choice: DataChoice, data: &Documents) -> DataChoice {
-        DataChoice { columns: data.columns.clone(), ..choice }
+        // What was asked for stands, so that a resumed training refuses another wish.
+        DataChoice { columns: choice.columns.clone().or(&data.columns), ..choice }
     }
 
     fn check_data(language: &Language, data: &Documents) -> Result<()> {
