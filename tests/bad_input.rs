@@ -659,18 +659,18 @@ fn a_learning_rate_that_is_far_too_high_stops_at_once() {
         "1e30"
     ]);
     let why = outcome.error();
-    assert!(why.contains("NaN or infinite in epoch 1 at step"), "{why}");
+    assert!(why.contains("the loss ") && why.contains(" in epoch 1 at step"), "{why}");
     assert!(why.contains("a lower --lr than 1e30; no checkpoint was made yet"), "{why}");
     assert!(!run.join("checkpoint").exists() && !run.join("model.safetensors").exists());
     fails(args!["predict", &run, first_image(&data)], &["model.safetensors: No such file"]);
 }
 
 #[test]
-fn a_loss_that_grows_until_it_is_infinite_leaves_the_last_good_epoch() {
+fn a_loss_that_grows_without_end_leaves_the_last_good_epoch() {
     let folder = folder();
     let (data, run) = (folder.path().join("pictures"), folder.path().join("run"));
     write_images(&data, 20);
-    // Each step multiplies the weights by 1 - 0.1 * 100 = -9: some 40 steps to infinity.
+    // Each step multiplies the weights by 1 - 0.1 * 100 = -9.
     let outcome = classification(args![
         "train",
         "logistic",
@@ -707,7 +707,7 @@ fn a_loss_that_grows_until_it_is_infinite_leaves_the_last_good_epoch() {
     let answers = classification(args!["predict", &run, first_image(&data), "--json"]).json();
     assert_eq!(answers[0]["suggestions"].as_array().unwrap().len(), 2);
     // Going on ends at the same place and loses nothing either.
-    fails(args!["train", "logistic", "--out", &run, "--resume"], &["NaN or infinite in epoch"]);
+    fails(args!["train", "logistic", "--out", &run, "--resume"], &["training: the loss ", " in epoch "]);
     assert_eq!(contents(&run), before);
 }
 

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenfold_core::calibrate;
 use tenfold_core::cli::Program;
-use tenfold_core::cli::args::{DataFlags, SupervisedFlags};
+use tenfold_core::cli::args::{DataFlags, SupervisedFlags, kept_path};
 use tenfold_core::data::{DataSet, Examples, Kind, Preprocess, Resize};
 use tenfold_core::device::autodiff_device;
 use tenfold_core::progress::{bar, grouped, note};
@@ -212,7 +212,8 @@ impl<C: ModelConfig> Task for Classification<C> {
             let named = labels::named(named, own.data.data_dir.as_deref())?;
             let sha256 = weights::digest(&named.file)?;
             let freeze_backbone = own.freeze_backbone;
-            Ok::<_, Error>(Start { weights: named.file, sha256, freeze_backbone })
+            let weights = kept_path(&named.file);
+            Ok::<_, Error>(Start { weights, sha256, freeze_backbone })
         });
         let value = serde_json::to_value(&network);
         Ok(RunConfig {

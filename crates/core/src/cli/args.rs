@@ -1,6 +1,7 @@
 //! The flags of each verb. Help texts are attributes, not doc comments, because clap shows
 //! a doc comment with its Markdown.
 
+use crate::data::locate::kept_name;
 use crate::task::Split;
 use crate::train::Settings;
 use crate::train::optim::{Clip, OptimizerConfig, OptimizerKind};
@@ -8,7 +9,7 @@ use crate::train::schedule::{ScheduleConfig, ScheduleKind};
 use crate::{Error, Result};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `train`: the flags of every task.
 #[allow(missing_docs, reason = "the help texts say it")]
@@ -70,20 +71,16 @@ pub struct DataFlags {
 }
 
 impl DataFlags {
-    /// `--data` or `default`, and `--limit`. `data/` is `data`, so that a shell's completion
-    /// makes no other data of it on `--resume`.
+    /// `--data` as a [run keeps it](kept_name) or `default`, and `--limit`.
     pub fn chosen(&self, default: &str) -> (String, Option<usize>) {
         let name = self.data.as_deref().unwrap_or(default);
-        (tidied(name).into(), self.limit.map(|limit| limit as usize))
+        (kept_name(name), self.limit.map(|limit| limit as usize))
     }
 }
 
-/// A name without the slash that a shell's completion puts behind a folder.
-pub fn tidied(name: &str) -> &str {
-    match name.trim_end_matches('/') {
-        "" => name,
-        trimmed => trimmed,
-    }
+/// A file as a run keeps it: its path in full, so that the run can be used from another folder.
+pub fn kept_path(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.into())
 }
 
 /// `train`: how to go down a gradient, for tasks that learn from examples step by step.
