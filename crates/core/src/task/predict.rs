@@ -49,7 +49,7 @@ impl Inputs {
                 paths.push(input.clone());
                 continue;
             }
-            match folder::images_in(input) {
+            match folder::images_below(input) {
                 Ok(inside) if inside.is_empty() => {
                     faults.push(Error::file(input, "a folder without images"));
                 }
