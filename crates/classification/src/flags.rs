@@ -67,6 +67,12 @@ pub struct EvalFlags {
     #[arg(long, value_name = "DIR")]
     #[arg(help = "Write the confusion matrix and the worst mistakes as images")]
     pub draw: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "draw")]
+    #[arg(
+        help = "Draw labels with this font (.ttf, .otf, .ttc); else the system's are searched for \
+                  characters that the built-in one lacks"
+    )]
+    pub font: Option<PathBuf>,
 }
 
 /// `predict`.
@@ -77,6 +83,12 @@ pub struct PredictFlags {
     pub foreign: Foreign,
     #[arg(long, value_name = "DIR", help = "Write each image with its label on it")]
     pub draw: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "draw")]
+    #[arg(
+        help = "Draw labels with this font (.ttf, .otf, .ttc); else the system's are searched for \
+                  characters that the built-in one lacks"
+    )]
+    pub font: Option<PathBuf>,
     #[arg(long, requires = "draw")]
     #[arg(help = "Draw where the best suggestion comes from, as a heat map (Grad-CAM)")]
     pub explain: bool,

@@ -4,11 +4,10 @@
 use serde_json::json;
 use std::path::Path;
 use tenfold_core::calibrate::{self, Calibration, Judged};
-use tenfold_core::data::{Examples, Input};
-use tenfold_core::progress::grouped;
-use tenfold_core::suggest::Suggestion;
+use tenfold_core::data::{Example, Examples, Input};
+use tenfold_core::progress::{grouped, note};
 use tenfold_core::train::loss::LossConfig;
-use tenfold_core::viz::{confusion, label, reliability, sheet};
+use tenfold_core::viz::{confusion, font, label, reliability, sheet};
 use tenfold_core::{Error, Result};
 
 /// An interval of the accuracy that is wider than this, in per cent, is warned of.
@@ -55,7 +54,7 @@ pub struct Mistake {
     pub label: usize,
     /// What was suggested first.
     pub suggested: usize,
-    /// With which probability.
+    /// With which confidence.
     pub score: f32,
     /// Cross-entropy in nats.
     pub loss: f32,
@@ -110,7 +109,7 @@ impl Scores {
             self.judged.push(Judged { confidence, right });
             self.uncalibrated.push(Judged { confidence: row[best].exp(), right });
             if best != label {
-                let (score, loss) = (row[best].exp(), -own);
+                let (score, loss) = (confidence, -own);
                 let mistake = Mistake { index: self.count, label, suggested: best, score, loss };
                 let place = self.worst.partition_point(|other| other.loss >= loss);
                 self.worst.insert(place, mistake);
@@ -247,22 +246,34 @@ pub struct ClassScore {
 /// A file that cannot be written, or an example that cannot be read.
 pub fn draw(folder: &Path, scores: &Scores, examples: &Examples) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
-    let matrix = folder.join("confusion.svg");
-    confusion::write(&scores.labels, &scores.confusion, &matrix)?;
+    let mut written = vec!["confusion.svg", "reliability.svg"];
+    confusion::write(&scores.labels, &scores.confusion, &folder.join(written[0]))?;
     let bins = calibrate::reliability(&scores.judged);
     let error = calibrate::expected_error(&scores.judged);
-    reliability::write(&bins, error, &folder.join("reliability.svg"))?;
+    reliability::write(&bins, error, &folder.join(written[1]))?;
     let mut tiles = Vec::new();
     for mistake in &scores.worst {
-        let Input::Image(picture) = examples.get(mistake.index)?.input else { return Ok(()) };
+        let Example { input, file, .. } = examples.get(mistake.index)?;
+        let Input::Image(image) = input else { break };
+        let name = file.as_ref().and_then(|file| file.file_name());
+        let name = name.map(|name| name.to_string_lossy().into_owned());
         let [own, suggested] = [mistake.label, mistake.suggested].map(|i| &scores.labels[i]);
-        let suggestion = Suggestion::new(format!("{own} not {suggested}"), mistake.score);
-        tiles.push(label::draw(&picture, &[suggestion]));
+        let sure = mistake.score * 100.0;
+        tiles.push(label::caption(
+            &image,
+            &[
+                name.unwrap_or_else(|| format!("example {}", mistake.index + 1)),
+                format!("is {own}, predicted {suggested} ({sure:.1} %)"),
+            ],
+        ));
     }
-    match tiles.is_empty() {
-        true => Ok(()),
-        false => sheet::write(&tiles, &folder.join("mistakes.png")),
+    if !tiles.is_empty() {
+        sheet::write(&tiles, &folder.join("mistakes.png"))?;
+        written.push("mistakes.png");
     }
+    note(format_args!("wrote {} to {}", written.join(", "), folder.display()));
+    font::warning().into_iter().for_each(note);
+    Ok(())
 }
 
 #[cfg(test)]

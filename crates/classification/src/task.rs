@@ -31,6 +31,7 @@ use tenfold_core::train::{
     AtOnce, Keep, Learner, Plan, Settings, Supervised, Unit, Weights, drawn,
 };
 use tenfold_core::trained::Trained;
+use tenfold_core::viz::font;
 use tenfold_core::zoo::Zoo as _;
 use tenfold_core::{Error, Result, data, weights};
 
@@ -330,7 +331,10 @@ impl<C: ModelConfig> Task for Classification<C> {
             return Err(Error::argument("--split", "this split has no examples"));
         }
         let draw = match purpose {
-            Purpose::Report(Some(EvalFlags { draw: Some(folder), .. })) => Some(folder),
+            Purpose::Report(Some(EvalFlags { draw: Some(folder), font, .. })) => {
+                font.as_deref().map(font::prefer).transpose()?;
+                Some(folder)
+            }
             _ => None,
         };
         if let Some(scale) = config.regression {

@@ -21,6 +21,7 @@ mod options;
 mod padded;
 pub mod preprocess;
 pub mod random;
+mod repair;
 mod resample;
 pub mod scenes;
 pub mod split;

@@ -7,7 +7,7 @@ struct List(Vec<Input>);
 
 impl burn_dataset::Dataset<Example, Error> for List {
     fn get(&self, index: usize) -> Result<Example> {
-        Ok(Example { input: self.0[index].clone(), target: 0 })
+        Ok(Example { input: self.0[index].clone(), target: 0, file: None })
     }
 
     fn len(&self) -> usize {

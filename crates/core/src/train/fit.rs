@@ -106,7 +106,11 @@ pub fn fit<M: Model>(
             model.save(&run.weights_path(), metadata)?;
         }
         progress.history.write(&run.metrics_path())?;
-        viz::curves::write(&progress.history, &run.curves_path())?;
+        viz::curves::write(
+            &progress.history,
+            progress.history.kept(plan.keep),
+            &run.curves_path(),
+        )?;
         checkpoint::save(&root, (plan.unit, at), round, &progress.history, learner)?;
         if interrupt::requested() && !progress.over(plan) && !learner.finished() {
             return Err(interrupted(plan.unit, at));
