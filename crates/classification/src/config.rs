@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, open};
+use tenfold_core::progress::note;
 use tenfold_core::set::{self, Field};
 #[cfg(feature = "cli")]
 use tenfold_core::task::Choice;
@@ -174,6 +175,17 @@ pub fn settings(config: &Value) -> Vec<String> {
     let fields = config.as_object().into_iter().flatten();
     let fields = fields.filter(|(key, _)| !GIVEN.contains(&key.as_str()));
     fields.map(|(key, value)| format!("{key}={value}")).collect()
+}
+
+/// Says which choices other weights than ours bring with them.
+pub fn tell_changes<C: ModelConfig>(weights: &Path, usual: &C, found: &C) {
+    let of = |config: &C| settings(&serde_json::to_value(config).unwrap_or_default());
+    let usual = of(usual);
+    let changed: Vec<String> = of(found).into_iter().filter(|own| !usual.contains(own)).collect();
+    if !changed.is_empty() {
+        let (weights, changed) = (weights.display(), changed.join(", ").replace('"', ""));
+        note(format_args!("{weights}: {changed} by its weights' names; `--set` changes that"));
+    }
 }
 
 /// What `--set` takes for a model.

@@ -107,6 +107,9 @@ pub struct Foreign {
     #[arg(help = "An exported file, or with --model weights that others trained, a file or \
                   fetched; no RUN then")]
     pub weights: Option<PathBuf>,
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "model")]
+    #[arg(help = "With --model: what the weights do not tell, such as normalise=imagenet")]
+    pub set: Vec<String>,
     #[arg(long, value_name = "FILE", help = "With --model: labels, one a line")]
     pub labels: Option<PathBuf>,
     #[arg(long, value_name = "DIR")]
@@ -139,4 +142,29 @@ pub struct FeaturesFlags {
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
     pub device: String,
+}
+
+/// `import`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct ImportFlags {
+    #[arg(value_name = "MODEL")]
+    #[arg(value_parser = tenfold_core::cli::model_parser::<crate::Zoo>())]
+    #[arg(help = "The model that the weights belong to")]
+    pub model: crate::Zoo,
+    #[arg(value_name = "FILE|NAME", help = "Weights that others trained, a file or fetched")]
+    pub weights: PathBuf,
+    #[arg(value_name = "FILE", help = "The file to write, such as model.safetensors")]
+    pub file: PathBuf,
+    #[arg(long, value_name = "NAME|DIR|FILE")]
+    #[arg(help = "The data they were trained on, which has the labels in their order")]
+    pub data: String,
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(help = "What the weights do not tell, such as normalise=imagenet")]
+    pub set: Vec<String>,
+    #[arg(long, help = "Replace the file where there is one")]
+    pub overwrite: bool,
+    #[arg(long, value_name = "DIR")]
+    #[arg(help = "Where fetched data is [default: $TENFOLD_DATA or the cache folder]")]
+    pub data_dir: Option<PathBuf>,
 }

@@ -46,7 +46,7 @@ pub(crate) fn choose<'a>(
     foreign: &Foreign,
     device: &Device,
 ) -> Result<(Predictor, &'a [PathBuf])> {
-    let Foreign { model, weights, labels, data_dir } = foreign;
+    let Foreign { model, weights, set, labels, data_dir } = foreign;
     let labels = labels.as_deref();
     match (weights, *model) {
         (_, None) if labels.is_some() => {
@@ -57,7 +57,7 @@ pub(crate) fn choose<'a>(
             // Without --weights those fetched by the model's own name.
             let own = PathBuf::from(model.name());
             let named = labels::named(weights.as_ref().unwrap_or(&own), data_dir.as_deref())?;
-            let predictor = Predictor::from_weights(model, &named.file, labels, device)?;
+            let predictor = Predictor::from_weights(model, &named.file, labels, set, device)?;
             let known = if labels.is_none() { named.classes } else { Vec::new() };
             Ok((predictor.labelled(known), paths))
         }

@@ -3,7 +3,7 @@
 use crate::batches::{BATCH, Batch, ExampleBatches, plain_batches, read_back, read_labels};
 use crate::config::{self, DataChoice, Interval, Regression, RunConfig, Start};
 use crate::flags::{EvalFlags, ResizeKind, TrainFlags};
-use crate::models::{Matrix, ModelConfig, Network, Stem};
+use crate::models::{Matrix, ModelConfig, Network, Stem, infer};
 use crate::predictor::Predictor;
 use crate::regression::{self, Errors, NumberBatches};
 use crate::scores::{self, Scores};
@@ -60,7 +60,18 @@ impl<C: ModelConfig> Classification<C> {
         if flags.own.size.is_some() && flags.run.set.is_empty() {
             network.check().map_err(|why| Error::argument("--size", why))?;
         }
-        config::set_fields(&network.for_examples(data.train.len()), &flags.run.set)
+        let mut network = network.for_examples(data.train.len());
+        if let Some(named) = &flags.own.weights {
+            let file = labels::find(named, flags.own.data.data_dir.as_deref())?.file;
+            let device = Device::default();
+            // Weights that do not fit are refused where they are loaded.
+            if let Ok(found) = infer(&file, "it", std::slice::from_ref(&network), &device) {
+                let like = network.clone().like(&found);
+                config::tell_changes(&file, &network, &like);
+                network = like;
+            }
+        }
+        config::set_fields(&network, &flags.run.set)
     }
 
     /// Shows `see` the log-probabilities `[batch, classes]` of some examples, row by row, and
@@ -676,7 +687,8 @@ fn start_from<N: Network>(network: N, start: &Start) -> Result<N> {
     let mut network = network;
     let own_heads = weights::module_keys(&network).into_iter().filter(&in_head);
     let mut options = N::load_options();
-    if !weights::keys(path)?.into_iter().filter(&in_head).eq(own_heads) {
+    let keys = weights::keys_for(&network, path, &options)?;
+    if !keys.into_iter().filter(&in_head).eq(own_heads) {
         let path = path.display();
         note(format_args!("{path}: other classes than this data; the last layer starts anew"));
         options.skip.extend(heads.iter().map(|head| format!("^{}", head.replace('.', "\\."))));

@@ -62,14 +62,19 @@ impl Stem {
 
     /// torchvision's preprocessing for its ImageNet weights; for small images there is none.
     pub(super) fn preprocess(self, [channels, height, width]: [usize; 3]) -> Option<Preprocess> {
-        let (mean, std) = match channels {
-            3 => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
-            _ => (vec![0.449; channels], vec![0.226; channels]),
-        };
+        let (mean, std) = imagenet(channels);
         // The middle of 224 pixels a side is cut out of 256.
         let resize = Resize::ShorterSide(height.min(width) * 8 / 7);
         let whole = Preprocess::Image { channels, height, width, resize, mean, std };
         self.choose(Some(whole), None)
+    }
+}
+
+/// The mean and the deviation of ImageNet's images.
+pub(super) fn imagenet(channels: usize) -> (Vec<f32>, Vec<f32>) {
+    match channels {
+        3 => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
+        _ => (vec![0.449; channels], vec![0.226; channels]),
     }
 }
 

@@ -279,6 +279,36 @@ pub struct ExportArgs {
     pub run: PathBuf,
     #[arg(value_name = "FILE", help = "The file to write, such as model.safetensors")]
     pub file: PathBuf,
+    #[arg(long, help = "Replace the file where there is one")]
+    pub overwrite: bool,
+}
+
+impl ExportArgs {
+    /// Refuses a file that would be called what it is not, or would replace another.
+    ///
+    /// # Errors
+    /// The ending of another format; a file that is there, without `--overwrite`.
+    pub fn check(&self) -> Result<()> {
+        check_written(&self.file, self.overwrite)
+    }
+}
+
+/// Refuses to write safetensors to a file with the ending of another format, or over a file that
+/// is there, unless that is asked for.
+///
+/// # Errors
+/// As it says.
+pub fn check_written(file: &Path, overwrite: bool) -> Result<()> {
+    let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let ending = ending.unwrap_or_default();
+    if ["onnx", "pt", "pth"].contains(&ending.as_str()) {
+        let why = format!("`export` writes no .{ending}: name a file such as model.safetensors");
+        return Err(Error::file(file, why));
+    }
+    match file.is_file() && !overwrite {
+        true => Err(Error::file(file, "already there: `--overwrite` replaces it")),
+        false => Ok(()),
+    }
 }
 
 fn number(text: &str, fits: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {

@@ -117,6 +117,7 @@ pub fn run_with<Z: Program, V: MoreVerbs>(
         }
         Verb::Predict { args, own } => Z::predict(&args, &own, out),
         Verb::Export { args } => {
+            args.check()?;
             let trained = Trained::open(&args.run)?;
             trained.model::<Z>()?.verbs().export(&trained, &args.file)?;
             Ok(writeln!(out, "{}", args.file.display())?)
