@@ -220,6 +220,20 @@ pub fn threshold(judged: &[Judged], risk: f64, alpha: f64) -> Option<Threshold> 
     found
 }
 
+/// Wilson's interval for a rate at 95 % (Wilson, 1927, JASA 22): `right` of `count`, where a
+/// draw may count one half.
+pub fn wilson(right: f64, count: usize) -> [f64; 2] {
+    if count == 0 {
+        return [0.0, 1.0];
+    }
+    const Z: f64 = 1.959_963_984_540_054;
+    let (n, z2) = (count as f64, Z * Z);
+    let rate = right / n;
+    let middle = (rate + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = Z / (1.0 + z2 / n) * (rate * (1.0 - rate) / n + z2 / (4.0 * n * n)).sqrt();
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
