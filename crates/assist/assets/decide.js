@@ -244,7 +244,7 @@ async function send(shown, decision) {
     $('note').textContent = '';
     saving = false;
     startClock();
-    problem(refused.status === 507 ? t('disk_full') : t('refused', { why: explain(refused) }), () => send(shown, decision));
+    problem(refused.status === 507 ? explain(refused) : t('refused', { why: explain(refused) }), () => send(shown, decision));
   } finally {
     saving = false;
     $('decide').ariaBusy = null;

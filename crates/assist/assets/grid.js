@@ -107,7 +107,7 @@ async function confirm() {
     if (answer.status) document.dispatchEvent(new CustomEvent('status', { detail: answer.status }));
   } catch (refused) {
     if (!('status' in refused)) throw refused;
-    problem(refused.status === 507 ? t('disk_full') : t('refused', { why: explain(refused) }), confirm);
+    problem(refused.status === 507 ? explain(refused) : t('refused', { why: explain(refused) }), confirm);
   } finally {
     saving = false;
   }

@@ -43,7 +43,7 @@ $('problem').querySelector('button').addEventListener('click', () => again?.());
 /** A refusal in the person's words. */
 export function explain(refused) {
   if (refused.status === 0) return t('no_connection');
-  if (refused.status === 507) return t('disk_full');
+  if (refused.status === 507) return t(refused.message.startsWith('the store is gone') ? 'store_gone' : 'disk_full');
   if (refused.status === 401) return t('no_token');
   return refused.message;
 }

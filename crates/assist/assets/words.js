@@ -129,6 +129,8 @@ const WORDS = {
   no_connection: ['No connection to the server.', '无法连接服务器。'],
   disk_full: ['The disk is full: nothing can be saved. Make room, then try again. Nothing saved so far is lost.',
     '磁盘已满，无法保存。请清理空间后重试。已保存的内容没有丢失。'],
+  store_gone: ['The store was removed or replaced: nothing more is saved. Put it back, then start the server again.',
+    '存储文件已被移除或替换，无法再保存。请放回文件并重新启动服务器。'],
   no_token: ['The server does not know you: open the address with its token, as the server printed it.',
     '服务器未认可您：请使用服务器显示的带令牌的地址打开。'],
   refused: ['Not saved: {why}', '未保存：{why}'],
