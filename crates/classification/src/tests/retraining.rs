@@ -2,12 +2,12 @@
 
 use crate::config::Start;
 use crate::flags::TrainFlags;
-use crate::models::ModelConfig;
 use crate::models::Network as _;
 use crate::models::alexnet::AlexNetConfig;
 use crate::models::lenet::LeNetConfig;
 use crate::models::mlp::MlpConfig;
 use crate::models::resnet_cifar::CifarResNetConfig;
+use crate::models::{BackboneConfig, ModelConfig};
 use crate::start::start_from;
 use crate::task::Classification;
 use crate::zoo::Zoo;
@@ -106,7 +106,7 @@ fn outputs_of_known_classes_are_kept_by_their_names() {
             .float()
             .sin()
             .reshape([1, channels, height, width]);
-        let row = |logits: Tensor<2>| logits.into_data().to_vec::<f32>().unwrap();
+        let row = |logits: Tensor<2>| logits.into_data().try_to_vec::<f32>().unwrap();
         let (before, after) = (row(older.forward(inputs.clone())), row(now.forward(inputs)));
         for (own, other) in [(0, 2), (2, 0), (3, 1)] {
             let (after, before) = (after[own], before[other]);
@@ -116,6 +116,6 @@ fn outputs_of_known_classes_are_kept_by_their_names() {
     }
     kept(|classes| LeNetConfig::new([1, 28, 28], classes));
     kept(|classes| MlpConfig::new([1, 28, 28], classes));
-    kept(|classes| AlexNetConfig::new([3, 64, 64], classes));
+    kept(|classes| AlexNetConfig::alexnet(classes).with_input([3, 64, 64]));
     kept(|classes| CifarResNetConfig::resnet20(classes));
 }
