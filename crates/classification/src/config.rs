@@ -4,7 +4,9 @@ use crate::models::ModelConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, open};
+use tenfold_core::data::{
+    Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, mixed, open,
+};
 use tenfold_core::progress::note;
 use tenfold_core::set::{self, Field};
 #[cfg(feature = "cli")]
@@ -68,6 +70,10 @@ pub struct DataChoice {
     /// classes.
     #[serde(default = "classification")]
     pub task: Option<Task>,
+    /// Of a training on decisions: the data of the run that it went on from, of which a part
+    /// is trained on too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Box<DataChoice>>,
 }
 
 fn classification() -> Option<Task> {
@@ -102,7 +108,7 @@ impl Choice for DataChoice {
     }
 
     fn elsewhere(&self, name: &str) -> Self {
-        Self { name: name.into(), limit: None, ..self.clone() }
+        Self { name: name.into(), limit: None, beside: None, ..self.clone() }
     }
 }
 
@@ -119,7 +125,16 @@ impl DataChoice {
             target: self.target.clone(),
             task: self.task,
         };
-        open(&self.name, &options)
+        let data = open(&self.name, &options)?;
+        let Some(own) = &self.beside else { return Ok(data) };
+        let part = own.open(data_dir).map_err(|why| why.to_string());
+        match part.and_then(|part| mixed(&data, &part, self.seed)) {
+            Ok(both) => Ok(both),
+            Err(why) => {
+                note(format_args!("trained on decisions alone, without {}: {why}", own.name));
+                Ok(data)
+            }
+        }
     }
 }
 
@@ -165,6 +180,10 @@ pub struct Start {
     pub sha256: String,
     /// Whether only the last layer is trained.
     pub freeze_backbone: bool,
+    /// The classes of these weights, where they are known: their outputs are kept for those
+    /// that this run has too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// Fields of a Config that the data decides.

@@ -1,9 +1,10 @@
 //! The flags that classification has beside those of every task.
 
+use crate::config::DataChoice;
 use clap::Args;
 use std::path::PathBuf;
 use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, non_negative, ratio};
-use tenfold_core::data::{Augment, Task};
+use tenfold_core::data::{Augment, Preprocess, Task};
 use tenfold_core::train::loss::LossKind;
 
 /// How images of another size are brought to the network's.
@@ -56,6 +57,20 @@ pub struct TrainFlags {
     #[arg(long, value_name = "X", value_parser = ratio)]
     #[arg(help = "Each part of the network learns at X times the rate of the part above it")]
     pub layer_decay: Option<f64>,
+    /// Of a training on decisions, which no flag asks for.
+    #[arg(skip)]
+    pub onward: Option<Onward>,
+}
+
+/// What a training on decisions keeps of the run that it goes on from.
+#[derive(Clone, Debug)]
+pub struct Onward {
+    /// That run's data.
+    pub data: DataChoice,
+    /// Its classes.
+    pub labels: Vec<String>,
+    /// What its weights expect of their inputs.
+    pub preprocess: Preprocess,
 }
 
 /// `eval`.

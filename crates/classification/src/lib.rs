@@ -42,6 +42,8 @@ mod recipes;
 pub mod regression;
 pub mod scores;
 #[cfg(feature = "cli")]
+mod start;
+#[cfg(feature = "cli")]
 mod task;
 #[cfg(test)]
 mod tests;

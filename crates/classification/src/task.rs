@@ -2,11 +2,12 @@
 
 use crate::batches::{BATCH, Batch, ExampleBatches, plain_batches, read_back, read_labels};
 use crate::config::{self, DataChoice, Interval, Regression, RunConfig, Start};
-use crate::flags::{EvalFlags, ResizeKind, TrainFlags};
+use crate::flags::{EvalFlags, Onward, ResizeKind, TrainFlags};
 use crate::models::{Matrix, ModelConfig, Network, Stem, infer};
 use crate::predictor::Predictor;
 use crate::regression::{self, Errors, NumberBatches};
 use crate::scores::{self, Scores};
+use crate::start::start_from;
 use crate::zoo::Zoo;
 use crate::{labels, layerwise, losses, recipes};
 use burn::module::{Module, ParamGroup};
@@ -193,7 +194,8 @@ impl<C: ModelConfig> Task for Classification<C> {
         let (name, limit) = data.chosen(self.model.default_data());
         let only = if let [only] = C::TASKS { Some(*only) } else { None };
         let (target, task) = (target.clone(), task.or(only));
-        Ok(DataChoice { name, seed: flags.run.seed(), limit, target, task })
+        let beside = flags.own.onward.as_ref().map(|own| Box::new(own.data.clone()));
+        Ok(DataChoice { name, seed: flags.run.seed(), limit, target, task, beside })
     }
 
     fn chosen(config: &RunConfig) -> &DataChoice {
@@ -224,14 +226,18 @@ impl<C: ModelConfig> Task for Classification<C> {
             let named = labels::named(named, own.data.data_dir.as_deref())?;
             let sha256 = weights::digest(&named.file)?;
             let freeze_backbone = own.freeze_backbone;
+            let labels = own.onward.as_ref().map_or_else(Vec::new, |own| own.labels.clone());
             let weights = kept_path(&named.file);
-            Ok::<_, Error>(Start { weights, sha256, freeze_backbone })
+            Ok::<_, Error>(Start { weights, sha256, freeze_backbone, labels })
         });
         let value = serde_json::to_value(&network);
         Ok(RunConfig {
             config: value.map_err(|why| Error::argument("--set", why))?,
             labels: data.classes.clone(),
-            preprocess: preprocess(&network, own, data)?,
+            preprocess: match &own.onward {
+                Some(onward) if own.weights.is_some() => onward.preprocess.clone(),
+                _ => preprocess(&network, own, data)?,
+            },
             columns: match &data.kind {
                 Kind::Rows { columns } => Some(columns.clone()),
                 Kind::Images { .. } | Kind::Texts => None,
@@ -291,7 +297,7 @@ impl<C: ModelConfig> Task for Classification<C> {
         let device = autodiff_device(device, settings.seed);
         let mut network = drawn(network.init(&device));
         if let Some(start) = &config.start {
-            network = start_from(network, start)?;
+            network = start_from::<C>(network, start, config)?;
             if start.freeze_backbone {
                 network = network.freeze_group(layerwise::backbone::<C::Network>());
             }
@@ -444,7 +450,12 @@ impl<C: ModelConfig> Task for Classification<C> {
             Error::file(&plan.store, "its name is not UTF-8, which `--data` expects")
         })?;
         let data = DataFlags { data: Some(store.into()), limit: plan.limit, data_dir: None };
-        let flags = TrainFlags { data, ..TrainFlags::default() };
+        let onward = Some(Onward {
+            data: config.data.beside.as_deref().unwrap_or(&config.data).clone(),
+            labels: config.labels.clone(),
+            preprocess: config.preprocess.clone(),
+        });
+        let flags = TrainFlags { data, onward, ..TrainFlags::default() };
         if config.network::<C>(&trained.path)?.fit().is_some() {
             // It starts from nothing.
             return Ok(flags);
@@ -470,6 +481,7 @@ impl<C: ModelConfig> Task for Classification<C> {
     fn portable(&self, config: &mut RunConfig) {
         // Where the weights came from is a path of this machine, of no use elsewhere.
         config.start = None;
+        config.data.beside = None;
     }
 }
 
@@ -673,26 +685,4 @@ fn sized(kind: &Kind, [channels, height, width]: [usize; 3]) -> Kind {
         Kind::Images { .. } => Kind::Images { channels, height, width },
         Kind::Rows { .. } | Kind::Texts => kind.clone(),
     }
-}
-
-/// The network with weights that were trained before; its last layer starts anew where the
-/// file's has other classes.
-fn start_from<N: Network>(network: N, start: &Start) -> Result<N> {
-    let path = &start.weights;
-    if weights::digest(path)? != start.sha256 {
-        return Err(Error::file(path, "not the file that this run was started from"));
-    }
-    let heads: Vec<String> = N::HEADS.iter().map(|head| format!("{head}.")).collect();
-    let in_head = |key: &(String, Vec<usize>)| heads.iter().any(|head| key.0.starts_with(head));
-    let mut network = network;
-    let own_heads = weights::module_keys(&network).into_iter().filter(&in_head);
-    let mut options = N::load_options();
-    let keys = weights::keys_for(&network, path, &options)?;
-    if !keys.into_iter().filter(&in_head).eq(own_heads) {
-        let path = path.display();
-        note(format_args!("{path}: other classes than this data; the last layer starts anew"));
-        options.skip.extend(heads.iter().map(|head| format!("^{}", head.replace('.', "\\."))));
-    }
-    weights::load(&mut network, path, &options)?;
-    Ok(network)
 }

@@ -84,7 +84,6 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
         queue,
         kind,
         store: path,
-        run: folder.path().into(),
         free: false,
         places: false,
         top: 9,
@@ -505,7 +504,7 @@ async fn a_training_needs_enough_decisions_and_says_when_it_fails() {
     let server = server(|_| {}, None);
     let (status, answer) = server.post("/v1/retrain", json!({"person": "ann"})).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(error(&answer).contains("0 decisions to train on"));
+    assert!(error(&answer).contains("needs 20 decisions; you have 0"));
     let (status, _) = server.post("/v1/retrain/take", json!({"person": "ann"})).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     let (status, answer) = server.post("/v1/retrain", json!({"person": ""})).await;
