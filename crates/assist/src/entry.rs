@@ -231,7 +231,7 @@ impl Entry {
             }
             (None, Content::Row(row)) => {
                 let columns = columns.unwrap_or_default();
-                let cell = |(name, value): (&String, &f32)| json!({"name": name, "value": value.to_string()});
+                let cell = |(name, value): (&String, &f64)| json!({"name": name, "value": value.to_string()});
                 shown["kind"] = "row".into();
                 shown["row"] = columns.iter().zip(row).map(cell).collect();
             }

@@ -163,11 +163,12 @@ impl<C: ModelConfig> Task for Classification<C> {
     }
 
     fn choose(&self, flags: &Flags<Zoo>) -> Result<DataChoice> {
-        let TrainFlags { data, target, task, .. } = &flags.own;
+        let TrainFlags { data, target, task, table, .. } = &flags.own;
         let (name, limit) = data.chosen(self.model.default_data());
         let only = if let [only] = C::TASKS { Some(*only) } else { None };
         let (target, task) = (target.clone(), task.or(only));
-        Ok(DataChoice { name, seed: flags.run.seed(), limit, target, task })
+        let (seed, table) = (flags.run.seed(), table.options());
+        Ok(DataChoice { name, seed, limit, target, task, table, schema: None, whole: false })
     }
 
     fn chosen(config: &RunConfig) -> &DataChoice {
@@ -196,6 +197,12 @@ impl<C: ModelConfig> Task for Classification<C> {
             let freeze_backbone = own.freeze_backbone;
             Ok::<_, Error>(Start { weights: named.file, sha256, freeze_backbone })
         });
+        let (columns, schema) = match &data.kind {
+            Kind::Rows { columns, schema } => (Some(columns.clone()), schema.clone()),
+            Kind::Images { .. } | Kind::Texts => (None, None),
+        };
+        // A store of decisions may have more classes than the table had.
+        let schema = schema.map(|schema| schema.with_classes(&data.classes));
         let value = serde_json::to_value(&network);
         Ok(RunConfig {
             config: value.map_err(|why| Error::argument("--set", why))?,
@@ -204,16 +211,13 @@ impl<C: ModelConfig> Task for Classification<C> {
                 Some(preprocess) => preprocess,
                 None => Preprocess::fit(&sized(&data.kind, network.input_shape()), &data.train)?,
             },
-            columns: match &data.kind {
-                Kind::Rows { columns } => Some(columns.clone()),
-                Kind::Images { .. } | Kind::Texts => None,
-            },
+            columns,
             regression: match &data.values {
                 Some(values) => Some(Regression::fit(&data.train, values)?),
                 None => None,
             },
             temperature: None,
-            data: DataChoice { task: Some(task), ..choice },
+            data: DataChoice { task: Some(task), schema, ..choice },
             training: recipes::settings(self.model, flags, &data.kind),
             loss: LossConfig::new(task, own.loss, own.l1.unwrap_or(0.0), own.l2.unwrap_or(0.0))?,
             augment: recipes::augment(self.model, own, &data.kind),
@@ -382,6 +386,9 @@ impl<C: ModelConfig> Task for Classification<C> {
     }
 
     fn introduce(&self, config: &RunConfig, data: &DataSet) -> String {
+        if let Some(schema) = &config.data.schema {
+            schema.lines().iter().for_each(note);
+        }
         if let (Some(scale), [target]) = (&config.regression, &config.labels[..]) {
             note(format_args!("predicts the number `{target}`, {:.4} on average", scale.mean));
         }
