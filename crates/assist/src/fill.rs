@@ -14,8 +14,8 @@ const DEEPEST: usize = 16;
 /// Adds to the store what is new in the queue.
 pub fn fill(store: &Store, queue: &Path) -> Result<()> {
     match &store.origin().kind {
-        Kind::Rows { columns } if queue.is_file() => {
-            let rows = Table::read_rows(queue, columns)?;
+        Kind::Rows { columns, schema } if queue.is_file() => {
+            let rows = Table::read_rows(queue, columns, schema.as_ref())?;
             let names: Vec<String> = (1..=rows.len()).map(|row| format!("row {row}")).collect();
             store
                 .add_items(names.iter().map(String::as_str).zip(rows.into_iter().map(Content::Row)))

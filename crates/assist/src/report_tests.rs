@@ -6,7 +6,7 @@ use tenfold_core::store::{Content, Origin, Round};
 use tenfold_core::suggest::{Proposal, Suggestion};
 
 fn store(folder: &Path) -> Store {
-    let kind = Kind::Rows { columns: vec!["x".into()] };
+    let kind = Kind::rows(vec!["x".into()]);
     let origin = Origin {
         task: "t".into(),
         queue: folder.into(),

@@ -131,7 +131,7 @@ impl State {
     /// The names of a table's columns.
     pub fn columns(&self) -> Option<&[String]> {
         match &self.settings.kind {
-            Kind::Rows { columns } => Some(columns),
+            Kind::Rows { columns, .. } => Some(columns),
             Kind::Images { .. } | Kind::Texts => None,
         }
     }

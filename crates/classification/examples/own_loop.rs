@@ -14,8 +14,14 @@ use tenfold_core::train::loader::{Epoch, Loader};
 use tenfold_core::{Result, device};
 
 fn main() -> Result<()> {
-    let options =
-        OpenOptions { data_dir: PathBuf::new(), seed: 1, limit: None, target: None, task: None };
+    let options = OpenOptions {
+        data_dir: PathBuf::new(),
+        seed: 1,
+        limit: None,
+        target: None,
+        task: None,
+        table: Default::default(),
+    };
     let glyphs = open("glyphs", &options)?;
     let preprocess = Preprocess::fit(&glyphs.kind, &glyphs.train, Resize::Stretch)?;
     let device = device::open("cpu")?.autodiff();

@@ -1,9 +1,10 @@
 //! A classification run's `config.json`.
 
 use crate::models::ModelConfig;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use tenfold_core::data::csv::{Schema, TableOptions};
 use tenfold_core::data::{
     Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, mixed, open,
 };
@@ -17,6 +18,7 @@ use tenfold_core::{Error, Result};
 
 /// Everything that `predict`, `eval` and `train --resume` need to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct RunConfig {
     /// The model's own Config.
     pub config: Value,
@@ -24,7 +26,7 @@ pub struct RunConfig {
     pub labels: Vec<String>,
     /// How an image or row becomes the network's input.
     pub preprocess: Preprocess,
-    /// The names of a table's columns, where the run was trained on one.
+    /// The name of each number of a row, where the run was trained on a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     /// In a regression, how the network's output becomes the number that is predicted; the
@@ -74,6 +76,19 @@ pub struct DataChoice {
     /// is trained on too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Box<DataChoice>>,
+    /// How a table is to be read, where a person said.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub table: TableOptions,
+    /// What a table's columns turned out to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+    /// Whether all of a table is there to test with.
+    #[serde(skip)]
+    pub whole: bool,
+}
+
+fn is_usual(table: &TableOptions) -> bool {
+    *table == TableOptions::default()
 }
 
 fn classification() -> Option<Task> {
@@ -108,7 +123,11 @@ impl Choice for DataChoice {
     }
 
     fn elsewhere(&self, name: &str) -> Self {
-        Self { name: name.into(), limit: None, beside: None, ..self.clone() }
+        // The run's own table by another path keeps its split: its rows were trained on.
+        let real = |name: &str| Path::new(name).canonicalize().ok().filter(|path| path.is_file());
+        let whole = real(name).is_none_or(|path| real(&self.name) != Some(path));
+        let limit = self.limit.filter(|_| !whole);
+        Self { name: name.into(), limit, whole, beside: None, ..self.clone() }
     }
 }
 
@@ -124,6 +143,11 @@ impl DataChoice {
             limit: self.limit,
             target: self.target.clone(),
             task: self.task,
+            table: TableOptions {
+                schema: self.schema.clone(),
+                whole: self.whole,
+                ..self.table.clone()
+            },
         };
         let data = open(&self.name, &options)?;
         let Some(own) = &self.beside else { return Ok(data) };
@@ -135,6 +159,27 @@ impl DataChoice {
                 Ok(data)
             }
         }
+    }
+}
+
+impl Serialize for RunConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'a> Deserialize<'a> for RunConfig {
+    /// A run from before there was a schema gets the one that the names of its numbers tell.
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut own = Self::deserialize(deserializer)?;
+        if let (Some(names), None) = (&own.columns, &own.data.schema) {
+            let (target, classes) = match (&own.regression, &own.labels[..]) {
+                (Some(_), [target]) => (&target[..], None),
+                _ => (own.data.target.as_deref().unwrap_or_default(), Some(&own.labels[..])),
+            };
+            own.data.schema = Some(Schema::of_names(names, target, classes));
+        }
+        Ok(own)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::config::DataChoice;
 use clap::Args;
 use std::path::PathBuf;
 use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, non_negative, ratio};
+use tenfold_core::data::csv::{Decimal, TableOptions};
 use tenfold_core::data::{Augment, Preprocess, Task};
 use tenfold_core::train::loss::LossKind;
 
@@ -28,6 +29,8 @@ pub struct TrainFlags {
     pub target: Option<String>,
     #[arg(long, value_enum, help = "CSV: whether that column holds classes or measurements")]
     pub task: Option<Task>,
+    #[command(flatten)]
+    pub table: TableFlags,
     #[command(flatten)]
     pub supervised: SupervisedFlags,
     #[arg(long, value_enum, help = "Loss [default: cross-entropy; mse for numbers]")]
@@ -71,6 +74,54 @@ pub struct Onward {
     pub labels: Vec<String>,
     /// What its weights expect of their inputs.
     pub preprocess: Preprocess,
+}
+
+/// How a table is to be read, where it is not found by content.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct TableFlags {
+    #[arg(long, help = "CSV: the first row names the columns")]
+    pub header: bool,
+    #[arg(long, conflicts_with = "header", help = "CSV: the first row is an example")]
+    pub no_header: bool,
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    #[arg(help = "CSV: what separates cells: a character, tab, or space for any number of blanks")]
+    pub delimiter: Option<char>,
+    #[arg(long, value_enum, value_name = "point|comma", help = "CSV: what precedes a fraction")]
+    pub decimal: Option<Decimal>,
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    #[arg(help = "CSV: leave out these columns and no others, or none [default: identifiers]")]
+    pub ignore: Option<Vec<String>>,
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    #[arg(help = "CSV: take these columns for words, whatever they hold")]
+    pub categorical: Vec<String>,
+}
+
+impl TableFlags {
+    /// As a reader takes them.
+    pub fn options(&self) -> TableOptions {
+        let none = |names: &Vec<String>| names[..] == ["none"] || names[..] == [""];
+        TableOptions {
+            header: self.header.then_some(true).or(self.no_header.then_some(false)),
+            delimiter: self.delimiter,
+            decimal: self.decimal,
+            ignore: self.ignore.clone().map(|names| if none(&names) { vec![] } else { names }),
+            categorical: self.categorical.clone(),
+            ..TableOptions::default()
+        }
+    }
+}
+
+/// What separates the cells of a table.
+fn delimiter(text: &str) -> Result<char, String> {
+    match text {
+        "tab" | "\\t" => Ok('\t'),
+        "space" | "blank" => Ok(' '),
+        _ => match text.chars().collect::<Vec<_>>()[..] {
+            [mark] if mark.is_ascii() && !['"', '\n', '\r'].contains(&mark) => Ok(mark),
+            _ => Err("expected one character, tab or space".into()),
+        },
+    }
 }
 
 /// `eval`.

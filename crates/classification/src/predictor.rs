@@ -11,6 +11,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use std::path::Path;
 use tenfold_core::Result;
+use tenfold_core::data::csv::Schema;
 use tenfold_core::data::{Input, Kind, Preprocess};
 use tenfold_core::suggest::{Proposal, Propose, Suggest, Suggestion, rank};
 use tenfold_core::trained::Trained;
@@ -24,6 +25,7 @@ pub struct Predictor {
     labels: Vec<String>,
     preprocess: Preprocess,
     columns: Option<Vec<String>>,
+    schema: Option<Schema>,
     regression: Option<Regression>,
     temperature: f32,
     network: Box<dyn Ask>,
@@ -98,18 +100,27 @@ impl Predictor {
             };
             let preprocess = network.preprocess().unwrap_or_else(|| Preprocess::unit(input));
             let network = loaded(&network, path, false, device)?;
-            let (columns, regression, temperature) = (None, None, 1.0);
+            let (columns, schema, regression, temperature) = (None, None, None, 1.0);
             let device = device.clone();
-            Ok(Self { labels, preprocess, columns, regression, temperature, network, device })
+            Ok(Self {
+                labels,
+                preprocess,
+                columns,
+                schema,
+                regression,
+                temperature,
+                network,
+                device,
+            })
         })
     }
 
     /// Of a configuration and its trained network.
     pub(crate) fn new(config: RunConfig, network: Box<dyn Ask>, device: &Device) -> Self {
         let temperature = config.temperature.unwrap_or(1.0);
-        let RunConfig { labels, preprocess, columns, regression, .. } = config;
-        let device = device.clone();
-        Self { labels, preprocess, columns, regression, temperature, network, device }
+        let RunConfig { labels, preprocess, columns, regression, data, .. } = config;
+        let (schema, device) = (data.schema, device.clone());
+        Self { labels, preprocess, columns, schema, regression, temperature, network, device }
     }
 
     /// With labels of others in place of numbers.
@@ -169,7 +180,7 @@ impl Suggest<Input> for Predictor {
 impl Propose for Predictor {
     fn kind(&self) -> Kind {
         match &self.columns {
-            Some(columns) => Kind::Rows { columns: columns.clone() },
+            Some(columns) => Kind::Rows { columns: columns.clone(), schema: self.schema.clone() },
             None => {
                 let [channels, height, width] = self.preprocess.shape();
                 Kind::Images { channels, height, width }

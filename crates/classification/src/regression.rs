@@ -21,7 +21,7 @@ impl Regression {
     ///
     /// # Errors
     /// An example that cannot be read.
-    pub fn fit(train: &Examples, values: &[f32]) -> Result<Self> {
+    pub fn fit(train: &Examples, values: &[f64]) -> Result<Self> {
         let numbers = truths(train, values)?;
         let mean = numbers.iter().sum::<f64>() / numbers.len().max(1) as f64;
         let squares = numbers.iter().map(|y| (y - mean) * (y - mean));
@@ -31,8 +31,8 @@ impl Regression {
     }
 
     /// The number in standard deviations from the mean.
-    pub fn scaled(&self, number: f32) -> f32 {
-        ((f64::from(number) - self.mean) / self.std) as f32
+    pub fn scaled(&self, number: f64) -> f32 {
+        ((number - self.mean) / self.std) as f32
     }
 
     /// The number that an output stands for.
@@ -88,7 +88,7 @@ pub struct NumberBatches {
     /// The examples, as a classifier's.
     pub examples: Arc<ExampleBatches>,
     /// The number of each label.
-    pub values: Arc<[f32]>,
+    pub values: Arc<[f64]>,
     /// The scale of the targets.
     pub scale: Regression,
 }
@@ -179,8 +179,8 @@ impl Errors {
 ///
 /// # Errors
 /// An example that cannot be read.
-pub fn truths(examples: &Examples, values: &[f32]) -> Result<Vec<f64>> {
-    let number = |index| Ok(f64::from(values[examples.get(index)?.target]));
+pub fn truths(examples: &Examples, values: &[f64]) -> Result<Vec<f64>> {
+    let number = |index| Ok(values[examples.get(index)?.target]);
     (0..examples.len()).map(number).collect()
 }
 

@@ -25,8 +25,9 @@ pub fn start_from<C: ModelConfig>(
     let in_head = |key: &(String, Vec<usize>)| heads.iter().any(|head| key.0.starts_with(head));
     let mut network = network;
     let own_heads = weights::module_keys(&network).into_iter().filter(&in_head);
-    let same_shapes = weights::keys(path)?.into_iter().filter(&in_head).eq(own_heads);
     let mut options = C::Network::load_options();
+    let keys = weights::keys_for(&network, path, &options)?;
+    let same_shapes = keys.into_iter().filter(&in_head).eq(own_heads);
     if same_shapes && (start.labels.is_empty() || start.labels == config.labels) {
         weights::load(&mut network, path, &options)?;
         return Ok(network);

@@ -190,12 +190,14 @@ impl<C: ModelConfig> Task for Classification<C> {
     }
 
     fn choose(&self, flags: &Flags<Zoo>) -> Result<DataChoice> {
-        let TrainFlags { data, target, task, .. } = &flags.own;
+        let TrainFlags { data, target, task, table, .. } = &flags.own;
         let (name, limit) = data.chosen(self.model.default_data());
         let only = if let [only] = C::TASKS { Some(*only) } else { None };
         let (target, task) = (target.clone(), task.or(only));
         let beside = flags.own.onward.as_ref().map(|own| Box::new(own.data.clone()));
-        Ok(DataChoice { name, seed: flags.run.seed(), limit, target, task, beside })
+        let (seed, table, schema) = (flags.run.seed(), table.options(), None);
+        let whole = false;
+        Ok(DataChoice { name, seed, limit, target, task, beside, table, schema, whole })
     }
 
     fn chosen(config: &RunConfig) -> &DataChoice {
@@ -230,6 +232,12 @@ impl<C: ModelConfig> Task for Classification<C> {
             let weights = kept_path(&named.file);
             Ok::<_, Error>(Start { weights, sha256, freeze_backbone, labels })
         });
+        let (columns, schema) = match &data.kind {
+            Kind::Rows { columns, schema } => (Some(columns.clone()), schema.clone()),
+            Kind::Images { .. } | Kind::Texts => (None, None),
+        };
+        // A store of decisions may have more classes than the table had.
+        let schema = schema.map(|schema| schema.with_classes(&data.classes));
         let value = serde_json::to_value(&network);
         Ok(RunConfig {
             config: value.map_err(|why| Error::argument("--set", why))?,
@@ -238,16 +246,13 @@ impl<C: ModelConfig> Task for Classification<C> {
                 Some(onward) if own.weights.is_some() => onward.preprocess.clone(),
                 _ => preprocess(&network, own, data)?,
             },
-            columns: match &data.kind {
-                Kind::Rows { columns } => Some(columns.clone()),
-                Kind::Images { .. } | Kind::Texts => None,
-            },
+            columns,
             regression: match &data.values {
                 Some(values) => Some(Regression::fit(&data.train, values)?),
                 None => None,
             },
             temperature: None,
-            data: DataChoice { task: Some(task), ..choice },
+            data: DataChoice { task: Some(task), schema, ..choice },
             training: recipes::settings(self.model, flags, data),
             class_weights: match own.class_weights {
                 true => Some(class_weights(data)?),
@@ -424,6 +429,9 @@ impl<C: ModelConfig> Task for Classification<C> {
     }
 
     fn introduce(&self, config: &RunConfig, data: &DataSet) -> String {
+        if let Some(schema) = &config.data.schema {
+            schema.lines().iter().for_each(note);
+        }
         if let (Some(scale), [target]) = (&config.regression, &config.labels[..]) {
             note(format_args!("predicts the number `{target}`, {:.4} on average", scale.mean));
         }

@@ -11,8 +11,14 @@ const COLUMNS: usize = 20;
 
 fn main() -> Result<()> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "glyphs.png".into());
-    let options =
-        OpenOptions { data_dir: PathBuf::new(), seed: 1, limit: None, target: None, task: None };
+    let options = OpenOptions {
+        data_dir: PathBuf::new(),
+        seed: 1,
+        limit: None,
+        target: None,
+        task: None,
+        table: Default::default(),
+    };
     let glyphs = open("glyphs", &options)?;
     let mut filled = vec![0; glyphs.classes.len()];
     let mut sheet = GrayImage::new(28 * COLUMNS as u32, 28 * filled.len() as u32);

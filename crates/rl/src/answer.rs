@@ -28,7 +28,7 @@ pub fn columns(spec: &Spec) -> Vec<String> {
 
 impl Propose for Advisor {
     fn kind(&self) -> Kind {
-        Kind::Rows { columns: columns(&self.spec) }
+        Kind::rows(columns(&self.spec))
     }
 
     fn labels(&self) -> &[String] {
@@ -40,7 +40,9 @@ impl Propose for Advisor {
         let mut cells = Vec::with_capacity(inputs.len() * width);
         for input in inputs {
             match input {
-                Input::Row(row) if row.len() == width => cells.extend_from_slice(row),
+                Input::Row(row) if row.len() == width => {
+                    cells.extend(row.iter().map(|&cell| cell as f32))
+                }
                 _ => {
                     let why = format!("expected the {width} numbers of {}", self.spec.name);
                     return Err(Error::argument("INPUT", why));

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, LazyLock};
+use tenfold_core::data::csv::Schema;
 use tenfold_core::data::{Input, Kind, image_file};
 use tokio::sync::Semaphore;
 
@@ -157,25 +158,36 @@ fn decoded(bytes: &[u8], state: &State) -> Result<Input, String> {
 
 /// The numbers of a row in the order of the columns; `sex=M` is 1 where `sex` is `M`.
 fn row(cells: &Map<String, Value>, kind: &Kind) -> Result<Input, String> {
-    let Kind::Rows { columns } = kind else {
+    let Kind::Rows { columns, schema } = kind else {
         return Err(format!("the model takes {}, not rows", plural(kind)));
     };
+    // A caller may make the numbers by itself, as there was no other way once.
+    let own = |schema: &Schema| {
+        let of_file = |name: &str| schema.columns.iter().any(|column| column.name == name);
+        !columns.iter().any(|name| cells.contains_key(name) && !of_file(name))
+    };
+    if let Some(schema) = schema.as_ref().filter(|schema| own(schema)) {
+        let text = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        return schema.row(|name| cells.get(name).map(text)).map(Input::Row);
+    }
     let number = |column: &String| {
         if let Some(value) = cells.get(column) {
             let number = match value {
                 Value::String(text) => text.trim().parse().ok(),
                 other => other.as_f64(),
             };
-            let number = number.map(|number: f64| number as f32).filter(|n| n.is_finite());
+            let number = number.filter(|number: &f64| (*number as f32).is_finite());
             return number.ok_or_else(|| format!("{column}: expected a number, found {value}"));
         }
         let (name, word) = column.split_once('=').unwrap_or((column, ""));
         match cells.get(name) {
-            Some(Value::String(own)) if column.contains('=') => {
-                Ok(f32::from(u8::from(own.trim() == word)))
-            }
+            Some(Value::String(own)) if column.contains('=') => Ok(f64::from(own.trim() == word)),
             _ => Err(format!("{name}: missing from the row")),
         }
     };
-    columns.iter().map(number).collect::<Result<Vec<f32>, String>>().map(Input::Row)
+    columns.iter().map(number).collect::<Result<Vec<f64>, String>>().map(Input::Row)
 }

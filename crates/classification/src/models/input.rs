@@ -120,7 +120,7 @@ impl Takes {
     pub fn shape(self, kind: &Kind) -> Result<[usize; 3]> {
         let refused = |why: &str| Err(Error::argument("--data", why));
         match (self, kind) {
-            (Self::Rows | Self::Anything, Kind::Rows { columns }) => Ok([1, 1, columns.len()]),
+            (Self::Rows | Self::Anything, Kind::Rows { columns, .. }) => Ok([1, 1, columns.len()]),
             (Self::Cells(_), Kind::Rows { .. }) => {
                 refused("a table; histograms of gradients need images")
             }
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(input(32, 32).unwrap(), [3, 32, 32]);
         assert_eq!(input(8, 64).unwrap(), [3, 28, 64]);
         assert_eq!(input(65, 20).unwrap(), [3, 224, 224]);
-        let why = Takes::Images.shape(&Kind::Rows { columns: vec!["a".into()] }).unwrap_err();
+        let why = Takes::Images.shape(&Kind::rows(vec!["a".into()])).unwrap_err();
         assert!(why.to_string().contains("take mlp or logistic"), "{why}");
     }
 
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(side(Takes::Anything, 48).unwrap(), [3, 48, 48]);
         assert_eq!(side(Takes::Cells(64), 32).unwrap(), [1, 32, 32]);
         assert!(side(Takes::Cells(64), 30).unwrap_err().to_string().contains("a multiple of 4"));
-        let table = Kind::Rows { columns: vec!["a".into()] };
+        let table = Kind::rows(vec!["a".into()]);
         assert!(Takes::Anything.of_side(&table, 32).is_err());
     }
 
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(Takes::Anything.shape(&photo).unwrap(), [3, 32, 32]);
         assert_eq!(Takes::Cells(64).shape(&photo).unwrap(), [1, 64, 64]);
         assert!(Takes::Rows.shape(&photo).is_err());
-        let table = Kind::Rows { columns: vec!["a".into(), "b".into()] };
+        let table = Kind::rows(vec!["a".into(), "b".into()]);
         assert_eq!(Takes::Anything.shape(&table).unwrap(), [1, 1, 2]);
         assert_eq!(Takes::Rows.shape(&table).unwrap(), [1, 1, 2]);
         assert!(Takes::Cells(64).shape(&table).is_err());

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::csv::Schema;
+
 /// What one example holds before preprocessing.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// An image, always `ImageLuma8` or `ImageRgb8`.
     Image(image::DynamicImage),
     /// Numbers, one for each of [`Kind::Rows`]' columns.
-    Row(Vec<f32>),
+    Row(Vec<f64>),
     /// A text.
     Text(String),
 }
@@ -51,7 +53,7 @@ pub struct DataSet<T = usize> {
     /// predicted.
     pub classes: Vec<String>,
     /// In a regression the number that each label stands for.
-    pub values: Option<Arc<[f32]>>,
+    pub values: Option<Arc<[f64]>>,
     /// Examples to learn from.
     pub train: Examples<T>,
     /// Examples to choose settings and stop by.
@@ -63,7 +65,7 @@ pub struct DataSet<T = usize> {
 }
 
 /// What the inputs of a data set are.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Images; where their sizes differ, the first one's size.
@@ -80,7 +82,17 @@ pub enum Kind {
     Rows {
         /// The name of each number.
         columns: Vec<String>,
+        /// From which cells of a table they are made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schema: Option<Schema>,
     },
     /// Texts.
     Texts,
+}
+
+impl Kind {
+    /// Rows of these numbers, of no table.
+    pub fn rows(columns: Vec<String>) -> Self {
+        Self::Rows { columns, schema: None }
+    }
 }

@@ -29,8 +29,9 @@ pub fn table() -> Table {
         // Twelve uniform numbers less six: nearly normal, of deviation 1.
         let noise = (0..12).map(|_| random.unit()).sum::<f32>() - 6.0;
         let centre = 180.0 * (-distance / 5.0).exp();
-        values.extend([area, rooms, age, distance]);
-        prices.push(60.0 + 2.1 * area + 9.0 * rooms - 0.7 * age + centre + NOISE * noise);
+        values.extend([area, rooms, age, distance].map(f64::from));
+        let price = 60.0 + 2.1 * area + 9.0 * rooms - 0.7 * age + centre + NOISE * noise;
+        prices.push(f64::from(price));
     }
     Table::of_numbers(&COLUMNS, values, "price", prices)
 }

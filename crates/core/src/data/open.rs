@@ -7,7 +7,7 @@ use std::sync::Arc;
 use burn_dataset::Dataset;
 
 use super::cifar::{self, CifarImages};
-use super::csv::{Names, Table};
+use super::csv::{Draft, Names, Table};
 use super::example::{DataSet, Example, Examples, Kind};
 use super::folder::{self, FolderImages};
 use super::glyphs;
@@ -16,7 +16,7 @@ use super::image_file::Header;
 use super::manifest::{self, Fetched, Layout};
 use super::objects::Object;
 use super::options::OpenOptions;
-use super::split::Published;
+use super::split::{Published, stratify, view};
 use super::{houses, imagenet, locate, scenes, voc};
 use crate::{Error, Result};
 
@@ -70,8 +70,9 @@ pub fn open(name_or_path: &str, options: &OpenOptions) -> Result<DataSet> {
             let why = format!("`{name_or_path}` is a file; expected a folder or a .csv file");
             return Err(Error::argument("--data", why));
         }
-        let table = Table::read(path, Names::Detect, options.target.as_deref(), options.task)?;
-        return from_table(name, path, table, options);
+        let target = options.target.as_deref();
+        let draft = Draft::read(path, Names::Detect, target, options.task, &options.table)?;
+        return from_draft(name, path, draft, options);
     }
     let folder = options.data_dir.join(name_or_path);
     if folder.join(manifest::FILE).is_file() {
@@ -253,8 +254,9 @@ fn open_fetched_table(
     };
     // The manifest knows its own column; of another one its cells decide.
     let known = entry.task.filter(|_| options.target.is_none());
-    let table = Table::read(&path, names, Some(target), options.task.or(known))?;
-    from_table(name, &path, table, options)
+    let task = options.task.or(known);
+    let draft = Draft::read(&path, names, Some(target), task, &options.table)?;
+    from_draft(name, &path, draft, options)
 }
 
 /// A folder without `dataset.toml`: CLASS/*.png, or `train`, `val` and `test` of these.
@@ -278,17 +280,38 @@ fn open_folder(name: &str, folder: &Path, options: &OpenOptions) -> Result<DataS
     builder.pictures(train, part(&VALIDATION), test)
 }
 
+/// A table that is read from a file: what its columns hold is measured on the rows that train.
+fn from_draft(name: &str, path: &Path, draft: Draft, options: &OpenOptions) -> Result<DataSet> {
+    let labels = draft.labels();
+    let train = match options.table.whole {
+        true => Vec::new(),
+        false => {
+            let parts = stratify(&labels, options.seed, options.limit);
+            parts.map_err(|why| Error::file(path, why))?.train
+        }
+    };
+    from_table(name, path, draft.table(&train)?, options)
+}
+
 fn from_table(name: &str, path: &Path, table: Table, options: &OpenOptions) -> Result<DataSet> {
     let mut builder = Builder::new(name, path, options);
     builder.classes.clone_from(&table.classes);
-    let kind = Kind::Rows { columns: table.columns.clone() };
+    builder.skipped.clone_from(&table.skipped);
+    let kind = Kind::Rows { columns: table.columns.clone(), schema: Some(table.schema.clone()) };
     builder.values = table.targets.as_ref().map(|targets| targets[..].into());
     // Numbers are split as one class would be.
     let labels = match table.targets {
         Some(_) => vec![0; table.labels.len()],
         None => table.labels.clone(),
     };
-    builder.build(kind, Arc::new(table), &labels)
+    let rows = Arc::new(table) as Examples;
+    match options.table.whole {
+        true => {
+            let none = view(&rows, Vec::new());
+            Ok(builder.data(kind, [none.clone(), none, rows]))
+        }
+        false => builder.build(kind, rows, &labels),
+    }
 }
 
 /// Gathers what a reader found, then splits it.
@@ -297,7 +320,7 @@ struct Builder<'a> {
     path: &'a Path,
     options: &'a OpenOptions,
     classes: Vec<String>,
-    values: Option<Arc<[f32]>>,
+    values: Option<Arc<[f64]>>,
     validation: Option<Examples>,
     test: Option<Examples>,
     skipped: Vec<String>,
@@ -371,24 +394,22 @@ impl<'a> Builder<'a> {
 
     /// The data set, with every split that the files lack taken from `train`. The labels are
     /// only looked at where there is nothing to test with.
-    fn build(self, kind: Kind, train: Examples, labels: &[usize]) -> Result<DataSet> {
+    fn build(mut self, kind: Kind, train: Examples, labels: &[usize]) -> Result<DataSet> {
         if self.classes.len() < 2 && self.values.is_none() {
             return Err(Error::file(self.path, "only one class; expected two or more"));
         }
         let OpenOptions { seed, limit, .. } = *self.options;
-        let Self { validation, test, sorted, .. } = self;
-        let published = Published { train, validation, test, sorted };
-        let [train, validation, test] = published.split(labels, seed, limit, self.path)?;
-        Ok(DataSet {
-            name: self.name.to_owned(),
-            kind,
-            classes: self.classes,
-            values: self.values,
-            train,
-            validation,
-            test,
-            skipped: self.skipped,
-        })
+        let (validation, test) = (self.validation.take(), self.test.take());
+        let published = Published { train, validation, test, sorted: self.sorted };
+        let parts = published.split(labels, seed, limit, self.path)?;
+        Ok(self.data(kind, parts))
+    }
+
+    /// The data set of these parts.
+    fn data(self, kind: Kind, [train, validation, test]: [Examples; 3]) -> DataSet {
+        let Self { classes, values, skipped, .. } = self;
+        let name = self.name.to_owned();
+        DataSet { name, kind, classes, values, train, validation, test, skipped }
     }
 }
 

@@ -3,7 +3,14 @@ use crate::data::Input;
 use image::{GrayImage, Luma};
 
 fn options(data_dir: &Path) -> OpenOptions {
-    OpenOptions { data_dir: data_dir.to_owned(), seed: 1, limit: None, target: None, task: None }
+    OpenOptions {
+        data_dir: data_dir.to_owned(),
+        seed: 1,
+        limit: None,
+        target: None,
+        task: None,
+        table: Default::default(),
+    }
 }
 
 fn sizes(data: &DataSet) -> [usize; 3] {
@@ -162,7 +169,8 @@ fn tables_open_by_path_and_by_name() {
     let data = open("tabular/small", &options).unwrap();
     assert_eq!((data.name.as_str(), sizes(&data)), ("small", [32, 4, 4]));
     assert_eq!(data.classes, ["p", "q"]);
-    assert_eq!(data.kind, Kind::Rows { columns: vec!["size".into(), "mark=x".into()] });
+    let Kind::Rows { columns, .. } = &data.kind else { panic!() };
+    assert_eq!(columns[..], ["size", "mark=x"]);
     assert!(why("tabular", &options).contains("expected one of tabular/away, tabular/small"));
     assert!(why("tabular/big", &options).contains("expected one of"));
     assert!(why("tabular/away", &options).contains("expected one inside the folder"));

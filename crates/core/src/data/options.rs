@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::csv::Task;
+use super::csv::{TableOptions, Task};
 
 /// How to open a data set.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct OpenOptions {
     /// What is to be said of that column; decided by what it holds where nothing is said.
     /// Images have classes, whatever stands here.
     pub task: Option<Task>,
+    /// How a table is written, and which of its columns a model sees.
+    pub table: TableOptions,
 }
 
 /// `$TENFOLD_DATA`, else `tenfold` in the platform's cache folder.

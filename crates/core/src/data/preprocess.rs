@@ -50,9 +50,9 @@ pub enum Preprocess {
     /// For rows of numbers: `(x - mean) / std`.
     Row {
         /// Subtracted, one number a column.
-        mean: Vec<f32>,
+        mean: Vec<f64>,
         /// Divided by, one number a column.
-        std: Vec<f32>,
+        std: Vec<f64>,
     },
 }
 
@@ -82,12 +82,12 @@ impl Preprocess {
                 let (mean, std) = (0..channels).map(|c| sums.moments(c, pixels)).unzip();
                 Ok(Self::Image { channels, height, width, resize, mean, std })
             }
-            Kind::Rows { columns } => {
+            Kind::Rows { columns, .. } => {
                 let rows = (0..count)
-                    .map(|place| row(&input(place)?, columns.len()).map(<[f32]>::to_vec))
+                    .map(|place| row(&input(place)?, columns.len()).map(<[f64]>::to_vec))
                     .collect::<Result<Vec<_>>>()?;
                 let (mean, std) = (0..columns.len())
-                    .map(|column| moments(rows.iter().map(|row| f64::from(row[column]))))
+                    .map(|column| moments(rows.iter().map(|row| row[column])))
                     .unzip();
                 Ok(Self::Row { mean, std })
             }
@@ -140,10 +140,8 @@ impl Preprocess {
             }
             Self::Row { mean, std } => {
                 let row = row(input, mean.len())?;
-                // In 64 bits, because a difference of the largest floats overflows.
-                let scaled = |((&x, &mean), &std): ((&f32, &f32), &f32)| {
-                    ((f64::from(x) - f64::from(mean)) / f64::from(std)) as f32
-                };
+                // In 64 bits until they are near 0: 32 do not tell 1,700,000,001 from 1,700,000,002.
+                let scaled = |((x, mean), std): ((&f64, &f64), &f64)| ((x - mean) / std) as f32;
                 Ok(row.iter().zip(mean).zip(std).map(scaled).collect())
             }
         }
@@ -194,7 +192,7 @@ impl Preprocess {
     /// Settings may come from a file that someone has edited.
     fn check(&self) -> Result<()> {
         let wrong = |why: &str| Err(Error::argument("preprocessing", why));
-        let (mean, std, expected) = match self {
+        let (counts, valid) = match self {
             Self::Image { channels, height, width, resize, mean, std } => {
                 if ![1, 3].contains(channels) {
                     return wrong("expected 1 or 3 channels");
@@ -204,23 +202,28 @@ impl Preprocess {
                 if ![height, width, short].into_iter().all(|side| sides.contains(side)) {
                     return wrong("expected a height and a width from 1 to 4096 pixels");
                 }
-                (mean, std, *channels)
+                ([mean.len(), std.len(), *channels], are_scales(mean, std))
             }
-            Self::Row { mean, std } => (mean, std, mean.len()),
+            Self::Row { mean, std } => ([mean.len(), std.len(), mean.len()], are_scales(mean, std)),
         };
-        if mean.len() != expected || std.len() != expected || expected == 0 {
+        let [means, stds, expected] = counts;
+        if means != expected || stds != expected || expected == 0 {
             return wrong("expected one mean and one std for each channel or column");
         }
-        if !mean.iter().all(|mean| mean.is_finite())
-            || !std.iter().all(|std| std.is_finite() && *std > 0.0)
-        {
+        if !valid {
             return wrong("expected finite means, and stds above 0");
         }
         Ok(())
     }
 }
 
-fn row(input: &Input, columns: usize) -> Result<&[f32]> {
+/// Whether numbers can be brought to these scales.
+fn are_scales<T: Copy + Into<f64>>(mean: &[T], std: &[T]) -> bool {
+    let above_zero = |&std: &T| std.into().is_finite() && std.into() > 0.0;
+    mean.iter().all(|&mean| mean.into().is_finite()) && std.iter().all(above_zero)
+}
+
+fn row(input: &Input, columns: usize) -> Result<&[f64]> {
     match input {
         Input::Row(row) if row.len() == columns => Ok(row),
         Input::Row(row) => Err(Error::argument(
@@ -378,11 +381,15 @@ fn byte_sums(bytes: &[u8], channels: usize) -> Sums {
     sums
 }
 
-fn moments(values: impl Iterator<Item = f64> + Clone) -> (f32, f32) {
+/// Mean and standard deviation of a column's numbers. What never varies but by rounding gets a
+/// deviation of 1.
+fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
     let count = values.clone().count().max(1) as f64;
     let mean = values.clone().sum::<f64>() / count;
     let variance = values.map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
-    (mean as f32, deviation(variance))
+    let std = variance.sqrt();
+    let least = (mean.abs() * 1e-12).max(f64::MIN_POSITIVE);
+    (mean, if std.is_finite() && std > least { std } else { 1.0 })
 }
 
 /// The root of a variance, or 1 where nothing varies: rounding leaves a little more than zero.

@@ -100,7 +100,7 @@ fn fitting_measures_pictures_and_rows() {
     assert_eq!((mean, std), (vec![0.5], vec![0.5]));
     // 1 and 3: mean 2, deviation 1. The constant column gets 1.
     let rows = vec![Input::Row(vec![1.0, 0.1]), Input::Row(vec![3.0, 0.1])];
-    let kind = Kind::Rows { columns: vec!["a".into(), "b".into()] };
+    let kind = Kind::rows(vec!["a".into(), "b".into()]);
     let fitted = Preprocess::fit(&kind, &examples(rows), Resize::Stretch).unwrap();
     assert_eq!(fitted, Preprocess::Row { mean: vec![2.0, 0.1], std: vec![1.0, 1.0] });
     assert_eq!(fitted.apply(&Input::Row(vec![3.0, 0.1])).unwrap(), [1.0, 0.0]);
@@ -135,7 +135,7 @@ fn wrong_inputs_and_settings_are_errors() {
         plain(1, 2, 2, Resize::ShorterSide(0)),
         Preprocess::Row { mean: vec![0.0; 2], std: vec![1.0] },
         Preprocess::Row { mean: vec![0.0], std: vec![0.0] },
-        Preprocess::Row { mean: vec![f32::NAN], std: vec![1.0] },
+        Preprocess::Row { mean: vec![f64::NAN], std: vec![1.0] },
     ] {
         assert!(why(&broken, Input::Row(vec![1.0])).starts_with("preprocessing: "), "{broken:?}");
     }

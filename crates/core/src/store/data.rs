@@ -58,16 +58,16 @@ pub fn open_data(path: &Path, options: &OpenOptions) -> Result<DataSet> {
 
 enum Source {
     Image(PathBuf),
-    Row(Vec<f32>),
+    Row(Vec<f64>),
     Text(String),
 }
 
 fn source(item: Item, queue: &Path, kind: &Kind) -> Result<Source> {
     match (kind, item.content) {
-        (Kind::Rows { columns }, Content::Row(row)) if row.len() == columns.len() => {
+        (Kind::Rows { columns, .. }, Content::Row(row)) if row.len() == columns.len() => {
             Ok(Source::Row(row))
         }
-        (Kind::Rows { columns }, _) => {
+        (Kind::Rows { columns, .. }, _) => {
             let why = format!("item {}: expected {} numbers", item.name, columns.len());
             Err(Error::file(queue, why))
         }

@@ -34,7 +34,7 @@ pub enum Content {
     /// Its name alone: it is a file of the queue's folder.
     File,
     /// A row's numbers, in the order of the columns.
-    Row(Vec<f32>),
+    Row(Vec<f64>),
     /// A text.
     Text(String),
 }

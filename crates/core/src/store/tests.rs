@@ -10,7 +10,7 @@ fn origin(queue: &Path, kind: Kind) -> Origin {
 }
 
 fn rows() -> Kind {
-    Kind::Rows { columns: vec!["height".into(), "width".into()] }
+    Kind::rows(vec!["height".into(), "width".into()])
 }
 
 fn labels() -> Vec<String> {
@@ -54,7 +54,14 @@ fn filled(folder: &Path, count: usize) -> Store {
 }
 
 fn options() -> OpenOptions {
-    OpenOptions { data_dir: PathBuf::new(), seed: 1, limit: None, target: None, task: None }
+    OpenOptions {
+        data_dir: PathBuf::new(),
+        seed: 1,
+        limit: None,
+        target: None,
+        task: None,
+        table: Default::default(),
+    }
 }
 
 #[test]

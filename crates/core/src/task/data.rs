@@ -43,6 +43,7 @@ impl NamedData {
             limit: self.limit,
             target: None,
             task: None,
+            table: Default::default(),
         }
     }
 }

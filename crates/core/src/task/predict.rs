@@ -151,8 +151,8 @@ pub fn read_all(paths: &[PathBuf], kind: &Kind) -> Vec<Result<Vec<Input>>> {
 pub fn read(path: &Path, kind: &Kind) -> Result<Vec<Input>> {
     match kind {
         Kind::Images { .. } => Ok(vec![Input::Image(image_file::read(path)?)]),
-        Kind::Rows { columns } => {
-            let rows = Table::read_rows(path, columns)?;
+        Kind::Rows { columns, schema } => {
+            let rows = Table::read_rows(path, columns, schema.as_ref())?;
             Ok(rows.into_iter().map(Input::Row).collect())
         }
         Kind::Texts => {
