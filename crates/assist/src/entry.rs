@@ -282,7 +282,7 @@ impl Entry {
 
 /// A row as the person knows it: columns that were made of a column of words (`Sex=male`,
 /// `Sex=female`) are that column again.
-fn cells(columns: &[String], row: &[f32]) -> Vec<Value> {
+fn cells(columns: &[String], row: &[f64]) -> Vec<Value> {
     let of = |place: usize| columns[place].split_once('=');
     let (mut cells, mut place) = (Vec::new(), 0);
     while place < columns.len().min(row.len()) {
@@ -290,7 +290,7 @@ fn cells(columns: &[String], row: &[f32]) -> Vec<Value> {
         let same = |&other: &usize| name.is_some() && of(other).map(|(name, _)| name) == name;
         let end = place + (place..columns.len().min(row.len())).take_while(same).count();
         let group = &row[place..end];
-        let is_one = |value: &f32| *value == 1.0;
+        let is_one = |value: &f64| *value == 1.0;
         let words = group.len() > 1
             && group.iter().all(|value| is_one(value) || *value == 0.0)
             && group.iter().filter(|value| is_one(value)).count() <= 1;
