@@ -164,6 +164,7 @@ fn choose(
 }
 
 /// A file's texts: those of a table's rows, or the whole of it.
+#[cfg(feature = "cli")]
 pub(super) struct Texts {
     /// One a row, in order; a row without any is empty.
     pub rows: Vec<String>,
@@ -177,6 +178,7 @@ pub(super) struct Texts {
 ///
 /// # Errors
 /// A file that cannot be read, a row of another width, no such column.
+#[cfg(feature = "cli")]
 pub(super) fn texts(path: &Path, learnt: &Columns, column: Option<&str>) -> Result<Texts> {
     let text = text::read(path)?;
     let end = path.extension().map(|end| end.to_string_lossy().to_lowercase());
@@ -306,6 +308,7 @@ mod tests {
         assert!(why.contains("--target"), "{why}");
     }
 
+    #[cfg(feature = "cli")]
     #[test]
     fn rows_to_classify_are_found_by_the_name_that_was_learnt() {
         let folder = tempfile::tempdir().unwrap();
