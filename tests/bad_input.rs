@@ -349,7 +349,7 @@ fn flags_that_cannot_work() {
         (
             &["mlp", "--set", "depth=3"],
             1,
-            &["--set: no choice `depth`", "activation, dropout, hidden"],
+            &["--set: unknown setting `depth`", "activation (", "dropout (", "hidden ("],
         ),
         (&["mlp", "--set", "hidden"], 1, &["--set: `hidden`: expected KEY=VALUE"]),
         (&["mlp", "--set", "hidden=[-1]"], 1, &["--set: `hidden=[-1]`: "]),

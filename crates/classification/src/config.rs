@@ -304,11 +304,15 @@ mod tests {
         let message = |result: Result<MlpConfig>| result.unwrap_err().to_string();
         let mlp = MlpConfig::new([1, 28, 28], 10);
         assert_eq!(message(set(&mlp, "hidden")), "--set: `hidden`: expected KEY=VALUE");
-        assert_eq!(
-            message(set(&mlp, "depth=3")),
-            "--set: no choice `depth`: this model has activation, dropout, hidden"
+        let why = message(set(&mlp, "depth=3"));
+        assert!(
+            why.starts_with("--set: unknown setting `depth`: this model has activation ("),
+            "{why}"
         );
-        assert!(message(set(&mlp, "classes=3")).contains("no choice `classes`"));
+        assert!(why.contains("), dropout (0.2), hidden ([512,256])"), "{why}");
+        let why = message(set(&mlp, "dropuot=0.5"));
+        assert!(why.contains("`dropuot`: did you mean `dropout`? this model has"), "{why}");
+        assert!(message(set(&mlp, "classes=3")).contains("unknown setting `classes`"));
         assert!(
             message(set(&mlp, "hidden=wide")).starts_with("--set: `hidden=wide`: invalid type")
         );
@@ -319,6 +323,6 @@ mod tests {
         }
         let logistic = LogisticConfig::new([1, 28, 28], 10);
         let why = set(&logistic, "a=1").unwrap_err().to_string();
-        assert!(why.ends_with("this model has no choices"), "{why}");
+        assert!(why.ends_with("this model has no settings"), "{why}");
     }
 }

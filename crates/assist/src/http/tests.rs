@@ -409,11 +409,10 @@ async fn an_upload_that_does_not_end_is_ended() {
     let server = server(|settings| settings.patience = Duration::from_millis(300), None);
     let endless = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
     let request = Request::post("/v1/suggest").header("host", "127.0.0.1");
-    let begun = Instant::now();
     let request = request.header("content-type", "image/png");
+    // Without an end by the server this would wait for ever.
     let (status, _) = server.send(request, Body::from_stream(endless)).await;
     assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
-    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]

@@ -267,7 +267,7 @@ pub struct PredictArgs {
 /// # Errors
 /// Nothing was named.
 pub fn run_and_inputs(paths: &[PathBuf]) -> Result<(&PathBuf, &[PathBuf])> {
-    let none = || Error::argument("RUN", "no run folder or exported file named");
+    let none = || Error::argument("RUN", "No run named. Example: predict RUN FILE");
     paths.split_first().ok_or_else(none)
 }
 
