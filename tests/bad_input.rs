@@ -614,7 +614,10 @@ fn foreign_weights_that_do_not_fit() {
     assert!(!Path::new("tenfold-malicious-pickle-ran").exists());
 
     let small = golden.join("small.pth");
-    fails(predict(&small), &["small.pth: not the weights of `mlp`: ", "hidden.0.weight", "is missing"]);
+    fails(
+        predict(&small),
+        &["small.pth: not the weights of `mlp`: ", "hidden.0.weight", "is missing"],
+    );
     fails(train(&small), &["small.pth: ", "hidden.0.weight [512, 64] is missing"]);
     let weights = at("run/model.safetensors");
     fails(
@@ -707,7 +710,10 @@ fn a_loss_that_grows_without_end_leaves_the_last_good_epoch() {
     let answers = classification(args!["predict", &run, first_image(&data), "--json"]).json();
     assert_eq!(answers[0]["suggestions"].as_array().unwrap().len(), 2);
     // Going on ends at the same place and loses nothing either.
-    fails(args!["train", "logistic", "--out", &run, "--resume"], &["training: the loss ", " in epoch "]);
+    fails(
+        args!["train", "logistic", "--out", &run, "--resume"],
+        &["training: the loss ", " in epoch "],
+    );
     assert_eq!(contents(&run), before);
 }
 

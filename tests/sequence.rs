@@ -406,7 +406,7 @@ fn words_that_stand_alike_are_near() {
             |source: &Path| sequence(args!["predict", source, "--text", asked[2], "--json"]).json();
         assert_eq!(from(&run)[0]["suggestions"][0]["label"], "queen");
         // As word2vec's text, which others read.
-        assert_eq!(sequence(args!["export", &run, &text]).status, 0);
+        assert_eq!(sequence(args!["export", &run, &text, "--overwrite"]).status, 0);
         assert_eq!(from(&text)[0]["suggestions"][0]["label"], "queen");
     }
     sequence(args!["predict", &run, "--text", "xyzzy"]).fails(&["`xyzzy` is not among"]);

@@ -369,4 +369,19 @@ mod tests {
         let flags = SupervisedFlags { batch_size: Some(64), ..none };
         assert_eq!(chosen(54, &flags), (64, 280), "epochs follow from the batch asked for");
     }
+
+    #[test]
+    fn no_file_is_called_what_it_is_not_or_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["m.onnx", "m.pt", "M.PTH"] {
+            let why = check_written(&at(name), true).unwrap_err().to_string();
+            assert!(why.contains("writes no .") && why.contains("model.safetensors"), "{why}");
+        }
+        check_written(&at("m.safetensors"), false).unwrap();
+        std::fs::write(at("m.safetensors"), "mine").unwrap();
+        let why = check_written(&at("m.safetensors"), false).unwrap_err().to_string();
+        assert!(why.ends_with("already there: `--overwrite` replaces it"), "{why}");
+        check_written(&at("m.safetensors"), true).unwrap();
+    }
 }
