@@ -1,0 +1,4 @@
+//! The models, a file each, and what they have in common.
+
+pub mod detector;
+pub mod yolov2_small;
