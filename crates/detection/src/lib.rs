@@ -33,6 +33,8 @@ mod program;
 mod scores;
 #[cfg(feature = "cli")]
 mod task;
+#[cfg(all(test, feature = "cli"))]
+mod verbs_tests;
 mod write;
 mod zoo;
 

@@ -175,3 +175,51 @@ fn labelme(own: &Found) -> Value {
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenfold_core::data::{Object, OpenOptions};
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let boxes =
+            [BoundingBox::new(3.0, 4.5, 20.25, 17.0), BoundingBox::new(0.0, 1.0, 8.0, 30.0)];
+        for format in [Format::Voc, Format::Coco, Format::Yolo, Format::Labelme] {
+            let folder = tempfile::tempdir().unwrap();
+            let found = |i: usize| {
+                let path = folder.path().join(format!("{i}.png"));
+                image::RgbImage::new(40, 30).save(&path).unwrap();
+                let objects = [("a & <b>", boxes[0]), ("dog", boxes[1])];
+                let objects = objects.map(|(label, at)| (label.to_owned(), 0.75, at)).into();
+                Found { path, size: [40, 30], objects }
+            };
+            let all: Vec<Found> = (0..5).map(found).collect();
+            let labels = ["a & <b>".to_owned(), "dog".to_owned()];
+            for (name, text) in render(format, &all, &labels).unwrap() {
+                std::fs::write(folder.path().join(name), text).unwrap();
+            }
+            let options = OpenOptions {
+                data_dir: "nowhere".into(),
+                seed: 1,
+                limit: None,
+                target: None,
+                task: None,
+            };
+            let data = crate::data::open(folder.path().to_str().unwrap(), &options).unwrap();
+            assert_eq!((&data.classes[..], data.skipped.len()), (&labels[..], 0), "{format:?}");
+            let objects: Vec<Object> = data.train.get(0).unwrap().target;
+            for (own, expected) in objects.iter().zip(boxes) {
+                assert!(own.bounding_box.iou(&expected) > 0.9999, "{format:?} {own:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_images_of_one_name_are_refused() {
+        let found = |path: &str| Found { path: path.into(), size: [4, 4], objects: Vec::new() };
+        let all = [found("a/1.png"), found("b/1.jpg")];
+        assert!(render(Format::Voc, &all, &[]).is_err());
+        assert_eq!(render(Format::Coco, &all, &[]).unwrap().len(), 1);
+    }
+}

@@ -15,3 +15,6 @@ mod yaml;
 mod yolo;
 
 pub use open::open;
+
+#[cfg(test)]
+mod tests;
