@@ -20,6 +20,7 @@ pub mod batches;
 pub mod config;
 pub mod data;
 pub mod detection;
+#[cfg(feature = "cli")]
 mod draw;
 pub mod finder;
 #[cfg(feature = "cli")]
@@ -30,11 +31,14 @@ pub mod parts;
 #[cfg(feature = "cli")]
 mod program;
 #[cfg(feature = "cli")]
+mod recipes;
+#[cfg(feature = "cli")]
 mod scores;
 #[cfg(feature = "cli")]
 mod task;
 #[cfg(all(test, feature = "cli"))]
 mod verbs_tests;
+#[cfg(feature = "cli")]
 mod write;
 mod zoo;
 

@@ -1,6 +1,5 @@
 //! Detectors as core's [`Task`]: data, configuration, learner, measuring.
 
-use crate::augment::Augment;
 use crate::batches::{Batch, Batches};
 use crate::config::RunConfig;
 use crate::data;
@@ -10,6 +9,7 @@ use crate::flags::TrainFlags;
 use crate::metrics::Judged;
 use crate::models::detector::{DetectorConfig, Seen};
 use crate::parts::nms::Nms;
+use crate::recipes;
 use crate::scores;
 use crate::write;
 use crate::zoo::Zoo;
@@ -33,8 +33,6 @@ use tenfold_core::zoo::did_you_mean;
 const MOST_MEASURED: usize = 1_000;
 /// Images that are read at once while a split is measured.
 const PART: usize = 64;
-/// What each step keeps of the average of the weights.
-const AVERAGE: f64 = 0.999;
 
 /// One of the zoo's models.
 pub(crate) struct Detecting<C> {
@@ -47,12 +45,6 @@ type Config<C> = RunConfig<C, NamedData>;
 impl<C: DetectorConfig> Detecting<C> {
     pub(crate) fn new(model: Zoo) -> Self {
         Self { model, config: PhantomData }
-    }
-
-    fn recipe(data: &NamedData) -> Recipe {
-        let drawn = data.name == scenes::NAME;
-        let (epochs, batch_size) = if drawn { (10, 32) } else { (60, 8) };
-        Recipe { batch_size, warmup: 0.05, clip_norm: Some(10.0), ..Recipe::new(epochs, 2e-3) }
     }
 
     /// What was found in the images of a split, and what is there.
@@ -147,16 +139,15 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         let seen = seen(data, flags.run.seed())?;
         let config = set_fields(&C::new(&seen), &flags.run.set, C::FIXED)?;
         let config = config.finished(&seen).map_err(|why| Error::argument("--set", why))?;
-        let plain = Augment { flip: true, ..Augment::default() };
-        let usual = if choice.name == scenes::NAME { plain } else { Augment::PHOTOGRAPHS };
+        let recipe = recipes::recipe(self.model, &choice.name);
         Ok(RunConfig {
             labels: data.classes.clone(),
             preprocess: config.preprocess(),
-            training: supervised.settings(Self::recipe(&choice), flags.run.seed()),
+            training: supervised.settings(recipe, flags.run.seed()),
             config,
+            augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
             data: choice,
-            augment: augment.unwrap_or(usual),
-            average: AVERAGE,
+            average: recipes::AVERAGE,
             nms: Nms::default(),
             threshold: None,
         })
@@ -207,10 +198,15 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         config: &Config<C>,
         data: &Self::Data,
         split: Split,
-        _: Purpose<'_, Zoo>,
+        purpose: Purpose<'_, Zoo>,
     ) -> Result<Scores> {
         let judged = Self::judged(network, config, data, split)?;
-        Ok(scores::scores(&judged, &config.labels, split))
+        let mut scores = scores::scores(&judged, &config.labels, split);
+        if let Purpose::Choose = purpose {
+            // What the curves show.
+            scores.json.retain(|name, _| ["map", "map50", "count"].contains(&name.as_str()));
+        }
+        Ok(scores)
     }
 
     fn settle(

@@ -12,8 +12,7 @@ use tenfold_core::task::predict::Inputs;
 use tenfold_core::{Error, Result, files};
 
 /// The formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// PASCAL VOC: an XML file an image.
     Voc,

@@ -2,7 +2,7 @@
 //! to a type.
 
 use crate::models::detector::{DetectorConfig, Seen};
-use burn::module::Module;
+use tenfold_classification::models::parameters;
 use tenfold_core::data::scenes;
 use tenfold_core::device;
 use tenfold_core::zoo::{self, Card};
@@ -10,19 +10,26 @@ use tenfold_core::zoo::{self, Card};
 /// The models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zoo {
+    /// RetinaNet, ResNet-50 with a feature pyramid.
+    RetinaNet,
     /// YOLO v2, small.
     YoloV2Small,
 }
 
 impl zoo::Zoo for Zoo {
     const TASK: &'static str = "detection";
-    const ALL: &'static [(Self, &'static str)] = &[(Self::YoloV2Small, "yolov2_small")];
+    const ALL: &'static [(Self, &'static str)] =
+        &[(Self::RetinaNet, "retinanet_resnet50_fpn"), (Self::YoloV2Small, "yolov2_small")];
 }
 
 /// Runs `$body` with `$Config` as the Config type of a model.
 macro_rules! with_config {
     ($zoo:expr, $Config:ident => $body:expr) => {
         match $zoo {
+            $crate::zoo::Zoo::RetinaNet => {
+                type $Config = $crate::models::retinanet::RetinaNetConfig;
+                $body
+            }
             $crate::zoo::Zoo::YoloV2Small => {
                 type $Config = $crate::models::yolov2_small::YoloV2SmallConfig;
                 $body
@@ -36,6 +43,11 @@ impl Zoo {
     /// The line of `models`.
     pub fn card(self) -> Card {
         let (title, paper, year) = match self {
+            Self::RetinaNet => (
+                "RetinaNet, ResNet-50-FPN",
+                "Lin et al., Focal Loss for Dense Object Detection",
+                2017,
+            ),
             Self::YoloV2Small => {
                 ("YOLO v2, small", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
             }
@@ -43,7 +55,7 @@ impl Zoo {
         let (image, sides) = ([scenes::SIDE; 2], vec![[0.25; 2]]);
         let seen = Seen { classes: scenes::classes().len(), image, sides, seed: 1 };
         let parameters = with_config!(self, Config => {
-            device::open("cpu").map_or(0, |cpu| Config::new(&seen).init(&cpu).num_params())
+            device::open("cpu").map_or(0, |cpu| parameters(&Config::new(&seen).init(&cpu)))
         });
         let name = zoo::Zoo::name(self);
         Card { name, title, paper, year, parameters, data: scenes::NAME }
