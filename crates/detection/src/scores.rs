@@ -114,7 +114,7 @@ mod tests {
             ],
         };
         // F1 2/4, 4/5, 4/6, 6/7, 6/8.
-        assert_eq!(threshold(&[image.clone()]), Some(0.2));
+        assert_eq!(threshold(std::slice::from_ref(&image)), Some(0.2));
         let scores = scores(&[image], &["a".into(), "b".into()], Split::Test);
         assert_eq!(scores.json["classes"]["b"]["map"], Value::Null);
         assert!(scores.line.contains("1 test images with 3 objects"), "{}", scores.line);

@@ -1,6 +1,7 @@
 //! The verbs, end to end, on a few images in files.
 
-use crate::Zoo;
+use crate::finder::Finder;
+use crate::zoo::Zoo;
 use image::{Rgb, RgbImage};
 use serde_json::Value;
 use std::path::Path;
@@ -95,8 +96,7 @@ fn every_model_trains_resumes_measures_answers_and_exports() {
         assert!(Path::new(&written).join("0.xml").is_file());
         assert_eq!(std::fs::read_dir(&drawn).unwrap().count(), 1);
 
-        let finder =
-            crate::Finder::from_file(Path::new(&out), &device::open("cpu").unwrap()).unwrap();
+        let finder = Finder::from_file(Path::new(&out), &device::open("cpu").unwrap()).unwrap();
         assert!(finder.places() && finder.labels() == ["red", "green"]);
         let own = Input::Image(image::open(&image).unwrap().into_rgb8().into());
         let found = finder.find(&[&own]).unwrap();

@@ -256,7 +256,7 @@ impl DetectorConfig for RetinaNetConfig {
     }
 
     fn finished(self, _: &Seen) -> Result<Self, String> {
-        if self.side < MULTIPLE || self.side % MULTIPLE != 0 || self.side > 4096 {
+        if self.side < MULTIPLE || !self.side.is_multiple_of(MULTIPLE) || self.side > 4096 {
             return Err(format!(
                 "side={}: expected a multiple of {MULTIPLE}, 4096 at most",
                 self.side

@@ -217,7 +217,7 @@ impl DetectorConfig for YoloV2SmallConfig {
     }
 
     fn finished(self, seen: &Seen) -> Result<Self, String> {
-        if self.side == 0 || self.side % STRIDE != 0 || self.side > 4096 {
+        if self.side == 0 || !self.side.is_multiple_of(STRIDE) || self.side > 4096 {
             return Err(format!(
                 "side={}: expected a multiple of {STRIDE}, 4096 at most",
                 self.side
