@@ -16,6 +16,7 @@ use crate::zoo::Zoo;
 use burn::module::Module;
 use burn::tensor::Device;
 use image::DynamicImage;
+use rayon::prelude::*;
 use std::io::Write;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -63,7 +64,8 @@ impl<C: DetectorConfig> Detecting<C> {
         let mut all = Vec::with_capacity(examples.len());
         for first in (0..examples.len()).step_by(PART) {
             let part = first..(first + PART).min(examples.len());
-            let part = part.map(|index| examples.get(index)).collect::<Result<Vec<_>>>()?;
+            let part = part.into_par_iter().map(|index| examples.get(index));
+            let part = part.collect::<Result<Vec<_>>>()?;
             let inputs: Vec<&Input> = part.iter().map(|example| &example.input).collect();
             for (example, found) in part.iter().zip(finder.find(&inputs)?) {
                 let own = |object: &Object| Some((labels[object.label]?, object.bounding_box));
@@ -80,17 +82,17 @@ impl<C: DetectorConfig> Detecting<C> {
 /// What a model's configuration is made of: see [`Seen`].
 fn seen(data: &DataSet<Vec<Object>>, seed: u64) -> Result<Seen> {
     let count = data.train.len().min(MOST_MEASURED);
-    let mut sides = Vec::new();
-    for place in 0..count {
+    let of_image = |place: usize| {
         let example = data.train.get(place * data.train.len() / count)?;
-        let Input::Image(image) = &example.input else { continue };
+        let Input::Image(image) = &example.input else { return Ok(Vec::new()) };
         let longer = image.width().max(image.height()) as f32;
         let side = |object: &Object| {
             let [_, _, w, h] = object.bounding_box.xywh();
             [w / longer, h / longer]
         };
-        sides.extend(example.target.iter().map(side));
-    }
+        Ok(example.target.iter().map(side).collect())
+    };
+    let sides = (0..count).into_par_iter().map(of_image).collect::<Result<Vec<Vec<_>>>>()?.concat();
     if sides.is_empty() {
         return Err(Error::argument(
             "--data",

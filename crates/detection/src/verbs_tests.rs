@@ -44,7 +44,7 @@ fn data(folder: &Path) {
 }
 
 #[test]
-fn every_model_trains_resumes_measures_answers_and_exports() {
+fn every_model_trains_measures_answers_and_exports() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let images = path("images");
