@@ -69,7 +69,7 @@ mod tests {
         network.running_mean.update(Tensor::from_data([4.0, 8.0], &device));
         // (1 + 1) / (10 + 1) of the old is kept at the first step.
         average.add(&network.valid(), 1);
-        let values = |tensor: Tensor<1>| tensor.into_data().to_vec::<f32>().unwrap();
+        let values = |tensor: Tensor<1>| tensor.into_data().try_to_vec::<f32>().unwrap();
         let near = |own: Vec<f32>, expected: [f32; 2]| {
             own.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5)
         };
