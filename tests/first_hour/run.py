@@ -94,7 +94,7 @@ def tables():
     # As spreadsheets of many countries write it.
     claims = ["claims;payment"] + [";".join(cell.strip().replace(".", ",") for cell in row) for row in rows("auto-insurance")]
     # Classes in front, words and gaps among the features.
-    people = [["survived", "class", "sex", "age", "fare"]]
+    people = [["survived", "cabin", "sex", "age", "fare"]]
     for _ in range(300):
         sex, kind, age = pick.choice(["male", "female"]), pick.choice([1, 2, 3]), pick.randint(1, 80)
         chance = 1 / (1 + math.exp(-(3 * (sex == "female") - 1.2 * (kind - 2) - 0.02 * age - 0.5)))
@@ -107,14 +107,15 @@ def tables():
 
 
 def texts():
-    """Film reviews as a table with the text first; sentences in Chinese, drawn."""
+    """The ends of film reviews as a table with the text first; sentences in Chinese, drawn."""
     reviews = []
     with archive("review-polarity") as tar:
         for member in tar:
             if member.isfile() and member.name.endswith(".txt"):
                 label = "good" if "/pos/" in member.name else "bad"
-                if sum(one[1] == label for one in reviews) < 200:
-                    reviews.append([" ".join(tar.extractfile(member).read().decode("latin-1").split()), label])
+                if sum(one[1] == label for one in reviews) < 100:
+                    words = tar.extractfile(member).read().decode("latin-1").split()
+                    reviews.append([" ".join(words[-100:]), label])
     pick.shuffle(reviews)
     stays = []
     for _ in range(200):
@@ -129,15 +130,15 @@ def texts():
 
 # Program, model, data, figure, floor.
 HOURS = [
-    ("classification", "lenet", "animals", "accuracy", 0.4),
-    ("classification", "lenet", "vehicles", "accuracy", 0.4),
+    ("classification", "lenet", "animals", "accuracy", 0.3),
+    ("classification", "lenet", "vehicles", "accuracy", 0.3),
     ("classification", "lenet", "sea", "accuracy", 0.6),
     ("classification", "lenet", "digits", "accuracy", 0.7),
     ("classification", "lenet", "zero-one", "accuracy", 0.9),
     ("classification", "mlp", "flowers.csv", "accuracy", 0.8),
     ("classification", "mlp", "people.csv", "accuracy", 0.6),
-    ("classification", "linear", "claims.csv", "r2", 0.3),
-    ("sequence", "bilstm", "reviews.csv", "accuracy", 0.5),
+    ("classification", "linear", "claims.csv", "r2", 0.2),
+    ("sequence", "bilstm", "reviews.csv", "accuracy", 0.3),
     ("sequence", "bilstm", "stays.csv", "accuracy", 0.9),
 ]
 

@@ -26,7 +26,7 @@ pub struct Batches {
 
 impl Batches {
     fn annotated(&self, index: usize) -> Result<Annotated> {
-        let Example { input, target } = self.examples.get(index)?;
+        let Example { input, target, .. } = self.examples.get(index)?;
         let Input::Image(image) = input else {
             return Err(Error::argument("input", "expected an image"));
         };

@@ -119,7 +119,8 @@ impl burn_dataset::Dataset<Example<Vec<Object>>, tenfold_core::Error> for Stored
     fn get(&self, index: usize) -> Result<Example<Vec<Object>>> {
         let item = &self.0[index];
         let input = Input::Image(image_file::read(&item.image)?);
-        Ok(Example { input, target: item.objects.clone() })
+        let file = Some(item.image.as_path().into());
+        Ok(Example { input, target: item.objects.clone(), file })
     }
 
     fn len(&self) -> usize {
