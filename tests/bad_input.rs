@@ -349,7 +349,7 @@ fn flags_that_cannot_work() {
         (
             &["mlp", "--set", "depth=3"],
             1,
-            &["--set: no choice `depth`", "activation, dropout, hidden"],
+            &["--set: unknown setting `depth`", "activation (", "dropout (", "hidden ("],
         ),
         (&["mlp", "--set", "hidden"], 1, &["--set: `hidden`: expected KEY=VALUE"]),
         (&["mlp", "--set", "hidden=[-1]"], 1, &["--set: `hidden=[-1]`: "]),
@@ -614,7 +614,10 @@ fn foreign_weights_that_do_not_fit() {
     assert!(!Path::new("tenfold-malicious-pickle-ran").exists());
 
     let small = golden.join("small.pth");
-    fails(predict(&small), &["small.pth: not the weights of `mlp`: it holds ", "conv.weight"]);
+    fails(
+        predict(&small),
+        &["small.pth: not the weights of `mlp`: ", "hidden.0.weight", "is missing"],
+    );
     fails(train(&small), &["small.pth: ", "hidden.0.weight [512, 64] is missing"]);
     let weights = at("run/model.safetensors");
     fails(
@@ -623,7 +626,7 @@ fn foreign_weights_that_do_not_fit() {
     );
     fails(args!["predict", "--weights", &weights, &picture], &["name the model with --model"]);
     let lenet = args!["predict", "--model", "lenet", "--weights", &weights, &picture];
-    fails(lenet, &["not the weights of `lenet`: it holds hidden.0.bias"]);
+    fails(lenet, &["not the weights of `lenet`: ", "hidden.0.bias is not in the model"]);
     let garbage = at("garbage.pth");
     for bytes in [&b""[..], b"garbage", &[0xFF; 4096], b"PK\x03\x04", b"\x80\x02."] {
         std::fs::write(&garbage, bytes).unwrap();
@@ -659,18 +662,18 @@ fn a_learning_rate_that_is_far_too_high_stops_at_once() {
         "1e30"
     ]);
     let why = outcome.error();
-    assert!(why.contains("NaN or infinite in epoch 1 at step"), "{why}");
+    assert!(why.contains("the loss ") && why.contains(" in epoch 1 at step"), "{why}");
     assert!(why.contains("a lower --lr than 1e30; no checkpoint was made yet"), "{why}");
     assert!(!run.join("checkpoint").exists() && !run.join("model.safetensors").exists());
     fails(args!["predict", &run, first_image(&data)], &["model.safetensors: No such file"]);
 }
 
 #[test]
-fn a_loss_that_grows_until_it_is_infinite_leaves_the_last_good_epoch() {
+fn a_loss_that_grows_without_end_leaves_the_last_good_epoch() {
     let folder = folder();
     let (data, run) = (folder.path().join("pictures"), folder.path().join("run"));
     write_images(&data, 20);
-    // Each step multiplies the weights by 1 - 0.1 * 100 = -9: some 40 steps to infinity.
+    // Each step multiplies the weights by 1 - 0.1 * 100 = -9.
     let outcome = classification(args![
         "train",
         "logistic",
@@ -707,7 +710,10 @@ fn a_loss_that_grows_until_it_is_infinite_leaves_the_last_good_epoch() {
     let answers = classification(args!["predict", &run, first_image(&data), "--json"]).json();
     assert_eq!(answers[0]["suggestions"].as_array().unwrap().len(), 2);
     // Going on ends at the same place and loses nothing either.
-    fails(args!["train", "logistic", "--out", &run, "--resume"], &["NaN or infinite in epoch"]);
+    fails(
+        args!["train", "logistic", "--out", &run, "--resume"],
+        &["training: the loss ", " in epoch "],
+    );
     assert_eq!(contents(&run), before);
 }
 

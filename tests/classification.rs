@@ -240,7 +240,7 @@ fn numbers_are_predicted_with_an_interval() {
         let text = classification(args!["predict", &run, &rows]).out;
         assert!(text.contains(" to ") && text.contains("90.2 %"), "{text}");
 
-        let portable = folder.path().join("portable.safetensors");
+        let portable = folder.path().join(format!("{model}.safetensors"));
         assert_eq!(classification(args!["export", &run, &portable]).status, 0);
         let again = classification(args!["predict", "--weights", &portable, &rows, "--json"]);
         assert_eq!(again.json(), answers);
@@ -339,7 +339,7 @@ fn models_that_are_fitted_at_once_are_runs_like_the_rest() {
         assert_eq!(suggestions[0]["label"], "above");
         let sum: f64 = suggestions.iter().map(|s| s["score"].as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{suggestions:?}");
-        let portable = folder.path().join("portable.safetensors");
+        let portable = folder.path().join(format!("{model}.safetensors"));
         assert_eq!(classification(args!["export", &run, &portable]).status, 0);
         let picture = first_image(&pictures);
         let again = classification(args!["predict", "--weights", &portable, picture, "--json"]);

@@ -215,7 +215,139 @@ fn sentences_are_translated() {
     ]);
     assert!(summary.json()["bleu"].is_number());
     sequence(args!["predict", &run, "--text", " "]).fails(&["an empty text"]);
-    sequence(args!["predict", &run]).fails(&["INPUT", "--text"]);
+    sequence(args!["predict", &run]).fails(&["INPUT", "nothing to predict. Example:", "--text"]);
+    // A blank line has its place among the answers.
+    let lines = folder.path().join("lines.txt");
+    std::fs::write(&lines, "un rats\n\ndeux chiens\n").unwrap();
+    let answers = sequence(args!["predict", &run, &lines, "--draw", &draw, "--json"]).json();
+    let line = |at: usize| (answers[at]["line"].as_u64(), answers[at]["input"].as_str());
+    assert_eq!((line(0), line(1)), ((Some(1), Some("un rats")), (Some(2), Some(""))));
+    assert_eq!(line(2), (Some(3), Some("deux chiens")));
+    assert_eq!(answers[1]["suggestions"].as_array().unwrap().len(), 0);
+    assert_eq!(answers[2]["suggestions"][0]["text"], "dogs two");
+    assert!(draw.join("attention-3.svg").exists() && !draw.join("attention-2.svg").exists());
+    let printed = sequence(args!["predict", &run, &lines]).out;
+    assert!(printed.contains("\n2: (blank)\n3: deux chiens\n"), "{printed}");
+}
+
+/// A table of opinions, `NUMBER;TEXT;SHOP;VERDICT` under a header.
+fn opinions(rows: usize, good: &str, bad: &str) -> String {
+    let row = |i: usize| {
+        let (word, verdict) = [(good, "up"), (bad, "down")][i % 2];
+        let (thing, shop) = (["soup", "film", "tea"][i / 2 % 3], ["a", "b", "c"][i % 3]);
+        format!("{i};That {thing}, I say, was {word};{shop};{verdict}\n")
+    };
+    std::iter::once("nr;review;shop;verdict\n".into()).chain((0..rows).map(row)).collect()
+}
+
+#[test]
+fn a_table_of_sixty_texts_is_learnt_with_the_defaults() {
+    let folder = folder();
+    let (data, run) = (folder.path().join("sixty.csv"), folder.path().join("run"));
+    std::fs::write(&data, opinions(60, "lovely", "dull")).unwrap();
+    let summary = sequence(args!["train", "bilstm", "--data", &data, "--out", &run, "--json"]);
+    let summary = summary.json();
+    assert_eq!(summary["accuracy"], 1.0, "{summary}");
+    assert_eq!(
+        summary["examples"],
+        serde_json::json!(
+            {"train": 48, "validation": 6, "test": 6, "skipped": 0}
+        )
+    );
+    let config = std::fs::read_to_string(run.join("config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    let columns = serde_json::json!(
+        {"text": "review", "target": "verdict", "delimiter": ";", "header": true}
+    );
+    assert_eq!(config["data"]["columns"], columns);
+    // Batches of four, and as many epochs as make 600 steps.
+    assert_eq!(
+        (&config["training"]["batch_size"], &config["training"]["epochs"]),
+        (&4.into(), &50.into())
+    );
+    let resumed = args!["train", "bilstm", "--data", &data, "--out", &run, "--resume"];
+    assert_eq!(sequence(resumed).status, 0);
+    let other =
+        args!["train", "bilstm", "--data", &data, "--out", &run, "--resume", "--target", "shop"];
+    sequence(other).fails(&["data.columns.target is \"verdict\" there and \"shop\" here"]);
+
+    // Rows of another table, its columns in another order; one of them is empty.
+    let new = folder.path().join("new.csv");
+    std::fs::write(&new, "review,verdict\nThat tea was dull,down\n,up\nxyzzy lovely,up\n").unwrap();
+    let answers = sequence(args!["predict", &run, &new, "--json"]).json();
+    assert_eq!(answers.as_array().unwrap().len(), 3);
+    let label = |at: usize| answers[at]["suggestions"][0]["label"].as_str();
+    assert_eq!((label(0), label(1), label(2)), (Some("down"), None, Some("up")));
+    assert!(answers[2]["input"].as_str().unwrap().ends_with("new.csv:3"), "{answers}");
+    assert_eq!(answers[2]["unknown"], serde_json::json!(["xyzzy"]));
+    assert_eq!(answers[2]["count"], 2);
+    let printed = sequence(args!["predict", &run, &new]).out;
+    assert!(printed.contains("unknown: 1 of 2 words, such as xyzzy"), "{printed}");
+    sequence(args!["predict", &run, &new, "--column", "body"]).fails(&["--column", "`body`"]);
+    sequence(args!["predict", &run]).fails(&["nothing to predict. Example: predict", "--text"]);
+    // Nothing of another table was learnt from: all of it tests, three rows or one class.
+    let rows = ["tea, I say, was lovely", "film, I say, was lovely", "film, I say, was dull"];
+    let rows: String = rows.iter().map(|row| format!("up;That {row}\n")).collect();
+    std::fs::write(&new, format!("verdict;review\n{rows}")).unwrap();
+    let scores = sequence(args!["eval", &run, "--data", &new, "--json"]).json();
+    assert_eq!(scores["count"], 3);
+    assert!((scores["accuracy"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9, "{scores}");
+    std::fs::write(&new, "kind,said\nup,lovely\n").unwrap();
+    sequence(args!["eval", &run, "--data", &new]).fails(&["--data: no column `review`"]);
+}
+
+#[test]
+fn chinese_is_read_by_characters() {
+    let folder = folder();
+    let (data, run) = (folder.path().join("zh.csv"), folder.path().join("run"));
+    let row = |i: usize| {
+        let thing = ["\u{7535}\u{5f71}", "\u{8336}", "\u{9152}\u{5e97}"][i / 2 % 3];
+        let (not, label) = [("", "\u{597d}"), ("\u{4e0d}", "\u{5dee}")][i % 2];
+        format!("\u{8fd9}{thing}\u{5f88}{not}\u{597d}\u{3002},{label}\n")
+    };
+    std::fs::write(&data, (0..60).map(row).collect::<String>()).unwrap();
+    let train = args!["train", "bilstm", "--data", &data, "--out", &run, "--json"];
+    assert_eq!(sequence(train).json()["accuracy"], 1.0);
+    let config = std::fs::read_to_string(run.join("config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(
+        (&config["config"]["unit"], &config["language"]["words"]["unit"]),
+        (&"mixed".into(), &"mixed".into())
+    );
+    // A sentence of words that it knows, as a whole new, and its opposite.
+    let label = |not: &str| {
+        let text = format!("\u{9152}\u{5e97}\u{5f88}{not}\u{597d}");
+        let answer = sequence(args!["predict", &run, "--text", text, "--json"]).json();
+        assert_eq!(answer[0]["unknown"].as_array().unwrap().len(), 0);
+        answer[0]["suggestions"][0]["label"].as_str().unwrap().to_string()
+    };
+    assert_eq!((&label("")[..], &label("\u{4e0d}")[..]), ("\u{597d}", "\u{5dee}"));
+}
+
+#[test]
+fn a_short_text_is_learnt_with_the_defaults() {
+    let folder = folder();
+    let (text, run) = (folder.path().join("short.txt"), folder.path().join("run"));
+    // Some 2,000 characters, and small layers, to be quick; the old eight epochs end above 2.
+    let line = |i: usize| format!("number {} comes after number {}.\n", i % 7 + 1, i % 7);
+    std::fs::write(&text, (0..70).map(line).collect::<String>()).unwrap();
+    let summary = sequence(args![
+        "train",
+        "charlm",
+        "--data",
+        &text,
+        "--out",
+        &run,
+        "--set",
+        "hidden=32",
+        "--set",
+        "embedding=16",
+        "--set",
+        "dropout=0",
+        "--json"
+    ])
+    .json();
+    assert!(summary["loss"].as_f64().unwrap() < 0.8, "{summary}");
 }
 
 #[test]
@@ -274,7 +406,7 @@ fn words_that_stand_alike_are_near() {
             |source: &Path| sequence(args!["predict", source, "--text", asked[2], "--json"]).json();
         assert_eq!(from(&run)[0]["suggestions"][0]["label"], "queen");
         // As word2vec's text, which others read.
-        assert_eq!(sequence(args!["export", &run, &text]).status, 0);
+        assert_eq!(sequence(args!["export", &run, &text, "--overwrite"]).status, 0);
         assert_eq!(from(&text)[0]["suggestions"][0]["label"], "queen");
     }
     sequence(args!["predict", &run, "--text", "xyzzy"]).fails(&["`xyzzy` is not among"]);

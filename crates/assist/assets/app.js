@@ -72,13 +72,14 @@ function draw(status) {
   $('epochs').value = retrain.epoch;
   $('retrain').disabled = stage === 'running';
   $('take').hidden = stage !== 'refused' || retrain.taken;
-  const shares = { before: percent(before), after: percent(after) };
+  const share = (part, interval) => percent(part) + (interval ? ` (${t('range', { low: percent(interval[0], 0), high: percent(interval[1], 0) })})` : '');
+  const shares = { before: share(before, retrain.interval_before), after: share(after, retrain.interval_after), n: retrain.judged };
   const both = before != null && after != null;
   $('trained').textContent = {
     idle: () => '',
     running: () => (retrain.epoch ? t('running', { epoch: String(retrain.epoch), epochs: String(retrain.epochs) }) : t('starting')),
     done: () => t(both ? 'trained_from' : 'trained', shares),
-    refused: () => (both ? t('worse', shares) : t('not_taken', { why: message })),
+    refused: () => (retrain.judged < status.fixed.needed ? t('few_judges', { n: retrain.judged, needed: status.fixed.needed }) : both ? t('worse', shares) : t('not_taken', { why: message })),
     failed: () => t('failed', { why: message }),
   }[stage]?.() ?? message;
 

@@ -1,7 +1,7 @@
 // The Decide view: one item large, its suggestions, one key to decide.
 import { call, newKey, pause } from './api.js';
 import { address, draw, forget, preload, wording } from './item.js';
-import { $, afterwards, attempt, belongsElsewhere, explain, fetchLabels, make, problem, release, say, state } from './page.js';
+import { $, afterwards, attempt, belongsElsewhere, chosenBy, explain, fetchLabels, keyOf, labelKeys, make, problem, release, say, state, undoes } from './page.js';
 import { Search } from './search.js';
 import { answer, isSet, Slots, verdicts } from './slots.js';
 import { percent, t } from './words.js';
@@ -13,9 +13,11 @@ let at = 0; // which of `held` is on screen
 let saving = false;
 let fetching = null;
 let left = 0;
+let drawn; // the id of the item that was drawn last
 let last = null; // the item decided last: `similar` looks near it
 let since = null; // when the item on screen became visible, or was looked at again
 let open = false; // whether this view is the one on screen
+let stray = false; // whether a word is being typed with no field open: none of its keys decides
 
 const item = () => held[at];
 const back = () => $('item').focus({ preventScroll: true });
@@ -99,7 +101,12 @@ function render() {
   const done = !shown && !fetching;
   $('done').hidden = !done;
   $('decide').classList.toggle('empty', done);
-  search.close();
+  // What is being typed about an item stays while it does.
+  if (shown?.id !== drawn) {
+    search.close();
+    stray = false;
+  }
+  drawn = shown?.id;
   if (!shown) {
     delete $('item').dataset.id;
     $('item').replaceChildren();
@@ -120,7 +127,7 @@ function render() {
   $('name').textContent = shown.name;
   const { was } = shown; // undefined but after an undo
   $('before').textContent = was === null ? t('was_skipped') : was === undefined ? '' : t('was', { label: was });
-  $('suggestions').replaceChildren(...(set ? [] : shown.suggestions.map(suggestion)));
+  $('suggestions').replaceChildren(...(set ? [] : choices(shown).map(suggestion)));
   $('suggestions').classList.toggle('texts', free);
   $('ask').textContent = t(set ? (shown.kind === 'picture' ? 'what_where' : 'what_each') : free ? 'what_text' : 'what');
   const nothing = set ? (shown.hidden ? 'hidden_places' : shown.pending ? 'pending_places' : 'no_places') : free ? (shown.hidden ? 'hidden_text' : 'no_text') : shown.hidden ? 'hidden_note' : shown.pending ? 'pending' : 'no_suggestion';
@@ -135,16 +142,25 @@ function render() {
   if (shown.pending) watch(shown);
 }
 
+/** The suggestions, and after them the labels that have a key without being suggested. */
+function choices(shown) {
+  if (shown.kind === 'broken' || shown.pending || state.labels.length > 10 || !labelKeys()) return shown.suggestions;
+  const suggested = new Set(shown.suggestions.map(({ label }) => label));
+  return [...shown.suggestions, ...state.labels.filter((label) => !suggested.has(label)).map((label) => ({ label, score: null }))];
+}
+
 function suggestion(proposed, index) {
   const [says, more] = wording(proposed);
-  const button = make('button', { class: 'suggestion', onclick: () => decide(answer(proposed)) },
-    make('kbd', {}, String(index + 1)),
+  const key = keyOf(proposed, index);
+  const first = index === 0 && proposed.score !== null;
+  const button = make('button', { class: first ? 'suggestion first' : 'suggestion', onclick: () => decide(answer(proposed)) },
+    key && make('kbd', {}, key),
     make('span', { class: 'says' }, make('b', {}, says), more && make('small', {}, more)),
     // A number of whose error nothing is known has no score.
-    make('span', { class: 'score' }, proposed.value != null && proposed.low == null ? '' : percent(proposed.score)),
+    make('span', { class: 'score' }, proposed.score === null || (proposed.value != null && proposed.low == null) ? '' : percent(proposed.score)),
     make('span', { class: 'bar', 'aria-hidden': 'true' }));
-  button.style.setProperty('--share', Math.max(0, Math.min(1, proposed.score)));
-  return make('li', {}, button);
+  button.style.setProperty('--share', Math.max(0, Math.min(1, proposed.score ?? 0)));
+  return make('li', { class: first ? 'first' : '' }, button);
 }
 
 function strip() {
@@ -228,7 +244,7 @@ async function send(shown, decision) {
     $('note').textContent = '';
     saving = false;
     startClock();
-    problem(refused.status === 507 ? t('disk_full') : t('refused', { why: explain(refused) }), () => send(shown, decision));
+    problem(refused.status === 507 ? explain(refused) : t('refused', { why: explain(refused) }), () => send(shown, decision));
   } finally {
     saving = false;
     $('decide').ariaBusy = null;
@@ -280,28 +296,39 @@ async function undo() {
   }
 }
 
-/** The keys of this view; what types opens the search. */
+/** The keys of this view. Letters do nothing: a word is typed in the search, which `/` opens. */
 export function keys(event) {
+  if (undoes(event) && (event.key !== ',' || !stray)) {
+    event.preventDefault();
+    return event.repeat || undo();
+  }
   if (belongsElsewhere(event)) return;
   const { key } = event;
   const shown = item();
+  const typing = stray;
+  stray = /^[\p{L}\p{N}\p{P}\p{S} ]$/u.test(key) && key !== '/' && (typing || /^\p{L}$/u.test(key));
+  // The Enter that ends such a word ends it, and no more.
+  if (stray || (typing && key === 'Enter')) {
+    event.preventDefault();
+    if (shown) $('note').textContent = stray ? t('search_first') : '';
+    return;
+  }
   if (shown && !saving && isSet(shown) && slots.key(event)) return;
   if (key === 'Enter') {
     if (event.repeat || !shown) return;
     event.preventDefault();
     if (shown.suggestions[0]) decide(answer(shown.suggestions[0]));
-  } else if (/^[sS]$/.test(key)) event.repeat || decide(null);
-  else if (/^[uU]$/.test(key)) event.repeat || undo();
+  } else if (key === '.') event.repeat || decide(null);
   else if (key === 'ArrowLeft' && at > 0 && !saving) show(at - 1);
   else if (key === 'ArrowRight' && at < held.length - 1 && !saving) show(at + 1);
-  else if (/^[1-9]$/.test(key) && shown?.suggestions[key - 1]) event.repeat || decide(answer(shown.suggestions[key - 1]));
-  else if (/^[eE/]$/.test(key) && !$('writing').hidden) {
+  else if (/^[0-9]$/.test(key) && shown) {
+    const chosen = chosenBy(key, shown.suggestions);
+    if (chosen && !event.repeat && shown.kind !== 'broken') decide(answer(chosen));
+  } else if (key === '/' && !$('writing').hidden) {
     event.preventDefault();
     write();
-  }
-  else if (key.length === 1 && key !== ' ' && shown && !saving && !$('search').hidden) {
-    // Focus alone: the key then types itself, through an input method where one is on.
-    if (key === '/') event.preventDefault();
+  } else if (key === '/' && shown && !saving && !$('search').hidden) {
+    event.preventDefault();
     $('label').focus();
   }
 }

@@ -2,7 +2,7 @@
 import { call, newKey } from './api.js';
 import { draw, forget, preload } from './item.js';
 import { confirming, isSet } from './slots.js';
-import { $, attempt, belongsElsewhere, explain, make, problem, release, say, state } from './page.js';
+import { $, attempt, belongsElsewhere, explain, make, problem, release, say, state, undoes } from './page.js';
 import { percent, t } from './words.js';
 
 const PAGE = 24;
@@ -107,7 +107,7 @@ async function confirm() {
     if (answer.status) document.dispatchEvent(new CustomEvent('status', { detail: answer.status }));
   } catch (refused) {
     if (!('status' in refused)) throw refused;
-    problem(refused.status === 507 ? t('disk_full') : t('refused', { why: explain(refused) }), confirm);
+    problem(refused.status === 507 ? explain(refused) : t('refused', { why: explain(refused) }), confirm);
   } finally {
     saving = false;
   }
@@ -131,13 +131,16 @@ async function undo() {
 }
 
 export function keys(event) {
+  if (page && undoes(event)) {
+    event.preventDefault();
+    return event.repeat || undo();
+  }
   if (belongsElsewhere(event) || !page) return;
   const across = getComputedStyle($('tiles')).gridTemplateColumns.split(' ').length;
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across };
   if (event.key in steps) step(spot + steps[event.key]);
   else if (event.key === 'Enter') event.repeat || confirm();
   else if (event.key === ' ') event.repeat || !page.items.length || toggle(spot);
-  else if (/^[uU]$/.test(event.key)) event.repeat || undo();
   else return;
   event.preventDefault();
 }

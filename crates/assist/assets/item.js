@@ -58,8 +58,19 @@ function marked({ text, slots }) {
 }
 
 function table(row) {
-  return make('div', { class: 'rowframe' }, make('table', { class: 'row' }, make('tbody', {}, ...row.map(({ name, value }) =>
-    make('tr', {}, make('th', { scope: 'row' }, name), make('td', {}, String(value)))))));
+  const lines = row.map(({ name, value }) => make('tr', {}, make('th', { scope: 'row' }, name), make('td', {}, String(value))));
+  const rows = make('div', { class: 'rows' }, make('table', { class: 'row' }, make('tbody', {}, ...lines)));
+  const more = make('p', { class: 'more', hidden: true });
+  // What is cut off is told, as long as it is.
+  const look = () => {
+    const end = rows.getBoundingClientRect().bottom;
+    const n = lines.filter((line) => line.getBoundingClientRect().bottom > end + 2).length;
+    more.hidden = !n;
+    more.textContent = t('more_rows', { n });
+  };
+  rows.addEventListener('scroll', look, { passive: true });
+  new ResizeObserver(look).observe(rows);
+  return make('div', { class: 'rowframe' }, rows, more);
 }
 
 /** What a suggestion says, beside its score: a label, a text, or a number with its limits. */

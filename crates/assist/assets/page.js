@@ -43,7 +43,7 @@ $('problem').querySelector('button').addEventListener('click', () => again?.());
 /** A refusal in the person's words. */
 export function explain(refused) {
   if (refused.status === 0) return t('no_connection');
-  if (refused.status === 507) return t('disk_full');
+  if (refused.status === 507) return t(refused.message.startsWith('the store is gone') ? 'store_gone' : 'disk_full');
   if (refused.status === 401) return t('no_token');
   return refused.message;
 }
@@ -70,6 +70,38 @@ export const afterwards = (work) => requestAnimationFrame(() => setTimeout(work)
 
 /** Fetches the labels anew. */
 export const fetchLabels = () => attempt(async () => { state.labels = (await call('/v1/labels')).labels; });
+
+/**
+ * The key of each label that has one: with ten labels at most each has a digit, always the same; a
+ * label that is a digit has itself, among more labels too. Null where digits count suggestions.
+ */
+export function labelKeys() {
+  const own = state.labels.filter((label) => /^[0-9]$/.test(label));
+  if (!state.labels.length || (state.labels.length > 10 && !own.length)) return null;
+  const keys = new Map(own.map((label) => [label, label]));
+  if (state.labels.length > 10) return keys;
+  const free = [...'1234567890'].filter((digit) => !keys.has(digit));
+  state.labels.filter((label) => !keys.has(label)).forEach((label, place) => keys.set(label, free[place]));
+  return keys;
+}
+
+/** The key of the suggestion in a place, or an empty text. */
+export const keyOf = (suggestion, place) => {
+  const keys = suggestion.label == null ? null : labelKeys();
+  return keys ? keys.get(suggestion.label) ?? '' : place < 9 ? String(place + 1) : '';
+};
+
+/** What a digit means among suggestions: a label of its own, or the suggestion in that place. */
+export function chosenBy(digit, suggestions) {
+  const keys = suggestions[0] && suggestions[0].label == null ? null : labelKeys();
+  if (!keys) return suggestions[digit - 1];
+  const [label] = [...keys].find(([, key]) => key === digit) ?? [];
+  return label === undefined ? undefined : { label };
+}
+
+/** Whether a key press takes back what was decided last. */
+export const undoes = (event) => !event.isComposing && !event.altKey && !event.target.closest('input:not([type=checkbox]), select, textarea, dialog')
+  && (event.ctrlKey || event.metaKey ? /^[zZ]$/.test(event.key) && !event.shiftKey : event.key === ',');
 
 /** Whether a key press belongs to what has the focus rather than to the view. */
 export function belongsElsewhere(event) {

@@ -1,6 +1,6 @@
 // Places in an item: boxes drawn and moved on an image, the list of slots, and the verdicts that
 // a person's changes come to.
-import { $, make, say, state } from './page.js';
+import { $, chosenBy, keyOf, make, say, state } from './page.js';
 import { number, percent, t } from './words.js';
 
 const REGIONS = ['box', 'polygon', 'mask', 'span', 'step', 'key'];
@@ -206,7 +206,7 @@ export class Slots {
       make('span', { class: 'says' }, place && make('small', {}, place), make('b', {}, says(edit.answer))),
       changed ? make('span', { class: 'changed' }, t(changed)) : make('span', { class: 'score' }, score == null ? '' : percent(score)));
     const others = !chosen || edit.removed || edit.ranked.length < 2 ? null : make('div', { class: 'alternatives' }, ...edit.ranked.map((one, place) =>
-      make('button', { 'aria-pressed': String(says(one) === says(edit.answer)), onclick: () => this.say(one) }, make('kbd', {}, String(place + 1)), says(one), make('span', { class: 'score' }, percent(one.score)))));
+      make('button', { 'aria-pressed': String(says(one) === says(edit.answer)), onclick: () => this.say(one) }, keyOf(one, place) && make('kbd', {}, keyOf(one, place)), says(one), make('span', { class: 'score' }, percent(one.score)))));
     const remove = 'step' in edit.region ? null : make('button', {
       class: 'quiet remove', 'aria-label': t(edit.removed ? 'restore_place' : 'remove_place', { n: String(index + 1) }), title: t(edit.removed ? 'restore' : 'remove'), onclick: () => this.#toggle(index),
     }, edit.removed ? '↺' : '✕');
@@ -348,10 +348,13 @@ export class Slots {
       else if (!event.repeat) this.decide();
     } else if (key.startsWith('Arrow') && (event.shiftKey || event.altKey)) this.#nudge(key, event.altKey);
     else if (key === 'ArrowUp' || key === 'ArrowDown') this.#choose(this.#chosen + (key === 'ArrowUp' ? -1 : 1));
-    else if (key === 'Delete' || key === 'Backspace' || /^[xX]$/.test(key)) event.repeat || this.#toggle();
-    else if (/^[bB]$/.test(key) && this.#drawable) event.repeat || this.draw();
+    else if (key === 'Delete' || key === 'Backspace') event.repeat || this.#toggle();
+    else if (key === '+' && this.#drawable) event.repeat || this.draw();
     else if (key === 'Escape' && this.#drawing) this.draw(false);
-    else if (/^[1-9]$/.test(key)) this.chosen?.ranked[key - 1] && this.say(this.chosen.ranked[key - 1]);
+    else if (/^[0-9]$/.test(key)) {
+      const chosen = this.chosen && chosenBy(key, this.chosen.ranked);
+      if (chosen) this.say(chosen);
+    }
     else return false;
     event.preventDefault();
     return true;

@@ -230,10 +230,8 @@ impl Entry {
                 shown["why"] = why.as_str().into();
             }
             (None, Content::Row(row)) => {
-                let columns = columns.unwrap_or_default();
-                let cell = |(name, value): (&String, &f64)| json!({"name": name, "value": value.to_string()});
                 shown["kind"] = "row".into();
-                shown["row"] = columns.iter().zip(row).map(cell).collect();
+                shown["row"] = cells(columns.unwrap_or_default(), row).into();
             }
             (None, Content::Text(text)) => {
                 shown["kind"] = "text".into();
@@ -279,5 +277,59 @@ impl Entry {
                 _ => f64::INFINITY,
             },
         }
+    }
+}
+
+/// A row as the person knows it: columns that were made of a column of words (`Sex=male`,
+/// `Sex=female`) are that column again.
+fn cells(columns: &[String], row: &[f64]) -> Vec<Value> {
+    let of = |place: usize| columns[place].split_once('=');
+    let (mut cells, mut place) = (Vec::new(), 0);
+    while place < columns.len().min(row.len()) {
+        let name = of(place).map(|(name, _)| name);
+        let same = |&other: &usize| name.is_some() && of(other).map(|(name, _)| name) == name;
+        let end = place + (place..columns.len().min(row.len())).take_while(same).count();
+        let group = &row[place..end];
+        let is_one = |value: &f64| *value == 1.0;
+        let words = group.len() > 1
+            && group.iter().all(|value| is_one(value) || *value == 0.0)
+            && group.iter().filter(|value| is_one(value)).count() <= 1;
+        match name {
+            Some(name) if words => {
+                let word = group.iter().position(is_one).and_then(|chosen| of(place + chosen));
+                let word = word.map_or("–", |(_, word)| word);
+                cells.push(json!({"name": name, "value": word}));
+                place = end;
+            }
+            _ => {
+                cells.push(json!({"name": columns[place], "value": row[place].to_string()}));
+                place += 1;
+            }
+        }
+    }
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_words_are_one_column_again() {
+        let columns = ["age", "sex=female", "sex=male", "a=b", "deck=A", "deck=B"];
+        let columns = columns.map(String::from);
+        let shown = |row: &[f32]| {
+            let pair = |cell: Value| format!("{}: {}", cell["name"], cell["value"]);
+            cells(&columns, row)
+                .into_iter()
+                .map(pair)
+                .collect::<Vec<_>>()
+                .join(" ")
+                .replace('"', "")
+        };
+        assert_eq!(shown(&[22.5, 0.0, 1.0, 3.0, 0.0, 0.0]), "age: 22.5 sex: male a=b: 3 deck: –");
+        // What is no choice of one word is shown as it is.
+        let other = shown(&[1.0, 0.5, 0.5, 1.0, 1.0, 1.0]);
+        assert_eq!(other, "age: 1 sex=female: 0.5 sex=male: 0.5 a=b: 1 deck=A: 1 deck=B: 1");
     }
 }

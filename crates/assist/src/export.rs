@@ -1,8 +1,10 @@
 //! What was decided, in formats that other programs read.
 
+use crate::names;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use tenfold_core::annotate::{Annotation, Change, standing};
 use tenfold_core::data::{Kind, image_file};
 use tenfold_core::geometry::{BoundingBox, Polygon};
@@ -137,14 +139,19 @@ fn csv(store: &Store, lines: &[Line<'_>]) -> Result<Vec<u8>> {
         if regions {
             cells.push(region.clone().unwrap_or_default());
         }
-        writer.write_record(cells.iter().map(|cell| harmless(cell))).map_err(fail)?;
+        // The first names a file: with another name it would name another, or none.
+        let cell = |(column, cell): (usize, &String)| match column {
+            0 => cell.clone(),
+            _ => harmless(cell),
+        };
+        writer.write_record(cells.iter().enumerate().map(cell)).map_err(fail)?;
     }
     writer.into_inner().map_err(|why| Error::file(store.path(), why.error()))
 }
 
 /// A cell that no spreadsheet takes for a formula.
 fn harmless(cell: &str) -> String {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err() {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && cell.parse::<f64>().is_err() {
         true => format!("'{cell}"),
         false => cell.into(),
     }
@@ -248,7 +255,8 @@ fn place(annotation: &Annotation) -> Option<Value> {
     Some(place)
 }
 
-/// Copies the images to `OUT/LABEL/NAME`, the layout that `train --data` takes.
+/// Copies the images to `OUT/LABEL/NAME`, the layout that `train --data` takes: all of them, or
+/// there is no such folder.
 fn folders(store: &Store, out: &Path) -> Result<usize> {
     if !matches!(store.origin().kind, Kind::Images { .. }) {
         let why = "only images go into folders: expected FILE.csv or FILE.parquet";
@@ -259,26 +267,43 @@ fn folders(store: &Store, out: &Path) -> Result<usize> {
     }
     let decided = store.decided()?;
     // Everything that may be wrong is found before the first copy.
-    let mut copies = Vec::with_capacity(decided.len());
+    let mut by_label: BTreeMap<String, Vec<(&str, PathBuf)>> = BTreeMap::new();
     for (item, decision) in &decided {
         let label = decision.label().ok_or_else(|| {
             let why = "has places or several answers, no one label: expected FILE.json";
             Error::argument("OUT", format!("{} {why}", item.name))
         })?;
-        // A label is no path.
-        let label = label.replace(['/', '\\'], "_");
-        if label.starts_with('.') {
-            return Err(Error::argument("OUT", format!("the label `{label}` is no folder's name")));
-        }
         let from = Store::file(&store.origin().queue, &item.name)?;
-        copies.push((from, out.join(&label), item.name.replace('/', "_")));
+        by_label.entry(label).or_default().push((&item.name, from));
     }
-    for (from, folder, name) in copies {
-        std::fs::create_dir_all(&folder).map_err(|source| Error::io(&folder, source))?;
-        let to = folder.join(name);
-        std::fs::copy(&from, &to).map_err(|source| Error::io(&to, source))?;
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(|source| Error::io(parent, source))?;
+    let aside = tempfile::Builder::new().prefix(".labels-").tempdir_in(parent);
+    let aside = aside.map_err(|source| Error::io(parent, source))?;
+    let whole = aside.path().join("labels");
+    std::fs::create_dir(&whole).map_err(|source| Error::io(&whole, source))?;
+    let labels = names::apart(by_label.keys().map(String::as_str));
+    for (images, folder) in by_label.values().zip(labels) {
+        let folder = whole.join(folder);
+        std::fs::create_dir(&folder).map_err(|source| Error::io(&folder, source))?;
+        let files = names::apart(images.iter().map(|(name, _)| *name));
+        for ((_, from), file) in images.iter().zip(files) {
+            copy(from, &folder.join(file))?;
+        }
     }
+    // An empty folder may be there, which not every system renames over.
+    let _ = std::fs::remove_dir(out);
+    std::fs::rename(&whole, out).map_err(|source| Error::io(out, source))?;
     Ok(decided.len())
+}
+
+/// Copies a file to where none is.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let mut source = std::fs::File::open(from).map_err(|source| Error::io(from, source))?;
+    let mut target = std::fs::File::create_new(to).map_err(|source| Error::io(to, source))?;
+    std::io::copy(&mut source, &mut target).map_err(|source| Error::io(to, source))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -77,6 +77,56 @@ fn every_kind_of_file_is_written() {
     assert!(!at("all").exists());
 }
 
+/// Names that differ by what a file system cannot have, and labels that are no folder's names.
+#[test]
+fn no_image_takes_anothers_place_and_none_leaves_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = folder.path().join("queue");
+    std::fs::create_dir_all(queue.join("a")).unwrap();
+    let names = ["a/1.png", "a_1.png", "=1+1.png"];
+    for (place, name) in names.iter().enumerate() {
+        image::GrayImage::new(6 + place as u32, 4).save(queue.join(name)).unwrap();
+    }
+    let kind = Kind::Images { channels: 1, height: 4, width: 6 };
+    let origin = Origin { task: "t".into(), queue, kind, seed: 1, agreement: Agreement::default() };
+    let store = Store::open(&folder.path().join("s.sqlite"), &origin, &[]).unwrap();
+    store.add_items(names.iter().map(|name| (*name, Content::File))).unwrap();
+    let said = |item, label: &str| Decision {
+        item,
+        person: "ann".into(),
+        at: 1.0,
+        seconds: None,
+        action: Action::Label,
+        verdicts: vec![Verdict {
+            slot: None,
+            annotation: Some(Annotation { at: None, answer: Answer::Label(label.into()) }),
+        }],
+        proposed: None,
+        weights: None,
+        hidden: false,
+        grid: false,
+        key: None,
+    };
+    store.decide(&[said(1, "cat"), said(2, "cat"), said(3, "../../evil")]).unwrap();
+    let out = folder.path().join("out/labels");
+    assert_eq!(write(&store, &out).unwrap(), 3);
+    let width = |name: &str| image::image_dimensions(out.join(name)).unwrap().0;
+    assert_eq!((width("cat/a_1.png"), width("cat/a_1~2.png")), (7, 6));
+    assert_eq!(width("_._.._evil/=1+1.png"), 8);
+    assert_eq!(std::fs::read_dir(folder.path().join("out")).unwrap().count(), 1);
+
+    // A file's name is told as it is, and what a person typed is no formula.
+    store.decide(&[said(3, "=1+1")]).unwrap();
+    let text = String::from_utf8(bytes(&store, Format::Csv).unwrap()).unwrap();
+    assert!(text.lines().any(|line| line.starts_with("=1+1.png,'=1+1,ann,")), "{text}");
+
+    // One image is gone: no folder is begun.
+    std::fs::remove_file(folder.path().join("queue/a_1.png")).unwrap();
+    let all = folder.path().join("all");
+    assert!(write(&store, &all).unwrap_err().to_string().contains("a_1.png"));
+    assert!(!all.exists());
+}
+
 /// What a person made of two proposed boxes and a mask: one confirmed, one moved, the mask given
 /// another label, and a polygon with a text added; in another image everything was removed.
 fn places(folder: &Path) -> Store {

@@ -15,7 +15,7 @@
 //! retrain   the training on what was decided; rounds: its course
 //! http/     guard, page, routes
 //! report    what it saved
-//! export    decisions as CSV, Parquet, COCO, image folders
+//! export    decisions as CSV, Parquet, COCO, image folders; names: of what is exported
 //! ```
 
 mod active;
@@ -25,6 +25,7 @@ mod fill;
 mod http;
 mod metrics;
 mod model;
+mod names;
 mod queue;
 mod report;
 mod retrain;

@@ -23,6 +23,11 @@ pub struct Progress {
     pub epochs: usize,
     pub accuracy_before: Option<f64>,
     pub accuracy_after: Option<f64>,
+    /// Of how many items of the fixed part.
+    pub judged: usize,
+    /// At 95 %.
+    pub interval_before: Option<[f64; 2]>,
+    pub interval_after: Option<[f64; 2]>,
     pub taken: bool,
     pub message: String,
 }
@@ -39,7 +44,7 @@ pub enum Stage {
     Failed,
 }
 
-/// Weights that were found worse, should a person want them all the same.
+/// Weights that were found worse, or judged by too few items, should a person want them all the same.
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Refused {
     pub model: Box<dyn Propose>,

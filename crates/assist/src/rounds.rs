@@ -6,19 +6,23 @@ use crate::model;
 use crate::queue::Queue;
 use crate::retrain::{Progress, Refused, Stage};
 use crate::state::State;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tenfold_core::annotate::{Annotation, Verdict, standing};
+use tenfold_core::calibrate;
 use tenfold_core::data::Input;
 use tenfold_core::progress::note;
+use tenfold_core::run::Run;
 use tenfold_core::store::{Item, Round, now};
 use tenfold_core::suggest::{Agreement, Propose, RetrainPlan};
 use tenfold_core::train::history;
-use tenfold_core::{Result, files};
+use tenfold_core::{Result, files, weights};
 
 /// Fewer decisions than this are not worth a training.
-pub const LEAST: usize = 20;
+const LEAST: usize = 20;
+/// Fewer items than this judge nobody's weights.
+pub const LEAST_JUDGES: usize = 20;
 
 /// Why a training was not begun.
 pub enum Unready {
@@ -39,7 +43,9 @@ pub fn begin(state: &Arc<State>) -> std::result::Result<i64, Unready> {
         if progress.state == Stage::Running {
             return Err(Unready::Busy);
         }
-        let round = progress.round + 1;
+        // A training that failed leaves its folder, which is not written over.
+        let taken = |round: &i64| folder(&state.settings.store, *round).exists();
+        let round = (progress.round + 1..).find(|round| !taken(round)).unwrap_or(i64::MAX);
         *progress = Progress { state: Stage::Running, round, ..Progress::default() };
         round
     };
@@ -61,17 +67,18 @@ pub fn begin(state: &Arc<State>) -> std::result::Result<i64, Unready> {
 
 fn ready(queue: &Queue) -> std::result::Result<(), String> {
     let (train, fixed) = (queue.to_train_on(), queue.fixed_decided());
-    if train < LEAST || fixed == 0 {
-        return Err(format!(
-            "{train} decisions to train on and {fixed} of the fixed part; expected {LEAST} and 1"
-        ));
+    if train < LEAST {
+        return Err(format!("Retraining needs {LEAST} decisions; you have {train}"));
+    }
+    if fixed == 0 {
+        return Err("Retraining needs a decision of the fixed part; go on deciding".into());
     }
     Ok(())
 }
 
 fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
     let before = state.active();
-    let out = state.settings.run.join("rounds").join(format!("{round:04}"));
+    let out = folder(&state.settings.store, round);
     let plan = RetrainPlan {
         from: before.run.clone(),
         store: state.settings.store.clone(),
@@ -102,34 +109,50 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
     let (inputs, truths) = readable(state);
     let own = state.model.suggest_and_wait(inputs.clone())?;
     let agreement = state.queue().agreement;
-    let old = accuracy(&agreement, own.into_iter(), &truths);
+    let old = agreeing(&agreement, own.into_iter(), &truths);
     let references: Vec<&Input> = inputs.iter().collect();
     let answers =
         references.chunks(model::BATCH).flat_map(|batch| model::suggest(&*model, batch, 1));
-    let new = accuracy(&agreement, answers, &truths);
-    active.accuracy = new;
-    let worse = old > new;
+    let new = agreeing(&agreement, answers, &truths);
+    let judged = truths.len();
+    // Of few items the share says nothing: then it is not told, and a person chooses.
+    let enough = judged >= LEAST_JUDGES;
+    let share = |sum: f64| enough.then(|| sum / judged as f64);
+    let interval = |sum: f64| enough.then(|| calibrate::wilson(sum, judged));
+    let (before, after) = (share(old), share(new));
+    active.accuracy = after;
+    let take = enough && new >= old;
     let made = Round {
         round,
         run: out.display().to_string(),
         weights: active.id.to_string(),
         at: now(),
         decisions,
-        accuracy_before: old,
-        accuracy: new,
-        taken: !worse,
+        accuracy_before: before,
+        accuracy: after,
+        taken: take,
     };
     {
         let mut progress = lock(&state.retrain.progress);
-        (progress.accuracy_before, progress.accuracy_after) = (old, new);
+        progress.judged = judged;
+        (progress.accuracy_before, progress.accuracy_after) = (before, after);
+        (progress.interval_before, progress.interval_after) = (interval(old), interval(new));
     }
     state.writer.round(made.clone()).map_err(|why| why.to_string())?;
-    let percent = |part: Option<f64>| format!("{:.2} %", part.unwrap_or(0.0) * 100.0);
-    let message = format!("{} before, {} after", percent(old), percent(new));
-    note(format_args!("round {round}: {message} on {} items of the fixed part", truths.len()));
+    let told = |sum: f64| {
+        let [low, high] = calibrate::wilson(sum, judged).map(|part| part * 100.0);
+        format!("{:.2} % ({low:.1} to {high:.1} %)", sum / judged as f64 * 100.0)
+    };
+    let message = match enough {
+        true => format!("{} before, {} after, on {judged} items", told(old), told(new)),
+        false => {
+            format!("comparing needs {LEAST_JUDGES} items of the fixed part; {judged} are decided")
+        }
+    };
+    note(format_args!("round {round}: {message}"));
     let mut progress = lock(&state.retrain.progress);
     progress.message = message;
-    if worse {
+    if !take {
         *lock(&state.retrain.refused) = Some(Refused { model, active, round: made });
         progress.state = Stage::Refused;
         return Ok(());
@@ -168,18 +191,17 @@ fn readable(state: &State) -> (Vec<Input>, Vec<Vec<Annotation>>) {
     fixed.into_iter().filter_map(read).unzip()
 }
 
-/// How far answers agree with what was decided, on average; of classes, their accuracy.
-fn accuracy(
+/// How far answers agree with what was decided, all together; of classes, how many are right.
+fn agreeing(
     agreement: &Agreement,
     answers: impl Iterator<Item = model::Answer>,
     truths: &[Vec<Annotation>],
-) -> Option<f64> {
+) -> f64 {
     let score = |(answer, truth): (model::Answer, &Vec<Annotation>)| match answer {
         Ok(proposal) => agreement.score(&standing(&Verdict::confirming(&proposal)), truth),
         Err(_) => 0.0,
     };
-    let sum: f64 = answers.zip(truths).map(score).sum();
-    (!truths.is_empty()).then(|| sum / truths.len() as f64)
+    answers.zip(truths).map(score).sum()
 }
 
 /// Looks into the run folder how far the training is.
@@ -210,10 +232,30 @@ pub fn wait(state: &State, most: Duration) {
     }
 }
 
-/// The run that a store's last round put in place, if it is still there.
-pub fn last_taken(rounds: &[Round]) -> Option<&Round> {
-    rounds
-        .iter()
-        .rev()
-        .find(|round| round.taken && Path::new(&round.run).join("config.json").is_file())
+/// Where a round's run folder is: beside the store that it belongs to, since another store of
+/// the same run has rounds of its own.
+fn folder(store: &Path, round: i64) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(".rounds");
+    PathBuf::from(name).join(format!("{round:04}"))
 }
+
+/// The last round that put weights in place which are still there, as the store recorded them.
+pub fn last_taken(rounds: &[Round]) -> Option<&Round> {
+    rounds.iter().rev().filter(|round| round.taken).find(|round| {
+        let there = Run::open(Path::new(&round.run))
+            .and_then(|run| weights::digest(&run.weights_path()))
+            .is_ok_and(|digest| !round.weights.is_empty() && digest.starts_with(&round.weights));
+        if !there {
+            let Round { round, run, weights, .. } = round;
+            note(format_args!(
+                "left out round {round}: {run} no longer holds its weights {weights}"
+            ));
+        }
+        there
+    })
+}
+
+#[cfg(test)]
+#[path = "rounds_tests.rs"]
+mod tests;

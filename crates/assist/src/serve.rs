@@ -117,7 +117,9 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
         None => nothing.path().to_path_buf(),
     };
     let path = match (&args.store, &args.queue) {
-        (Some(store), _) => store.clone(),
+        (Some(store), _) => {
+            std::path::absolute(store).map_err(|source| Error::io(store, source))?
+        }
         (None, Some(_)) => run.join("decisions.sqlite"),
         (None, None) => nothing.path().join("decisions.sqlite"),
     };
@@ -139,7 +141,6 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
         queue,
         kind: origin.kind,
         store: path,
-        run: run.clone(),
         free: model.labels().is_empty(),
         places: model.places(),
         top: args.top_k as usize,

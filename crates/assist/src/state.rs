@@ -34,8 +34,6 @@ pub struct Settings {
     pub kind: Kind,
     /// The store's file.
     pub store: PathBuf,
-    /// The run that was named.
-    pub run: PathBuf,
     /// Whether answers are free texts rather than labels.
     pub free: bool,
     /// Whether images have any number of places, which a person may add to.
@@ -257,7 +255,7 @@ impl State {
             "labels": self.labels().len(),
             "auto_accept": auto_accept,
             "retrain": self.retrain.status(),
-            "fixed": {"decided": fixed},
+            "fixed": {"decided": fixed, "needed": crate::rounds::LEAST_JUDGES},
             "baseline": self.settings.baseline,
             "order": self.settings.order,
             "version": env!("CARGO_PKG_VERSION"),

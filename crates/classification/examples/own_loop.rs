@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tenfold_classification::batches::{Batch, plain_batches};
 use tenfold_classification::models::lenet::LeNetConfig;
 use tenfold_classification::models::{ModelConfig, Network};
-use tenfold_core::data::{OpenOptions, Preprocess, open};
+use tenfold_core::data::{OpenOptions, Preprocess, Resize, open};
 use tenfold_core::train::loader::{Epoch, Loader};
 use tenfold_core::{Result, device};
 
@@ -23,7 +23,7 @@ fn main() -> Result<()> {
         table: Default::default(),
     };
     let glyphs = open("glyphs", &options)?;
-    let preprocess = Preprocess::fit(&glyphs.kind, &glyphs.train)?;
+    let preprocess = Preprocess::fit(&glyphs.kind, &glyphs.train, Resize::Stretch)?;
     let device = device::open("cpu")?.autodiff();
     device.seed(1);
 

@@ -5,7 +5,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::csv::{Schema, TableOptions};
-use tenfold_core::data::{Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, open};
+use tenfold_core::data::{
+    Augment, DataSet, OpenOptions, Preprocess, Task, default_data_dir, mixed, open,
+};
+use tenfold_core::progress::note;
 use tenfold_core::set::{self, Field};
 #[cfg(feature = "cli")]
 use tenfold_core::task::Choice;
@@ -41,6 +44,9 @@ pub struct RunConfig {
     /// What its training made small.
     #[serde(default)]
     pub loss: LossConfig,
+    /// What an example of each class counts in it, where not all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<Vec<f32>>,
     /// What was done to images in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augment: Option<Augment>,
@@ -66,6 +72,10 @@ pub struct DataChoice {
     /// classes.
     #[serde(default = "classification")]
     pub task: Option<Task>,
+    /// Of a training on decisions: the data of the run that it went on from, of which a part
+    /// is trained on too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Box<DataChoice>>,
     /// How a table is to be read, where a person said.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub table: TableOptions,
@@ -117,7 +127,7 @@ impl Choice for DataChoice {
         let real = |name: &str| Path::new(name).canonicalize().ok().filter(|path| path.is_file());
         let whole = real(name).is_none_or(|path| real(&self.name) != Some(path));
         let limit = self.limit.filter(|_| !whole);
-        Self { name: name.into(), limit, whole, ..self.clone() }
+        Self { name: name.into(), limit, whole, beside: None, ..self.clone() }
     }
 }
 
@@ -139,7 +149,16 @@ impl DataChoice {
                 ..self.table.clone()
             },
         };
-        open(&self.name, &options)
+        let data = open(&self.name, &options)?;
+        let Some(own) = &self.beside else { return Ok(data) };
+        let part = own.open(data_dir).map_err(|why| why.to_string());
+        match part.and_then(|part| mixed(&data, &part, self.seed)) {
+            Ok(both) => Ok(both),
+            Err(why) => {
+                note(format_args!("trained on decisions alone, without {}: {why}", own.name));
+                Ok(data)
+            }
+        }
     }
 }
 
@@ -183,6 +202,11 @@ impl RunConfig {
         if self.temperature.is_some_and(|t| !t.is_finite() || t <= 0.0) {
             return Err(Error::file(path, "a temperature that is not above zero"));
         }
+        if let Some(weights) = &self.class_weights
+            && (weights.len() != classes || weights.iter().any(|weight| !(*weight > 0.0)))
+        {
+            return Err(Error::file(path, "class_weights: expected a number above 0 a class"));
+        }
         let (given, taken) = (self.preprocess.shape(), network.input_shape());
         if given != taken {
             let why = format!("preprocessing to {given:?} for a model that takes {taken:?}");
@@ -201,6 +225,10 @@ pub struct Start {
     pub sha256: String,
     /// Whether only the last layer is trained.
     pub freeze_backbone: bool,
+    /// The classes of these weights, where they are known: their outputs are kept for those
+    /// that this run has too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// Fields of a Config that the data decides.
@@ -211,6 +239,17 @@ pub fn settings(config: &Value) -> Vec<String> {
     let fields = config.as_object().into_iter().flatten();
     let fields = fields.filter(|(key, _)| !GIVEN.contains(&key.as_str()));
     fields.map(|(key, value)| format!("{key}={value}")).collect()
+}
+
+/// Says which choices other weights than ours bring with them.
+pub fn tell_changes<C: ModelConfig>(weights: &Path, usual: &C, found: &C) {
+    let of = |config: &C| settings(&serde_json::to_value(config).unwrap_or_default());
+    let usual = of(usual);
+    let changed: Vec<String> = of(found).into_iter().filter(|own| !usual.contains(own)).collect();
+    if !changed.is_empty() {
+        let (weights, changed) = (weights.display(), changed.join(", ").replace('"', ""));
+        note(format_args!("{weights}: {changed} by its weights' names; `--set` changes that"));
+    }
 }
 
 /// What `--set` takes for a model.
@@ -265,11 +304,15 @@ mod tests {
         let message = |result: Result<MlpConfig>| result.unwrap_err().to_string();
         let mlp = MlpConfig::new([1, 28, 28], 10);
         assert_eq!(message(set(&mlp, "hidden")), "--set: `hidden`: expected KEY=VALUE");
-        assert_eq!(
-            message(set(&mlp, "depth=3")),
-            "--set: no choice `depth`: this model has activation, dropout, hidden"
+        let why = message(set(&mlp, "depth=3"));
+        assert!(
+            why.starts_with("--set: unknown setting `depth`: this model has activation ("),
+            "{why}"
         );
-        assert!(message(set(&mlp, "classes=3")).contains("no choice `classes`"));
+        assert!(why.contains("), dropout (0.2), hidden ([512,256])"), "{why}");
+        let why = message(set(&mlp, "dropuot=0.5"));
+        assert!(why.contains("`dropuot`: did you mean `dropout`? this model has"), "{why}");
+        assert!(message(set(&mlp, "classes=3")).contains("unknown setting `classes`"));
         assert!(
             message(set(&mlp, "hidden=wide")).starts_with("--set: `hidden=wide`: invalid type")
         );
@@ -280,6 +323,6 @@ mod tests {
         }
         let logistic = LogisticConfig::new([1, 28, 28], 10);
         let why = set(&logistic, "a=1").unwrap_err().to_string();
-        assert!(why.ends_with("this model has no choices"), "{why}");
+        assert!(why.ends_with("this model has no settings"), "{why}");
     }
 }

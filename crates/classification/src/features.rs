@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tenfold_core::cli::{Faults, print_json};
 use tenfold_core::data::{Input, image_file};
-use tenfold_core::progress::grouped;
+use tenfold_core::progress::{grouped, note};
 use tenfold_core::suggest::Propose;
 use tenfold_core::task::predict::{self, Inputs};
 use tenfold_core::viz::{label, sheet};
@@ -101,7 +101,9 @@ fn neighbours(
         for (name, likeness) in &ranked {
             tiles.push(tile(Path::new(name), format!("{likeness:.3}"), *likeness)?);
         }
-        sheet::write(&tiles, &folder.join("neighbours.png"))?;
+        let sheet = folder.join("neighbours.png");
+        sheet::write(&tiles, &sheet)?;
+        note(format_args!("wrote {}", sheet.display()));
     }
     if args.json {
         let one = |(name, likeness): &(&str, f32)| json!({ "input": name, "cosine": likeness });
@@ -120,5 +122,5 @@ fn tile(path: &Path, number: String, bar: f32) -> Result<image::RgbImage> {
     let folder = name(path.parent().and_then(Path::file_name));
     let text = format!("{folder}/{}", name(path.file_name()));
     let lines = [label::Line { text, number, bar }];
-    Ok(label::draw_lines(&image_file::read(path)?, &lines))
+    Ok(label::draw_lines(&sheet::fit(&image_file::read(path)?), &lines))
 }

@@ -1,11 +1,23 @@
 //! The flags that classification has beside those of every task.
 
+use crate::config::DataChoice;
 use clap::Args;
 use std::path::PathBuf;
 use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, non_negative, ratio};
 use tenfold_core::data::csv::{Decimal, TableOptions};
-use tenfold_core::data::{Augment, Task};
+use tenfold_core::data::{Augment, Preprocess, Task};
 use tenfold_core::train::loss::LossKind;
+
+/// How images of another size are brought to the network's.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResizeKind {
+    /// Both sides at once, whatever the proportions.
+    Stretch,
+    /// The whole image with its proportions, black bars beside it.
+    Letterbox,
+    /// The middle, with its proportions.
+    Crop,
+}
 
 /// `train`.
 #[allow(missing_docs, reason = "the help texts say it")]
@@ -23,12 +35,21 @@ pub struct TrainFlags {
     pub supervised: SupervisedFlags,
     #[arg(long, value_enum, help = "Loss [default: cross-entropy; mse for numbers]")]
     pub loss: Option<LossKind>,
+    #[arg(long, help = "Classes with few examples count as much as those with many")]
+    pub class_weights: bool,
     #[arg(long, value_name = "X", value_parser = non_negative)]
     #[arg(help = "Penalty on the sum of the absolute weights")]
     pub l1: Option<f64>,
     #[arg(long, value_name = "X", value_parser = non_negative)]
     #[arg(help = "Penalty on half the sum of the squared weights")]
     pub l2: Option<f64>,
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=1024))]
+    #[arg(help = "Images: pixels a side that the network takes [default: follows from the data]")]
+    pub size: Option<u32>,
+    #[arg(long, value_enum)]
+    #[arg(help = "Images of another size: stretched, with black bars, or cut [default: stretch; \
+                  crop under torchvision's stem]")]
+    pub resize: Option<ResizeKind>,
     #[arg(long, value_name = "SPEC")]
     #[arg(help = "Such as crop:2,flip,affine:10:0.1:0.9-1.1:5,jitter:0.2,cutout:0.25, or none")]
     pub augment: Option<Augment>,
@@ -39,6 +60,20 @@ pub struct TrainFlags {
     #[arg(long, value_name = "X", value_parser = ratio)]
     #[arg(help = "Each part of the network learns at X times the rate of the part above it")]
     pub layer_decay: Option<f64>,
+    /// Of a training on decisions, which no flag asks for.
+    #[arg(skip)]
+    pub onward: Option<Onward>,
+}
+
+/// What a training on decisions keeps of the run that it goes on from.
+#[derive(Clone, Debug)]
+pub struct Onward {
+    /// That run's data.
+    pub data: DataChoice,
+    /// Its classes.
+    pub labels: Vec<String>,
+    /// What its weights expect of their inputs.
+    pub preprocess: Preprocess,
 }
 
 /// How a table is to be read, where it is not found by content.
@@ -98,6 +133,12 @@ pub struct EvalFlags {
     #[arg(long, value_name = "DIR")]
     #[arg(help = "Write the confusion matrix and the worst mistakes as images")]
     pub draw: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "draw")]
+    #[arg(
+        help = "Draw labels with this font (.ttf, .otf, .ttc); else the system's are searched for \
+                  characters that the built-in one lacks"
+    )]
+    pub font: Option<PathBuf>,
 }
 
 /// `predict`.
@@ -108,6 +149,12 @@ pub struct PredictFlags {
     pub foreign: Foreign,
     #[arg(long, value_name = "DIR", help = "Write each image with its label on it")]
     pub draw: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "draw")]
+    #[arg(
+        help = "Draw labels with this font (.ttf, .otf, .ttc); else the system's are searched for \
+                  characters that the built-in one lacks"
+    )]
+    pub font: Option<PathBuf>,
     #[arg(long, requires = "draw")]
     #[arg(help = "Draw where the best suggestion comes from, as a heat map (Grad-CAM)")]
     pub explain: bool,
@@ -126,6 +173,9 @@ pub struct Foreign {
     #[arg(help = "An exported file, or with --model weights that others trained, a file or \
                   fetched; no RUN then")]
     pub weights: Option<PathBuf>,
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "model")]
+    #[arg(help = "With --model: what the weights do not tell, such as normalise=imagenet")]
+    pub set: Vec<String>,
     #[arg(long, value_name = "FILE", help = "With --model: labels, one a line")]
     pub labels: Option<PathBuf>,
     #[arg(long, value_name = "DIR")]
@@ -158,4 +208,29 @@ pub struct FeaturesFlags {
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
     pub device: String,
+}
+
+/// `import`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug)]
+pub struct ImportFlags {
+    #[arg(value_name = "MODEL")]
+    #[arg(value_parser = tenfold_core::cli::model_parser::<crate::Zoo>())]
+    #[arg(help = "The model that the weights belong to")]
+    pub model: crate::Zoo,
+    #[arg(value_name = "FILE|NAME", help = "Weights that others trained, a file or fetched")]
+    pub weights: PathBuf,
+    #[arg(value_name = "FILE", help = "The file to write, such as model.safetensors")]
+    pub file: PathBuf,
+    #[arg(long, value_name = "NAME|DIR|FILE")]
+    #[arg(help = "The data they were trained on, which has the labels in their order")]
+    pub data: String,
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(help = "What the weights do not tell, such as normalise=imagenet")]
+    pub set: Vec<String>,
+    #[arg(long, help = "Replace the file where there is one")]
+    pub overwrite: bool,
+    #[arg(long, value_name = "DIR")]
+    #[arg(help = "Where fetched data is [default: $TENFOLD_DATA or the cache folder]")]
+    pub data_dir: Option<PathBuf>,
 }

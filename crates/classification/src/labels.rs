@@ -6,13 +6,21 @@ use tenfold_core::progress::note;
 use tenfold_core::weights::{self, Named};
 use tenfold_core::{Error, Result, files};
 
-/// The weights that a person named; their terms of use are told.
+/// The weights that a person named.
 ///
 /// # Errors
 /// Nothing of that name has been fetched.
-pub fn named(weights: &Path, data_dir: Option<&Path>) -> Result<Named> {
+pub fn find(weights: &Path, data_dir: Option<&Path>) -> Result<Named> {
     let data_dir = data_dir.map_or_else(default_data_dir, Path::to_path_buf);
-    let named = weights::find(weights, &data_dir)?;
+    weights::find(weights, &data_dir)
+}
+
+/// The same, and their terms of use are told.
+///
+/// # Errors
+/// As [`find`].
+pub fn named(weights: &Path, data_dir: Option<&Path>) -> Result<Named> {
+    let named = find(weights, data_dir)?;
     if let Some(licence) = &named.licence {
         note(format_args!("{}: licence: {licence}", weights.display()));
     }

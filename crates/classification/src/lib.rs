@@ -24,8 +24,10 @@ pub mod explain;
 pub mod features;
 #[cfg(feature = "cli")]
 pub mod flags;
-pub mod labels;
 #[cfg(feature = "cli")]
+#[cfg(feature = "cli")]
+mod import;
+pub mod labels;
 mod layerwise;
 #[cfg(feature = "cli")]
 pub mod losses;
@@ -39,6 +41,8 @@ mod program;
 mod recipes;
 pub mod regression;
 pub mod scores;
+#[cfg(feature = "cli")]
+mod start;
 #[cfg(feature = "cli")]
 mod task;
 #[cfg(test)]

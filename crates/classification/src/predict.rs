@@ -11,6 +11,7 @@ use tenfold_core::cli::args::{PredictArgs, run_and_inputs};
 use tenfold_core::data::Input;
 use tenfold_core::suggest::Proposal;
 use tenfold_core::task::predict::{self, Drawing};
+use tenfold_core::viz::font;
 use tenfold_core::viz::heat;
 use tenfold_core::viz::label;
 use tenfold_core::zoo::Zoo as _;
@@ -21,6 +22,7 @@ use tenfold_core::{Error, Result, device};
 /// # Errors
 /// A run or weights that cannot be read; inputs that cannot.
 pub fn run(args: &PredictArgs, own: &PredictFlags, out: &mut dyn Write) -> anyhow::Result<()> {
+    own.font.as_deref().map(font::prefer).transpose()?;
     let device = device::open(&args.device)?;
     let (predictor, inputs) = choose(&args.paths, &own.foreign, &device)?;
     let write = |path: &Path, image: &DynamicImage, proposal: &Proposal| {
@@ -44,7 +46,7 @@ pub(crate) fn choose<'a>(
     foreign: &Foreign,
     device: &Device,
 ) -> Result<(Predictor, &'a [PathBuf])> {
-    let Foreign { model, weights, labels, data_dir } = foreign;
+    let Foreign { model, weights, set, labels, data_dir } = foreign;
     let labels = labels.as_deref();
     match (weights, *model) {
         (_, None) if labels.is_some() => {
@@ -55,7 +57,7 @@ pub(crate) fn choose<'a>(
             // Without --weights those fetched by the model's own name.
             let own = PathBuf::from(model.name());
             let named = labels::named(weights.as_ref().unwrap_or(&own), data_dir.as_deref())?;
-            let predictor = Predictor::from_weights(model, &named.file, labels, device)?;
+            let predictor = Predictor::from_weights(model, &named.file, labels, set, device)?;
             let known = if labels.is_none() { named.classes } else { Vec::new() };
             Ok((predictor.labelled(known), paths))
         }
@@ -67,7 +69,7 @@ pub(crate) fn choose<'a>(
     }
 }
 
-/// The image under the heat of its best suggestion.
+/// The image beside itself under the heat of its best suggestion.
 fn warm(predictor: &Predictor, picture: &DynamicImage) -> Result<DynamicImage> {
     let heat = predictor.explain(&[&Input::Image(picture.clone())])?;
     let heat = heat.and_then(|mut heat| heat.pop()).ok_or_else(|| {
@@ -75,5 +77,5 @@ fn warm(predictor: &Predictor, picture: &DynamicImage) -> Result<DynamicImage> {
         Error::argument("--explain", why)
     })?;
     let window = predictor.preprocess().window(picture.width(), picture.height());
-    Ok(heat::overlay(picture, &heat, window))
+    Ok(heat::beside(picture, &heat, window))
 }

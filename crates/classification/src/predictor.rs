@@ -2,14 +2,15 @@
 //! that others trained.
 
 use crate::batches::read_back;
-use crate::config::{Regression, RunConfig};
+use crate::config::{self, Regression, RunConfig};
 use crate::explain;
 use crate::labels;
-use crate::models::{ModelConfig, Network};
+use crate::models::{ModelConfig, Network, infer};
 use crate::zoo::{Zoo, with_config};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use std::path::Path;
+use tenfold_core::Result;
 use tenfold_core::data::csv::Schema;
 use tenfold_core::data::{Input, Kind, Preprocess};
 use tenfold_core::suggest::{Proposal, Propose, Suggest, Suggestion, rank};
@@ -17,7 +18,6 @@ use tenfold_core::trained::Trained;
 use tenfold_core::viz::heat::Heat;
 use tenfold_core::weights::{self, LoadOptions};
 use tenfold_core::zoo::Zoo as _;
-use tenfold_core::{Error, Result};
 
 /// A trained model, ready to propose labels; in a regression numbers, and its one label is
 /// what they are called.
@@ -74,7 +74,8 @@ impl Predictor {
 
     /// From weights alone: the sizes of the model are read off the weights. Images get the
     /// model's own preprocessing, torchvision's for ImageNet weights; a model without one
-    /// has them scaled to 0..1. Without `labels` the classes are numbered from 0.
+    /// has them scaled to 0..1. `set` changes the model's choices, as `--set` does. Without
+    /// `labels` the classes are numbered from 0.
     ///
     /// # Errors
     /// Weights that do not fit the model, or labels that do not fit the weights.
@@ -82,18 +83,16 @@ impl Predictor {
         model: Zoo,
         path: &Path,
         labels: Option<&Path>,
+        set: &[String],
         device: &Device,
     ) -> Result<Self> {
-        let keys = weights::keys(path)?;
         with_config!(model, Config, new => {
             // Input and classes are placeholders: the weights tell them.
-            let network: Option<Config> = new([3, 224, 224], 1000).infer(&keys);
-            let network = network.ok_or_else(|| {
-                let names: Vec<&str> = keys.iter().take(10).map(|(key, _)| key.as_str()).collect();
-                let why = format!("not the weights of `{}`: it holds {}", model.name(), names.join(", "));
-                Error::file(path, why)
-            })?;
-            network.check().map_err(|why| Error::file(path, why))?;
+            let usual = new([3, 224, 224], 1000);
+            let name = format!("`{}`", model.name());
+            let network: Config = infer(path, &name, std::slice::from_ref(&usual), device)?;
+            config::tell_changes(path, &usual, &network);
+            let network = config::set_fields(&network, set)?;
             let (input, classes) = (network.input_shape(), network.classes());
             let labels = match labels {
                 Some(file) => labels::read(file, classes)?,

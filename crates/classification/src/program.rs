@@ -1,9 +1,9 @@
 //! The program: the zoo on the command line.
 
-use crate::flags::{EvalFlags, FeaturesFlags, PredictFlags, TrainFlags};
+use crate::flags::{EvalFlags, FeaturesFlags, ImportFlags, PredictFlags, TrainFlags};
 use crate::task::Classification;
 use crate::zoo::{Zoo, with_config};
-use crate::{features, predict};
+use crate::{features, import, predict};
 use clap::Subcommand;
 use std::io::Write;
 use std::path::Path;
@@ -52,11 +52,19 @@ pub enum More {
         #[command(flatten)]
         flags: FeaturesFlags,
     },
+    #[allow(missing_docs, reason = "the help text says it")]
+    #[command(about = "Write weights that others trained as a file that every verb takes as a run")]
+    Import {
+        #[command(flatten)]
+        flags: ImportFlags,
+    },
 }
 
 impl MoreVerbs for More {
     fn act<Z: Program>(self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let Self::Features { flags } = self;
-        features::run(&flags, out)
+        match self {
+            Self::Features { flags } => features::run(&flags, out),
+            Self::Import { flags } => import::run(&flags, out),
+        }
     }
 }

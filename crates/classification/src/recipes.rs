@@ -4,10 +4,14 @@
 use crate::flags::TrainFlags;
 use crate::zoo::Zoo;
 use tenfold_core::cli::args;
-use tenfold_core::data::{Augment, Kind};
+use tenfold_core::data::{Augment, DataSet, Kind};
 use tenfold_core::task::Flags;
 use tenfold_core::train::Settings;
 use tenfold_core::train::schedule::ScheduleKind;
+
+/// Optimiser steps below which a network has learnt next to nothing of a few images; measured,
+/// see crates/classification/README.md.
+const STEPS: usize = 280;
 
 /// Numbers that depend on the model.
 struct Recipe {
@@ -45,12 +49,18 @@ fn recipe(model: Zoo, kind: &Kind) -> Recipe {
 }
 
 /// The settings of a training: the model's recipe, changed by the flags.
-pub fn settings(model: Zoo, flags: &Flags<Zoo>, kind: &Kind) -> Settings {
+pub fn settings(model: Zoo, flags: &Flags<Zoo>, data: &DataSet) -> Settings {
+    let kind = &data.kind;
     let Recipe { epochs, lr, weight_decay, .. } = recipe(model, kind);
     let (schedule, warmup, clip_norm) = (ScheduleKind::OneCycle, 0.0, None);
     let usual =
         args::Recipe { epochs, batch_size: 64, lr, weight_decay, clip_norm, schedule, warmup };
     let own = &flags.own;
+    let usual = match kind {
+        Kind::Images { .. } => usual.for_examples(data.train.len(), STEPS, &own.supervised),
+        // Their recipes have the epochs for it.
+        Kind::Rows { .. } | Kind::Texts => usual,
+    };
     let convex = matches!(model, Zoo::Linear | Zoo::Logistic);
     Settings {
         layer_decay: own.layer_decay,

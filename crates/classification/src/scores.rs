@@ -4,12 +4,14 @@
 use serde_json::json;
 use std::path::Path;
 use tenfold_core::calibrate::{self, Calibration, Judged};
-use tenfold_core::data::{Examples, Input};
-use tenfold_core::progress::grouped;
-use tenfold_core::suggest::Suggestion;
+use tenfold_core::data::{Example, Examples, Input};
+use tenfold_core::progress::{grouped, note};
 use tenfold_core::train::loss::LossConfig;
-use tenfold_core::viz::{confusion, label, reliability, sheet};
+use tenfold_core::viz::{confusion, font, label, reliability, sheet};
 use tenfold_core::{Error, Result};
+
+/// An interval of the accuracy that is wider than this, in per cent, is warned of.
+const WIDE: f64 = 10.0;
 
 /// The worst mistakes that are kept, to be looked at.
 const WORST: usize = 48;
@@ -33,6 +35,8 @@ pub struct Scores {
     pub loss: f64,
     /// Sum of what the training made small.
     pub objective: f64,
+    /// Sum of what the examples count in it.
+    pub weight: f64,
     /// By what logits are divided before they become the probabilities that are told.
     pub temperature: f32,
     /// The best suggestions as they are told ...
@@ -50,7 +54,7 @@ pub struct Mistake {
     pub label: usize,
     /// What was suggested first.
     pub suggested: usize,
-    /// With which probability.
+    /// With which confidence.
     pub score: f32,
     /// Cross-entropy in nats.
     pub loss: f32,
@@ -79,8 +83,20 @@ impl Scores {
         self.right as f64 / self.count as f64
     }
 
+    /// Where the accuracy lies that endless examples of the same kind would show, at 95 %.
+    pub fn interval(&self) -> [f64; 2] {
+        calibrate::wilson(self.right as f64, self.count)
+    }
+
     /// Counts a batch of log-probabilities `[batch, classes]`, row by row, against its labels.
-    pub fn add(&mut self, log_probabilities: &[f32], labels: &[usize], loss: LossConfig) {
+    /// `weights`, one a class, are what the examples count in the loss of the training.
+    pub fn add(
+        &mut self,
+        log_probabilities: &[f32],
+        labels: &[usize],
+        loss: LossConfig,
+        weights: Option<&[f32]>,
+    ) {
         let objective = loss;
         let classes = self.labels.len();
         for (row, &label) in log_probabilities.chunks(classes).zip(labels) {
@@ -93,7 +109,7 @@ impl Scores {
             self.judged.push(Judged { confidence, right });
             self.uncalibrated.push(Judged { confidence: row[best].exp(), right });
             if best != label {
-                let (score, loss) = (row[best].exp(), -own);
+                let (score, loss) = (confidence, -own);
                 let mistake = Mistake { index: self.count, label, suggested: best, score, loss };
                 let place = self.worst.partition_point(|other| other.loss >= loss);
                 self.worst.insert(place, mistake);
@@ -106,7 +122,9 @@ impl Scores {
             self.right += usize::from(best == label);
             self.right_in_five += usize::from(rank < 5);
             self.loss -= f64::from(own);
-            self.objective += objective.of_log_probabilities(row, label);
+            let weight = weights.map_or(1.0, |weights| f64::from(weights[label]));
+            self.objective += weight * objective.of_log_probabilities(row, label);
+            self.weight += weight;
         }
     }
 
@@ -114,6 +132,7 @@ impl Scores {
     pub fn json(&self) -> serde_json::Value {
         json!({
             "accuracy": self.accuracy(),
+            "accuracy_interval": self.interval(),
             "top5": self.right_in_five as f64 / self.count as f64,
             "loss": self.loss / self.count as f64,
             "ece": calibrate::expected_error(&self.judged),
@@ -179,7 +198,15 @@ impl Scores {
         let count = grouped(self.count);
         let accuracy = self.accuracy() * 100.0;
         let loss = self.loss / self.count as f64;
-        format!("accuracy {accuracy:.2} %  loss {loss:.4}  on {count} {split} examples")
+        let [low, high] = self.interval().map(|end| end * 100.0);
+        let mut text = format!(
+            "accuracy {accuracy:.2} % (95 %: {low:.1} to {high:.1})  loss {loss:.4}  on {count} \
+             {split} examples"
+        );
+        if high - low > WIDE {
+            text += "\nso few examples do not tell one model from another: read the interval";
+        }
+        text
     }
 
     /// How far its confidence can be trusted, for a person.
@@ -219,22 +246,34 @@ pub struct ClassScore {
 /// A file that cannot be written, or an example that cannot be read.
 pub fn draw(folder: &Path, scores: &Scores, examples: &Examples) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
-    let matrix = folder.join("confusion.svg");
-    confusion::write(&scores.labels, &scores.confusion, &matrix)?;
+    let mut written = vec!["confusion.svg", "reliability.svg"];
+    confusion::write(&scores.labels, &scores.confusion, &folder.join(written[0]))?;
     let bins = calibrate::reliability(&scores.judged);
     let error = calibrate::expected_error(&scores.judged);
-    reliability::write(&bins, error, &folder.join("reliability.svg"))?;
+    reliability::write(&bins, error, &folder.join(written[1]))?;
     let mut tiles = Vec::new();
     for mistake in &scores.worst {
-        let Input::Image(picture) = examples.get(mistake.index)?.input else { return Ok(()) };
+        let Example { input, file, .. } = examples.get(mistake.index)?;
+        let Input::Image(image) = input else { break };
+        let name = file.as_ref().and_then(|file| file.file_name());
+        let name = name.map(|name| name.to_string_lossy().into_owned());
         let [own, suggested] = [mistake.label, mistake.suggested].map(|i| &scores.labels[i]);
-        let suggestion = Suggestion::new(format!("{own} not {suggested}"), mistake.score);
-        tiles.push(label::draw(&picture, &[suggestion]));
+        let sure = mistake.score * 100.0;
+        tiles.push(label::caption(
+            &image,
+            &[
+                name.unwrap_or_else(|| format!("example {}", mistake.index + 1)),
+                format!("is {own}, predicted {suggested} ({sure:.1} %)"),
+            ],
+        ));
     }
-    match tiles.is_empty() {
-        true => Ok(()),
-        false => sheet::write(&tiles, &folder.join("mistakes.png")),
+    if !tiles.is_empty() {
+        sheet::write(&tiles, &folder.join("mistakes.png"))?;
+        written.push("mistakes.png");
     }
+    note(format_args!("wrote {} to {}", written.join(", "), folder.display()));
+    font::warning().into_iter().for_each(note);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -245,11 +284,16 @@ mod tests {
     fn ranks_and_losses_are_counted() {
         let mut scores = Scores::new(&["a", "b", "c"].map(String::from), 1.0);
         let rows: Vec<f32> = [0.7f32, 0.2, 0.1, 0.2, 0.2, 0.6].map(f32::ln).into();
-        scores.add(&rows, &[0, 1], LossConfig::default());
+        scores.add(&rows, &[0, 1], LossConfig::default(), None);
         assert_eq!((scores.count, scores.right, scores.right_in_five), (2, 1, 2));
         let expected = -(0.7f64.ln() + 0.2f64.ln());
         assert!((scores.loss - expected).abs() < 1e-6);
         assert_eq!(scores.accuracy(), 0.5);
+        // What statsmodels' proportion_confint(1, 2, method="wilson") says, and a warning.
+        let [low, high] = scores.interval();
+        assert!((low - 0.0945).abs() < 1e-4 && (high - 0.9055).abs() < 1e-4, "{low} {high}");
+        assert!(scores.line("test").contains("(95 %: 9.5 to 90.5)  loss 0.9831  on 2 test"));
+        assert!(scores.line("test").contains("read the interval"));
         assert_eq!(scores.confusion, [1, 0, 0, 0, 0, 1, 0, 0, 0]);
         let [mistake] = &scores.worst[..] else { panic!("one mistake was made") };
         assert_eq!((mistake.index, mistake.label, mistake.suggested), (1, 1, 2));
@@ -257,9 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn examples_count_what_their_class_counts() {
+        let mut scores = Scores::new(&["a", "b"].map(String::from), 1.0);
+        let rows = [0.5f32.ln(), 0.5f32.ln(), 0.75f32.ln(), 0.25f32.ln()];
+        scores.add(&rows, &[0, 1], LossConfig::default(), Some(&[1.0, 3.0]));
+        let expected = -(0.5f64.ln() + 3.0 * 0.25f64.ln());
+        assert!((scores.objective - expected).abs() < 1e-6 && scores.weight == 4.0);
+    }
+
+    #[test]
     fn of_equal_scores_the_first_is_the_suggestion() {
         let mut scores = Scores::new(&["a", "b"].map(String::from), 1.0);
-        scores.add(&[0.0, 0.0, 0.0, 0.0], &[0, 1], LossConfig::default());
+        scores.add(&[0.0, 0.0, 0.0, 0.0], &[0, 1], LossConfig::default(), None);
         assert_eq!(scores.right, 1);
     }
 
@@ -280,7 +333,7 @@ mod tests {
         let mut scores = Scores::new(&["a", "b"].map(String::from), 1.0);
         for i in 0..100u16 {
             let wrong = 0.5 + 0.4 * f32::from(i) / 100.0;
-            scores.add(&[wrong.ln(), (1.0 - wrong).ln()], &[1], LossConfig::default());
+            scores.add(&[wrong.ln(), (1.0 - wrong).ln()], &[1], LossConfig::default(), None);
         }
         assert_eq!(scores.worst.len(), WORST);
         assert_eq!(scores.worst[0].index, 99);

@@ -2,11 +2,12 @@
 
 use crate::batches::{BATCH, Batch, ExampleBatches, plain_batches, read_back, read_labels};
 use crate::config::{self, DataChoice, Interval, Regression, RunConfig, Start};
-use crate::flags::{EvalFlags, TrainFlags};
-use crate::models::{Matrix, ModelConfig, Network};
+use crate::flags::{EvalFlags, Onward, ResizeKind, TrainFlags};
+use crate::models::{Matrix, ModelConfig, Network, Stem, infer};
 use crate::predictor::Predictor;
 use crate::regression::{self, Errors, NumberBatches};
 use crate::scores::{self, Scores};
+use crate::start::start_from;
 use crate::zoo::Zoo;
 use crate::{labels, layerwise, losses, recipes};
 use burn::module::{Module, ParamGroup};
@@ -14,26 +15,32 @@ use burn::tensor::Device;
 use burn::tensor::activation::log_softmax;
 use rayon::prelude::*;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tenfold_core::calibrate;
 use tenfold_core::cli::Program;
-use tenfold_core::cli::args::{DataFlags, SupervisedFlags};
-use tenfold_core::data::{DataSet, Examples, Kind, Preprocess};
+use tenfold_core::cli::args::{DataFlags, SupervisedFlags, kept_path};
+use tenfold_core::data::{DataSet, Examples, Kind, Preprocess, Resize};
 use tenfold_core::device::autodiff_device;
-use tenfold_core::progress::{bar, note};
+use tenfold_core::progress::{bar, grouped, note};
 use tenfold_core::set::Field;
 use tenfold_core::suggest::{Propose, RetrainPlan};
 use tenfold_core::task::{self, Flags, Purpose, Split, Task};
 use tenfold_core::train::loader::{Collate, Loader};
 use tenfold_core::train::loss::LossConfig;
-use tenfold_core::train::{AtOnce, Keep, Learner, Plan, Supervised, Unit, Weights, drawn};
+use tenfold_core::train::{
+    AtOnce, Keep, Learner, Plan, Settings, Supervised, Unit, Weights, drawn,
+};
 use tenfold_core::trained::Trained;
+use tenfold_core::viz::font;
 use tenfold_core::zoo::Zoo as _;
 use tenfold_core::{Error, Result, data, weights};
 
 /// The numbers that a temperature is fitted to at most: 20,000 examples of 1,000 classes.
 const MOST_LOGITS: usize = 20_000_000;
+
+/// Photographs below this many are learnt from weights that others trained, where these are there.
+const FEW_PHOTOGRAPHS: usize = 2_000;
 
 /// One of the zoo's models.
 pub(crate) struct Classification<C> {
@@ -46,8 +53,26 @@ pub(crate) struct Classification<C> {
 impl<C: ModelConfig> Classification<C> {
     /// The network's Config as the flags change it.
     fn network(&self, flags: &Flags<Zoo>, data: &DataSet) -> Result<C> {
-        let network = (self.new)(C::input(&data.kind)?, data.classes.len());
-        config::set_fields(&network.for_examples(data.train.len()), &flags.run.set)
+        let input = match flags.own.size {
+            Some(side) => C::TAKES.of_side(&data.kind, side as usize)?,
+            None => C::input(&data.kind)?,
+        };
+        let network = (self.new)(input, data.classes.len());
+        if flags.own.size.is_some() && flags.run.set.is_empty() {
+            network.check().map_err(|why| Error::argument("--size", why))?;
+        }
+        let mut network = network.for_examples(data.train.len());
+        if let Some(named) = &flags.own.weights {
+            let file = labels::find(named, flags.own.data.data_dir.as_deref())?.file;
+            let device = Device::default();
+            // Weights that do not fit are refused where they are loaded.
+            if let Ok(found) = infer(&file, "it", std::slice::from_ref(&network), &device) {
+                let like = network.clone().like(&found);
+                config::tell_changes(&file, &network, &like);
+                network = like;
+            }
+        }
+        config::set_fields(&network, &flags.run.set)
     }
 
     /// Shows `see` the log-probabilities `[batch, classes]` of some examples, row by row, and
@@ -85,8 +110,10 @@ impl<C: ModelConfig> Classification<C> {
         examples: &Examples,
     ) -> Result<Scores> {
         let mut scores = Scores::new(&config.labels, config.temperature.unwrap_or(1.0));
-        let loss = config.loss;
-        self.each_batch(network, config, examples, |rows, own| scores.add(rows, own, loss))?;
+        let (loss, weights) = (config.loss, config.class_weights.as_deref());
+        self.each_batch(network, config, examples, |rows, own| {
+            scores.add(rows, own, loss, weights);
+        })?;
         Ok(scores)
     }
 
@@ -167,8 +194,10 @@ impl<C: ModelConfig> Task for Classification<C> {
         let (name, limit) = data.chosen(self.model.default_data());
         let only = if let [only] = C::TASKS { Some(*only) } else { None };
         let (target, task) = (target.clone(), task.or(only));
-        let (seed, table) = (flags.run.seed(), table.options());
-        Ok(DataChoice { name, seed, limit, target, task, table, schema: None, whole: false })
+        let beside = flags.own.onward.as_ref().map(|own| Box::new(own.data.clone()));
+        let (seed, table, schema) = (flags.run.seed(), table.options(), None);
+        let whole = false;
+        Ok(DataChoice { name, seed, limit, target, task, beside, table, schema, whole })
     }
 
     fn chosen(config: &RunConfig) -> &DataChoice {
@@ -191,11 +220,17 @@ impl<C: ModelConfig> Task for Classification<C> {
         if network.fit().is_some() {
             refuse_steps(self.model, own)?;
         }
-        let start = own.weights.as_ref().map(|named| {
+        let weights = own.weights.clone().or_else(|| {
+            let data_dir = own.data.data_dir.as_deref();
+            pretrained_by_default(self.model, &network, flags, data, data_dir)
+        });
+        let start = weights.as_ref().map(|named| {
             let named = labels::named(named, own.data.data_dir.as_deref())?;
             let sha256 = weights::digest(&named.file)?;
             let freeze_backbone = own.freeze_backbone;
-            Ok::<_, Error>(Start { weights: named.file, sha256, freeze_backbone })
+            let labels = own.onward.as_ref().map_or_else(Vec::new, |own| own.labels.clone());
+            let weights = kept_path(&named.file);
+            Ok::<_, Error>(Start { weights, sha256, freeze_backbone, labels })
         });
         let (columns, schema) = match &data.kind {
             Kind::Rows { columns, schema } => (Some(columns.clone()), schema.clone()),
@@ -207,9 +242,9 @@ impl<C: ModelConfig> Task for Classification<C> {
         Ok(RunConfig {
             config: value.map_err(|why| Error::argument("--set", why))?,
             labels: data.classes.clone(),
-            preprocess: match network.preprocess() {
-                Some(preprocess) => preprocess,
-                None => Preprocess::fit(&sized(&data.kind, network.input_shape()), &data.train)?,
+            preprocess: match &own.onward {
+                Some(onward) if own.weights.is_some() => onward.preprocess.clone(),
+                _ => preprocess(&network, own, data)?,
             },
             columns,
             regression: match &data.values {
@@ -218,7 +253,11 @@ impl<C: ModelConfig> Task for Classification<C> {
             },
             temperature: None,
             data: DataChoice { task: Some(task), schema, ..choice },
-            training: recipes::settings(self.model, flags, &data.kind),
+            training: recipes::settings(self.model, flags, data),
+            class_weights: match own.class_weights {
+                true => Some(class_weights(data)?),
+                false => None,
+            },
             loss: LossConfig::new(task, own.loss, own.l1.unwrap_or(0.0), own.l2.unwrap_or(0.0))?,
             augment: recipes::augment(self.model, own, &data.kind),
             start: start.transpose()?,
@@ -263,7 +302,7 @@ impl<C: ModelConfig> Task for Classification<C> {
         let device = autodiff_device(device, settings.seed);
         let mut network = drawn(network.init(&device));
         if let Some(start) = &config.start {
-            network = start_from(network, start)?;
+            network = start_from::<C>(network, start, config)?;
             if start.freeze_backbone {
                 network = network.freeze_group(layerwise::backbone::<C::Network>());
             }
@@ -277,7 +316,7 @@ impl<C: ModelConfig> Task for Classification<C> {
             preprocess: config.preprocess.clone(),
             augment: config.augment.clone(),
         });
-        let loss = config.loss;
+        let (loss, weights) = (config.loss, config.class_weights.clone());
         Ok(match (config.regression, &data.values) {
             (Some(scale), Some(values)) => {
                 let batches = NumberBatches { examples: train, values: values.clone(), scale };
@@ -288,8 +327,9 @@ impl<C: ModelConfig> Task for Classification<C> {
                 Box::new(learner.rates(rates))
             }
             _ => {
-                let of =
-                    move |network: &C::Network, batch| losses::of_classes(network, batch, loss);
+                let of = move |network: &C::Network, batch| {
+                    losses::of_classes(network, batch, loss, weights.as_deref())
+                };
                 let learner = Supervised::new(network, train, settings, &device, of, Weights)?;
                 Box::new(learner.rates(rates))
             }
@@ -313,7 +353,10 @@ impl<C: ModelConfig> Task for Classification<C> {
             return Err(Error::argument("--split", "this split has no examples"));
         }
         let draw = match purpose {
-            Purpose::Report(Some(EvalFlags { draw: Some(folder), .. })) => Some(folder),
+            Purpose::Report(Some(EvalFlags { draw: Some(folder), font, .. })) => {
+                font.as_deref().map(font::prefer).transpose()?;
+                Some(folder)
+            }
             _ => None,
         };
         if let Some(scale) = config.regression {
@@ -333,7 +376,7 @@ impl<C: ModelConfig> Task for Classification<C> {
         }
         let scores = self.scores(network, config, examples)?;
         if matches!(purpose, Purpose::Choose) {
-            let loss = scores.objective / scores.count as f64;
+            let loss = scores.objective / scores.weight;
             let json = json!({ "loss": loss, "accuracy": scores.accuracy() });
             return Ok(task::Scores::new(json, ""));
         }
@@ -392,7 +435,7 @@ impl<C: ModelConfig> Task for Classification<C> {
         if let (Some(scale), [target]) = (&config.regression, &config.labels[..]) {
             note(format_args!("predicts the number `{target}`, {:.4} on average", scale.mean));
         }
-        task::introduction(self, config, data)
+        task::introduction(self, config, data) + &chosen::<C>(config, data).unwrap_or_default()
     }
 
     fn fields(&self, flags: &Flags<Zoo>) -> Result<Vec<Field>> {
@@ -415,7 +458,12 @@ impl<C: ModelConfig> Task for Classification<C> {
             Error::file(&plan.store, "its name is not UTF-8, which `--data` expects")
         })?;
         let data = DataFlags { data: Some(store.into()), limit: plan.limit, data_dir: None };
-        let flags = TrainFlags { data, ..TrainFlags::default() };
+        let onward = Some(Onward {
+            data: config.data.beside.as_deref().unwrap_or(&config.data).clone(),
+            labels: config.labels.clone(),
+            preprocess: config.preprocess.clone(),
+        });
+        let flags = TrainFlags { data, onward, ..TrainFlags::default() };
         if config.network::<C>(&trained.path)?.fit().is_some() {
             // It starts from nothing.
             return Ok(flags);
@@ -426,6 +474,8 @@ impl<C: ModelConfig> Task for Classification<C> {
         Ok(TrainFlags {
             supervised,
             loss: Some(config.loss.kind),
+            class_weights: config.class_weights.is_some(),
+            size: side(&config.preprocess),
             l1: Some(config.loss.l1),
             l2: Some(config.loss.l2),
             augment: Some(config.augment.clone().map_or_else(none, Ok)?),
@@ -439,6 +489,7 @@ impl<C: ModelConfig> Task for Classification<C> {
     fn portable(&self, config: &mut RunConfig) {
         // Where the weights came from is a path of this machine, of no use elsewhere.
         config.start = None;
+        config.data.beside = None;
     }
 }
 
@@ -526,31 +577,120 @@ fn refuse_steps(model: Zoo, flags: &TrainFlags) -> Result<()> {
     }
 }
 
+/// What is done to an input: what comes with the network, or is measured on the training
+/// examples.
+fn preprocess<C: ModelConfig>(
+    network: &C,
+    flags: &TrainFlags,
+    data: &DataSet,
+) -> Result<Preprocess> {
+    let [_, height, width] = network.input_shape();
+    let asked = flags.resize.map(|resize| match resize {
+        ResizeKind::Stretch => Resize::Stretch,
+        ResizeKind::Letterbox => Resize::Letterbox,
+        ResizeKind::Crop => Resize::ShorterSide(height.min(width)),
+    });
+    if asked.is_some() && !matches!(data.kind, Kind::Images { .. }) {
+        return Err(Error::argument("--resize", "this data has no images"));
+    }
+    match network.preprocess() {
+        Some(Preprocess::Image { channels, height, width, resize, mean, std }) => {
+            let resize = asked.unwrap_or(resize);
+            Ok(Preprocess::Image { channels, height, width, resize, mean, std })
+        }
+        Some(rows) => Ok(rows),
+        None => {
+            let kind = sized(&data.kind, network.input_shape());
+            Preprocess::fit(&kind, &data.train, asked.unwrap_or(Resize::Stretch))
+        }
+    }
+}
+
+/// Weights that the loss gives each class, so that all count the same: 1 on average over the
+/// examples.
+fn class_weights(data: &DataSet) -> Result<Vec<f32>> {
+    if data.values.is_some() {
+        return Err(Error::argument("--class-weights", "this data has a number to predict"));
+    }
+    let mut counts = vec![0usize; data.classes.len()];
+    for place in 0..data.train.len() {
+        counts[data.train.get(place)?.target] += 1;
+    }
+    let (all, classes) = (data.train.len() as f32, counts.len() as f32);
+    // A class of which there is nothing to learn from counts as if there were one example.
+    Ok(counts.into_iter().map(|count| all / (classes * count.max(1) as f32)).collect())
+}
+
+/// The weights that others trained and that a few photographs are best learnt from, where
+/// nothing is said and they have been fetched; where not, the line that fetches them is told.
+fn pretrained_by_default<C: ModelConfig>(
+    model: Zoo,
+    network: &C,
+    flags: &Flags<Zoo>,
+    data: &DataSet,
+    data_dir: Option<&Path>,
+) -> Option<PathBuf> {
+    let name = PathBuf::from(model.name());
+    let steered = !flags.run.set.is_empty();
+    let photographs = matches!(data.kind, Kind::Images { channels: 3, .. })
+        && network.sizes().stem == Some(Stem::ImageNet)
+        && Path::new(&data.name).is_dir();
+    if !photographs || steered || data.train.len() >= FEW_PHOTOGRAPHS {
+        return None;
+    }
+    let count = grouped(data.train.len());
+    if labels::named(&name, data_dir).is_ok() {
+        note(format_args!(
+            "{count} photographs: starts from the fetched weights `{}`",
+            model.name()
+        ));
+        return Some(name);
+    }
+    note(format_args!(
+        "{count} photographs are few for random weights: `cargo xtask fetch weights/{}` fetches \
+         some that were trained on ImageNet, to start from",
+        model.name()
+    ));
+    None
+}
+
+/// The side of the square images that a run takes; its retraining takes the same.
+fn side(preprocess: &Preprocess) -> Option<u32> {
+    match *preprocess {
+        Preprocess::Image { height, width, .. } if height == width => u32::try_from(height).ok(),
+        _ => None,
+    }
+}
+
+/// What was chosen from the number and size of the examples, behind the introduction.
+fn chosen<C: ModelConfig>(config: &RunConfig, data: &DataSet) -> Result<String> {
+    let network: C = config.network(Path::new("config.json"))?;
+    let mut text = String::new();
+    if network.fit().is_none() {
+        let Settings { batch_size, epochs, .. } = config.training;
+        let steps = data.train.len().div_ceil(batch_size) * epochs;
+        let steps = grouped(steps);
+        text += &format!("; batches of {batch_size}, {epochs} epochs, {steps} steps");
+    }
+    if let Preprocess::Image { height, width, resize, .. } = config.preprocess {
+        let how = match resize {
+            Resize::Stretch => "stretched to",
+            Resize::Letterbox => "letterboxed to",
+            Resize::ShorterSide(_) => "cut to",
+        };
+        text += &format!("; images {how} {width}x{height}");
+        if network.sizes().stem == Some(Stem::Small) {
+            text += " (the first layers keep small images large, unlike torchvision's: `--size 224` \
+                     for those)";
+        }
+    }
+    Ok(text)
+}
+
 /// The data's kind at the size in which the model takes it.
 fn sized(kind: &Kind, [channels, height, width]: [usize; 3]) -> Kind {
     match kind {
         Kind::Images { .. } => Kind::Images { channels, height, width },
         Kind::Rows { .. } | Kind::Texts => kind.clone(),
     }
-}
-
-/// The network with weights that were trained before; its last layer starts anew where the
-/// file's has other classes.
-fn start_from<N: Network>(network: N, start: &Start) -> Result<N> {
-    let path = &start.weights;
-    if weights::digest(path)? != start.sha256 {
-        return Err(Error::file(path, "not the file that this run was started from"));
-    }
-    let heads: Vec<String> = N::HEADS.iter().map(|head| format!("{head}.")).collect();
-    let in_head = |key: &(String, Vec<usize>)| heads.iter().any(|head| key.0.starts_with(head));
-    let mut network = network;
-    let own_heads = weights::module_keys(&network).into_iter().filter(&in_head);
-    let mut options = N::load_options();
-    if !weights::keys(path)?.into_iter().filter(&in_head).eq(own_heads) {
-        let path = path.display();
-        note(format_args!("{path}: other classes than this data; the last layer starts anew"));
-        options.skip.extend(heads.iter().map(|head| format!("^{}", head.replace('.', "\\."))));
-    }
-    weights::load(&mut network, path, &options)?;
-    Ok(network)
 }

@@ -6,7 +6,7 @@ mod driver;
 
 use crate::program::{PATIENCE, Process, folder, program, succeed, train};
 use burn::data::dataset::Dataset;
-use driver::{Browser, DOWN, ENTER, ESCAPE, LEFT, RIGHT, request};
+use driver::{Browser, DELETE, DOWN, ENTER, ESCAPE, LEFT, RIGHT, request};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -212,15 +212,22 @@ fn one_key_decides() {
     page.leaves(&first);
     assert_eq!(server.label(&first), Some(proposed));
 
-    // A digit picks another.
-    let (second, proposed) = (page.name(), page.suggested(2));
+    // A digit is the label of that name, wherever it stands among the suggestions.
+    let second = page.name();
     keys("2");
     page.leaves(&second);
-    assert_eq!(server.label(&second), Some(proposed));
+    assert_eq!(server.label(&second).as_deref(), Some("2"));
 
-    // What is typed is searched for; the slash opens the search where the letter is a key.
+    // A word with no field open decides nothing, whatever its letters, nor does the Enter after
+    // it; the slash opens the search.
     let third = page.name();
-    keys("w");
+    keys("su7, x.2");
+    page.browser.until("document.querySelector('#note').innerText.includes('press /')");
+    keys(ENTER);
+    page.browser.until("document.querySelector('#note').innerText === ''");
+    assert_eq!((page.name(), server.decided()), (third.clone(), 2));
+    assert_eq!(server.get("/v1/status")["queue"]["skipped"], 0);
+    keys("/w");
     page.browser.until("document.querySelector('#found [aria-selected=true]')?.innerText === 'W'");
     keys(ENTER);
     page.leaves(&third);
@@ -246,15 +253,15 @@ fn one_key_decides() {
 
     // Skipped, taken back, taken back further.
     let fifth = page.name();
-    keys("s");
+    keys(".");
     page.leaves(&fifth);
     assert_eq!(server.get("/v1/status")["queue"]["skipped"], 1);
     let sixth = page.name();
-    keys("u");
+    keys(",");
     page.leaves(&sixth);
     assert_eq!(page.name(), fifth);
     assert_eq!(server.get("/v1/status")["queue"]["skipped"], 0);
-    keys("u");
+    keys(",");
     page.leaves(&fifth);
     assert_eq!(page.name(), fourth);
     assert!(page.browser.text("#before").contains("zebu"));
@@ -272,11 +279,11 @@ fn one_key_decides() {
     page.browser.until("document.querySelector('#suggestions').children.length === 0 && document.querySelector('#item').dataset.id");
     let hidden = page.name();
     keys(ENTER);
-    keys("7");
-    page.browser.until("document.querySelector('#found [aria-selected=true]')?.innerText === '7'");
+    keys("/k");
+    page.browser.until("document.querySelector('#found [aria-selected=true]')?.innerText === 'K'");
     keys(ENTER);
     page.leaves(&hidden);
-    assert_eq!(server.label(&hidden).as_deref(), Some("7"));
+    assert_eq!(server.label(&hidden).as_deref(), Some("K"));
     assert_eq!(server.get("/v1/report")["seconds"]["from_nothing"]["count"], 1);
 }
 
@@ -313,7 +320,7 @@ fn a_page_of_like_items_is_confirmed_at_once() {
     assert!(!shown.as_array().unwrap().contains(&json!(names[1])));
 
     // The whole page is taken back.
-    page.browser.keys("u");
+    page.browser.keys(",");
     page.browser
         .until(&format!("document.querySelectorAll('.tile').length === {}", names.len() - 1));
     // Another page of as many may have stood there before.
@@ -350,12 +357,13 @@ fn the_model_learns_from_what_was_decided() {
     if !driver::available() {
         return;
     }
-    let server = Server::start(150, "--shared 0 --epochs 10");
+    let server = Server::start(220, "--shared 0 --epochs 10");
     let page = Page::open(&server, "ann", DESKTOP, "en");
     page.browser.click("#retrain");
     page.browser.until("document.querySelector('#trained').innerText.includes('decisions')");
 
-    server.decide("bob", 120);
+    // Forty of them or so are of the fixed part: enough to compare weights.
+    server.decide("bob", 200);
     page.browser.run(
         "window.said = new Set();
          const watch = () => said.add(document.querySelector('#trained').innerText);
@@ -427,11 +435,11 @@ fn boxes_are_changed_and_drawn_and_confirmed_together() {
     assert_eq!(page.name(), names[0]);
     page.browser.until("document.querySelectorAll('.places rect[data-slot]').length === 4");
     assert!(page.browser.text("#confirmall").starts_with("Confirm all 4"));
-    // The second of the alternatives of the first slot, which is chosen.
-    keys("2");
+    // The label with the key 8 for the first slot, which is chosen.
+    keys("8");
     page.browser.until("document.querySelector('#slots b').innerText === '8'");
     // By the keyboard: the third is removed.
-    keys(&format!("{DOWN}{DOWN}x"));
+    keys(&format!("{DOWN}{DOWN}{DELETE}"));
     page.browser.until("document.querySelectorAll('#slots .gone').length === 1");
     // By the mouse: the fourth goes two pixels of the image to the left, three down.
     let drag = |from: [f64; 2], to: [f64; 2]| {
@@ -456,10 +464,10 @@ fn boxes_are_changed_and_drawn_and_confirmed_together() {
     drag([23.0, 6.0], [21.0, 9.0]);
     page.browser.until("document.querySelector('#slots').innerText.includes('moved')");
     // A new one, of the kind that is typed.
-    keys("b");
+    keys("+");
     drag([1.0, 15.0], [11.0, 25.0]);
     page.browser.until("document.querySelectorAll('#slots li').length === 5");
-    keys("w");
+    keys("/w");
     page.browser.until("document.querySelector('#found [aria-selected=true]')?.innerText === 'W'");
     keys(ENTER);
     page.browser.until("document.querySelector('#slots li:nth-child(5) b').innerText === 'W'");
@@ -489,7 +497,7 @@ fn boxes_are_changed_and_drawn_and_confirmed_together() {
     assert_eq!(boxes.len(), 4);
 
     // Taken back, it comes as it was made; and that nothing is there is confirmed as such.
-    keys("u");
+    keys(",");
     page.browser.until("document.querySelectorAll('#slots li').length === 5");
     assert!(page.browser.text("#slots").contains("removed"));
     keys(ENTER);
@@ -503,7 +511,7 @@ fn the_report_in_both_languages_on_a_phone() {
     }
     let server = Server::start(60, "--shared 0 --auto-accept 0.01");
     let page = Page::open(&server, "李明", PHONE, "zh-CN");
-    for name in ["390", "360"] {
+    for name in ["390", "320"] {
         let width: u32 = name.parse().unwrap();
         page.browser.devtools(
             "Emulation.setDeviceMetricsOverride",

@@ -220,10 +220,33 @@ pub fn threshold(judged: &[Judged], risk: f64, alpha: f64) -> Option<Threshold> 
     found
 }
 
+/// Wilson's interval for a rate at 95 % (Wilson, 1927, JASA 22): `right` of `count`, where a
+/// draw may count one half.
+pub fn wilson(right: f64, count: usize) -> [f64; 2] {
+    if count == 0 {
+        return [0.0, 1.0];
+    }
+    const Z: f64 = 1.959_963_984_540_054;
+    let (n, z2) = (count as f64, Z * Z);
+    let rate = right / n;
+    let middle = (rate + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = Z / (1.0 + z2 / n) * (rate * (1.0 - rate) / n + z2 / (4.0 * n * n)).sqrt();
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::random::SplitMix64;
+
+    #[test]
+    fn intervals_are_wilsons() {
+        // 7 of 10: (0.3968, 0.8922), as statsmodels' proportion_confint(7, 10, method="wilson").
+        let [low, high] = wilson(7.0, 10);
+        assert!((low - 0.396_778).abs() < 1e-5 && (high - 0.892_209).abs() < 1e-5, "{low} {high}");
+        assert_eq!(wilson(0.0, 10)[0], 0.0);
+        assert_eq!(wilson(0.0, 0), [0.0, 1.0]);
+    }
 
     /// Logits `z` for labels drawn from softmax(z / `heat`).
     fn drawn(count: usize, classes: usize, heat: f64) -> (Vec<f32>, Vec<usize>) {

@@ -14,26 +14,81 @@ pub fn grouped(number: usize) -> String {
     indicatif::HumanCount(number as u64).to_string()
 }
 
-/// A bar on stderr where that is a terminal.
+/// A bar on stderr where that is a terminal: one line, whatever its message.
 pub fn bar(total: usize) -> Option<ProgressBar> {
-    if !std::io::stderr().is_terminal() {
-        return None;
-    }
-    let bar = ProgressBar::new(total as u64);
-    let template = "{prefix} [{bar:24}] {human_pos}/{human_len}  {rate}/s  {eta:>4} left  {msg}";
+    std::io::stderr().is_terminal().then(|| styled(ProgressBar::new(total as u64)))
+}
+
+fn styled(bar: ProgressBar) -> ProgressBar {
+    // `wide_msg` ends where the terminal does: a line that wraps is cleared only in part, and
+    // then what was printed above it goes too.
+    let template = "{prefix} [{bar:16}] {percent:>3} %  {rate}/s  {eta:>4} left  {wide_msg}";
     // indicatif's own rate has nine decimals.
     let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{:>7}", grouped(state.per_sec() as usize));
+        let _ = write!(out, "{:>6}", grouped(state.per_sec() as usize));
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
     }
-    Some(bar)
+    bar
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indicatif::{ProgressDrawTarget, TermLike};
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    /// A terminal of 80 columns that keeps the lines it was sent.
+    #[derive(Clone, Debug, Default)]
+    struct Terminal(Arc<Mutex<Vec<String>>>);
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, line: &str) -> io::Result<()> {
+            self.write_str(line)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push(text.into());
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_bar_stays_on_one_line_of_eighty_columns() {
+        let terminal = Terminal::default();
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let bar = styled(ProgressBar::with_draw_target(Some(5_000_000), target));
+        bar.set_prefix("interval 100/100");
+        bar.set_message("loss 0.1234  accuracy 0.5000  perplexity 1234.5678  entropy 0.1234");
+        bar.set_position(1_234_567);
+        bar.force_draw();
+        let lines = terminal.0.lock().unwrap();
+        let shown = lines.iter().find(|line| line.contains("loss 0.1234")).expect("a bar");
+        assert!(shown.contains("interval 100/100 [===>") && shown.contains(" 24 %"), "{shown}");
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:?}");
+    }
 
     #[test]
     fn numbers_are_grouped() {

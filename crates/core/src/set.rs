@@ -16,6 +16,11 @@ pub struct Field {
     pub default: Value,
 }
 
+/// A value as `--set` takes it.
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), String::from)
+}
+
 /// Changes fields of a model's Config as `--set KEY=VALUE` says. A value is JSON, or a word.
 /// `fixed` are the fields that the data decides.
 ///
@@ -36,12 +41,17 @@ pub fn set_fields<C: Serialize + DeserializeOwned>(
         let known: Vec<String> =
             fields.unwrap_or_default().into_iter().filter(|k| !fixed.contains(&&**k)).collect();
         if !known.iter().any(|name| name == key) {
+            let valued = |name: &String| format!("{name} ({})", shown(&value[name]));
             let names = match known.is_empty() {
-                true => "this model has no choices".to_string(),
-                false => format!("this model has {}", known.join(", ")),
+                true => "this model has no settings".to_string(),
+                false => {
+                    let all: Vec<String> = known.iter().map(valued).collect();
+                    format!("this model has {}", all.join(", "))
+                }
             };
-            let meant = crate::zoo::did_you_mean(key, known.iter().map(String::as_str));
-            return Err(wrong(format!("no choice `{key}`{meant}: {names}")));
+            let meant = crate::zoo::closest(key, known.iter().map(String::as_str));
+            let meant = meant.map_or_else(String::new, |name| format!("did you mean `{name}`? "));
+            return Err(wrong(format!("unknown setting `{key}`: {meant}{names}")));
         }
         value[key] = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into()));
         // Checked one by one, so that the message names the change that does not fit.

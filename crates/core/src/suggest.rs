@@ -325,14 +325,15 @@ impl From<Suggestion> for Wire {
 }
 
 /// A training on what people decided: it goes on with a run's weights, as that run was trained,
-/// with its optimiser, learning rate, schedule, loss and augmentation.
+/// with its optimiser, learning rate, schedule, loss and augmentation, and where the task has it
+/// so, with the run's own data beside the decisions.
 #[derive(Clone, Debug)]
 pub struct RetrainPlan {
     /// The run to go on from.
     pub from: PathBuf,
     /// The store of decisions.
     pub store: PathBuf,
-    /// The run folder that it makes; a run that is there is replaced.
+    /// The run folder that it makes; a run that is there is left as it is, and refused.
     pub out: PathBuf,
     /// As `--device` names it.
     pub device: String,

@@ -3,12 +3,13 @@
 use crate::agents::{self, Player};
 use crate::config::{check_fit, two_sided};
 use crate::env::{self, Options, Random, VectorEnv};
-use crate::evaluate::{Choice, LONGEST, choose, elo, wilson};
+use crate::evaluate::{Choice, LONGEST, choose, elo};
 use crate::flags::{MatchArgs, SpeedArgs};
 use crate::predictor::Predictor;
 use serde::Serialize;
 use std::io::Write;
 use std::time::Duration;
+use tenfold_core::calibrate::wilson;
 use tenfold_core::cli::print_json;
 use tenfold_core::{Error, Result, device};
 

@@ -162,20 +162,6 @@ pub fn episodes(
     Ok(all)
 }
 
-/// Wilson's interval for a rate at 95 % (Wilson, 1927, JASA 22): `wins` of `games`, where a
-/// draw may count one half.
-pub fn wilson(wins: f64, games: usize) -> [f64; 2] {
-    if games == 0 {
-        return [0.0, 1.0];
-    }
-    const Z: f64 = 1.959_963_984_540_054;
-    let (n, z2) = (games as f64, Z * Z);
-    let rate = wins / n;
-    let middle = (rate + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = Z / (1.0 + z2 / n) * (rate * (1.0 - rate) / n + z2 / (4.0 * n * n)).sqrt();
-    [(middle - half).max(0.0), (middle + half).min(1.0)]
-}
-
 /// The difference in Elo's rating that a rate of points stands for; infinite at 0 and 1.
 pub fn elo(rate: f64) -> f64 {
     400.0 * (rate / (1.0 - rate)).log10()
@@ -184,15 +170,6 @@ pub fn elo(rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn intervals_are_wilsons() {
-        // 7 of 10: (0.3968, 0.8922), as statsmodels' proportion_confint(7, 10, method="wilson").
-        let [low, high] = wilson(7.0, 10);
-        assert!((low - 0.396_778).abs() < 1e-5 && (high - 0.892_209).abs() < 1e-5, "{low} {high}");
-        assert_eq!(wilson(0.0, 10)[0], 0.0);
-        assert_eq!(wilson(0.0, 0), [0.0, 1.0]);
-    }
 
     #[test]
     fn elo_is_zero_for_equals_and_four_hundred_for_ten_to_one() {

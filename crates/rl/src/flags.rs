@@ -7,32 +7,37 @@ use tenfold_core::cli::args::positive;
 
 /// `train`.
 #[allow(missing_docs, reason = "the help texts say it")]
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct TrainFlags {
     #[arg(long, value_name = "ENV")]
     #[arg(help = "The environment [default: cartpole; cliff for tables]")]
     pub env: Option<String>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    #[arg(help = "Steps of single games [default: 50000, or 200000 for policies]")]
+    #[arg(
+        help = "Steps of single games [default: as published, or 50000, or 200000 for policies]"
+    )]
     pub steps: Option<u64>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
-    #[arg(help = "Games played at once [default: by agent, 1 to 64]")]
+    #[arg(help = "Games played at once [default: as published, or 1 to 64 by agent]")]
     pub games: Option<u32>,
     #[arg(long, value_name = "X", value_parser = positive, help = "Learning rate")]
     pub lr: Option<f64>,
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     #[arg(help = "Start from these weights, such as another run's model.safetensors")]
     pub weights: Option<PathBuf>,
-    #[arg(long, value_name = "N", default_value = "20")]
+    #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    #[arg(help = "How many times it is measured; the best weights are kept")]
-    pub evaluations: u32,
-    #[arg(long, value_name = "N", default_value = "20")]
+    #[arg(help = "Evaluations; the best weights are kept [default: as published, or 20]")]
+    pub evaluations: Option<u32>,
+    #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    #[arg(help = "Episodes of each of these")]
-    pub episodes: u32,
-    #[arg(long, help = "Draw actions by the policy's probabilities in these too")]
-    pub sample: bool,
+    #[arg(help = "Episodes of each evaluation [default: as published, or 20]")]
+    pub episodes: Option<u32>,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "true")]
+    #[arg(help = "Draw actions by the policy's probabilities in evaluations \
+                  [default: as published, or false]")]
+    pub sample: Option<bool>,
     #[command(flatten)]
     pub settings: Settings,
 }

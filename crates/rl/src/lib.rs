@@ -34,6 +34,8 @@ mod predict;
 mod predictor;
 #[cfg(feature = "cli")]
 mod program;
+#[cfg(feature = "cli")]
+mod published;
 pub mod reader;
 pub mod replay;
 #[cfg(feature = "cli")]

@@ -8,10 +8,11 @@ use crate::evaluate::{self, Choice, Statistics};
 use crate::interval::{Interval, Policy};
 use crate::predictor;
 use crate::zoo::Zoo;
-use crate::{flags, predict};
+use crate::{flags, predict, published};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::path::Path;
+use tenfold_core::cli::args::kept_path;
 use tenfold_core::device::Device;
 use tenfold_core::progress::grouped;
 use tenfold_core::set::Field;
@@ -61,7 +62,10 @@ impl Task for Learning {
 
     fn choose(&self, flags: &Flags<Zoo>) -> Result<EnvChoice> {
         let env = flags.own.env.clone().unwrap_or_else(|| self.0.default_env().0.into());
-        Ok(EnvChoice { env, options: flags.own.settings.over(&Options::default()) })
+        let published = published::of(self.0, &env, &flags.own);
+        let known = published.map(|known| known.own.settings.over(&Options::default()));
+        let options = flags.own.settings.over(&known.unwrap_or_default());
+        Ok(EnvChoice { env, options })
     }
 
     fn chosen(config: &RunConfig) -> &EnvChoice {
@@ -74,8 +78,13 @@ impl Task for Learning {
 
     fn configure(&self, flags: &Flags<Zoo>, choice: EnvChoice, spec: &Spec) -> Result<RunConfig> {
         let (zoo, own) = (self.0, &flags.own);
-        let games = own.games.map_or_else(|| zoo.games(spec), |games| games as usize);
-        let mut changes = flags.run.set.clone();
+        let known = published::of(zoo, &choice.env, own);
+        let of = |field: fn(&flags::TrainFlags) -> Option<u32>| {
+            field(own).or_else(|| field(&known.as_ref()?.own))
+        };
+        let games = of(|own| own.games).map_or_else(|| zoo.games(spec), |games| games as usize);
+        let mut changes = known.as_ref().map_or_else(Vec::new, |known| known.set.clone());
+        changes.extend(flags.run.set.iter().cloned());
         changes.extend(own.lr.map(|lr| format!("lr={lr}")));
         let config = zoo.config(spec, &changes)?;
         let groups = config["actors"].as_u64().map_or(1, |actors| actors.max(1) as usize);
@@ -90,11 +99,11 @@ impl Task for Learning {
             games,
             groups,
             seed: flags.run.seed(),
-            steps: own.steps.unwrap_or(zoo.default_env().1),
-            evaluations: own.evaluations,
-            episodes: own.episodes as usize,
-            sample: own.sample,
-            weights: own.weights.clone(),
+            steps: own.steps.or_else(|| known.as_ref()?.own.steps).unwrap_or(zoo.default_env().1),
+            evaluations: of(|own| own.evaluations).unwrap_or(20),
+            episodes: of(|own| own.episodes).unwrap_or(20) as usize,
+            sample: own.sample.or_else(|| known.as_ref()?.own.sample).unwrap_or(false),
+            weights: own.weights.as_deref().map(kept_path),
         })
     }
 
@@ -197,7 +206,9 @@ impl Task for Learning {
 
     fn introduce(&self, config: &RunConfig, spec: &Spec) -> String {
         let (games, steps) = (config.games, grouped(config.steps as usize));
-        format!("{} in {}: {games} games at once, {steps} steps", self.0.name(), spec.name)
+        let first =
+            format!("{} in {}: {games} games at once, {steps} steps", self.0.name(), spec.name);
+        first + &self.known(config)
     }
 
     fn summary(&self, config: &RunConfig, spec: &Spec) -> Map<String, Value> {
@@ -212,6 +223,24 @@ impl Task for Learning {
 }
 
 impl Learning {
+    /// Which published settings a configuration has, and how long they take.
+    fn known(&self, config: &RunConfig) -> String {
+        let env = &config.choice.env;
+        let Some(known) = published::of(self.0, env, &flags::TrainFlags::default()) else {
+            return String::new();
+        };
+        let changed = self.0.config(&config.spec, &known.set).ok();
+        let same = changed.as_ref() == Some(&config.config)
+            && known.own.steps == Some(config.steps)
+            && known.own.settings.over(&Options::default()) == config.choice.options;
+        match known.minutes {
+            Some(minutes) if same => {
+                format!(", as published, about {minutes} minutes on one core")
+            }
+            _ => String::new(),
+        }
+    }
+
     /// `eval`: in the run's environment, or another of its shape, with the settings of the flags.
     fn evaluated(
         &self,
@@ -257,4 +286,64 @@ fn figures_json(figures: &Statistics) -> Map<String, Value> {
     let mut json: Map<String, Value> = serde_json::from_value(json!(figures)).unwrap_or_default();
     json.insert("count".into(), figures.episodes.into());
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use tenfold_core::cli::args::RunFlags;
+
+    #[derive(Parser)]
+    #[command(no_binary_name = true)]
+    struct Line {
+        #[command(flatten)]
+        run: RunFlags,
+        #[command(flatten)]
+        own: flags::TrainFlags,
+    }
+
+    fn config(agent: Zoo, line: &str) -> RunConfig {
+        let Line { run, own } = Line::parse_from(line.split_whitespace());
+        let (task, flags) = (Learning(agent), Flags { run, own, named: true, steers: true });
+        let choice = task.choose(&flags).unwrap();
+        let spec = task.open(&choice, None).unwrap();
+        task.configure(&flags, choice, &spec).unwrap()
+    }
+
+    #[test]
+    fn without_flags_the_published_command_is_what_is_trained() {
+        let rts = "--env minirts --opponent simple --observation numbers --frame-skip 10 \
+                   --games 1024 --steps 30000000 --set gamma=1 --set lambda=0.98 \
+                   --set horizon=64 --set entropy=0.005 --set asymmetric=true --sample \
+                   --episodes 1000 --evaluations 10";
+        let ppo = format!("{rts} --set minibatches=16 --set epochs=2");
+        let seaquest = "--env seaquest --steps 5000000 --evaluations 10 --set entropy=0.03 \
+                        --set gamma=0.995";
+        for (agent, bare, whole) in [
+            (Zoo::Ppo, "--env minirts", &*ppo),
+            (Zoo::A3c, "--env minirts", rts),
+            (Zoo::Ppo, "--env seaquest", seaquest),
+        ] {
+            assert_eq!(config(agent, bare), config(agent, whole), "{agent:?} {bare}");
+        }
+        let line = Learning(Zoo::Ppo);
+        let said = |flags: &str| line.known(&config(Zoo::Ppo, flags));
+        assert_eq!(said("--env seaquest"), ", as published, about 8 minutes on one core");
+        assert_eq!(said("--env seaquest --steps 7"), "");
+    }
+
+    #[test]
+    fn flags_stand_above_what_is_published_and_other_rules_leave_it() {
+        let own = config(Zoo::Ppo, "--env minirts --steps 7 --sample=false --set gamma=0.9");
+        assert_eq!((own.steps, own.sample, own.games), (7, false, 1024));
+        assert_eq!((&own.config["gamma"], &own.config["horizon"]), (&json!(0.9_f32), &json!(64)));
+        // The command of another figure, which names all that matters.
+        let own = config(Zoo::Ppo, "--env minirts --opponent simple --frame-skip 20");
+        assert_eq!((own.games, own.steps, own.sample), (64, 200_000, false));
+        assert_eq!(own.choice.options.rts.observation, env::minirts::Observation::Map);
+        // An opponent chooses the command.
+        let own = config(Zoo::Ppo, "--env minirts --opponent hit-and-run");
+        assert_eq!((own.steps, own.evaluations), (60_000_000, 12));
+    }
 }

@@ -330,6 +330,8 @@ fn two_runs_play_against_each_other() {
         "minirts",
         "--opponent",
         "simple",
+        "--observation",
+        "map",
         "--steps",
         "400",
         "--games",

@@ -33,23 +33,67 @@ pub struct DataChoice {
     /// `--fold`: the tenth of the data that tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<usize>,
+    /// How a table is read.
+    #[serde(default, skip_serializing_if = "Columns::is_open")]
+    pub columns: Columns,
     /// Seed of the splits.
     pub seed: u64,
+    /// Nothing of it was learnt from: all of a table or folder of texts tests.
+    #[serde(skip)]
+    pub unseen: bool,
+}
+
+/// How a table is read: what a person said of it, and in `config.json` what was found besides.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Columns {
+    /// `--text`: the column of texts, by its name or counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// `--target`: the column of labels, or of translations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// `--delimiter`: what stands between two columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// Whether the first row names the columns; `--no-header` says that it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+}
+
+impl Columns {
+    /// What is said here, and of what is left open what `other` says.
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            text: self.text.or_else(|| other.text.clone()),
+            target: self.target.or_else(|| other.target.clone()),
+            delimiter: self.delimiter.or(other.delimiter),
+            header: self.header.or(other.header),
+        }
+    }
+
+    /// Whether nothing is said.
+    pub fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl DataChoice {
     /// Data of this name, whole, its splits made with seed 1.
     pub fn new(name: &str) -> Self {
-        Self { name: tidied(name), limit: None, pair: None, fold: None, seed: 1 }
+        let (columns, unseen) = (Columns::default(), false);
+        Self { name: tidied(name), limit: None, pair: None, fold: None, columns, seed: 1, unseen }
     }
 
     /// What `eval --data NAME` measures on: other data is read whole, the run's own with the
-    /// limit that it was trained with.
+    /// limit that it was trained with. Another table's columns are found by their names.
     pub fn for_eval(&self, name: &str) -> Self {
-        match tidied(name) {
-            name if name != self.name => Self { name, limit: None, ..self.clone() },
-            _ => self.clone(),
+        let name = tidied(name);
+        let real = |name: &str| std::path::Path::new(name).canonicalize().ok();
+        if name == self.name || real(&name).is_some_and(|own| Some(own) == real(&self.name)) {
+            return self.clone();
         }
+        let columns = Columns { delimiter: None, header: None, ..self.columns.clone() };
+        Self { name, limit: None, columns, unseen: true, ..self.clone() }
     }
 }
 
@@ -110,5 +154,12 @@ mod tests {
         assert_eq!(own.for_eval("data/"), own);
         let other = own.for_eval("other");
         assert_eq!((&other.name[..], other.limit, other.fold), ("other", None, Some(2)));
+        assert!(other.unseen);
+        // One file by two names is one.
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a.csv"), folder.path().join("./a.csv"));
+        std::fs::write(&path, "text").unwrap();
+        let own = DataChoice { limit: Some(5), ..DataChoice::new(path.to_str().unwrap()) };
+        assert_eq!(own.for_eval(other.to_str().unwrap()), own);
     }
 }

@@ -1,6 +1,7 @@
 //! The flags that this task has beside those of every task.
 
 use crate::beam::BEAM;
+use crate::config::Columns;
 use clap::Args;
 use std::path::PathBuf;
 use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags};
@@ -17,8 +18,19 @@ pub struct TrainFlags {
     #[arg(long, value_name = "FROM-TO", help = "Translation: the languages, such as de-en")]
     pub pair: Option<String>,
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(0..10))]
-    #[arg(help = "Text classification: which tenth of the data tests [default: 9]")]
+    #[arg(help = "Text classification: which tenth of the data is the test split [default: 9]")]
     pub fold: Option<u8>,
+    #[arg(long, value_name = "COLUMN")]
+    #[arg(help = "Tables: the column of texts, by name or number [default: found by content]")]
+    pub text: Option<String>,
+    #[arg(long, value_name = "COLUMN")]
+    #[arg(help = "Tables: the column of labels, or of translations [default: found by content]")]
+    pub target: Option<String>,
+    #[arg(long, value_name = "C", value_parser = delimiter)]
+    #[arg(help = "Tables: the character between columns, or `tab` [default: found by content]")]
+    pub delimiter: Option<char>,
+    #[arg(long, help = "Tables: the first row is an example, not a header")]
+    pub no_header: bool,
 }
 
 /// Flags of `eval`.
@@ -36,9 +48,16 @@ pub struct EvalFlags {
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct PredictFlags {
-    #[arg(long, value_name = "TEXT", help = "An input in place of a file; may be repeated")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        help = "Predict this text instead of a file; may be repeated"
+    )]
     pub text: Vec<String>,
-    #[arg(long, value_name = "TEXT", help = "Language models: what to continue")]
+    #[arg(long, value_name = "COLUMN")]
+    #[arg(help = "Text classification: the files are tables, and this column holds the texts")]
+    pub column: Option<String>,
+    #[arg(long, value_name = "TEXT", help = "Language models: the text to continue")]
     pub prompt: Option<String>,
     #[arg(long, value_name = "N")]
     #[arg(help = "Language models: how many characters to write [default: 500]")]
@@ -48,18 +67,22 @@ pub struct PredictFlags {
                   probability [default: 0.8]")]
     pub temperature: Option<f64>,
     #[arg(long, value_name = "K", value_parser = positive)]
-    #[arg(help = "Language models: draw among the K most probable only")]
+    #[arg(help = "Language models: draw among the K most probable characters only")]
     pub sample_top_k: Option<usize>,
-    #[arg(long, value_name = "S", help = "Language models: seed [default: 1]")]
+    #[arg(
+        long,
+        value_name = "S",
+        help = "Language models: seed of the characters drawn [default: 1]"
+    )]
     pub seed: Option<u64>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     #[arg(help = "Translations and captions: beam size, hypotheses kept at a time [default: 5]")]
     pub beam: Option<u32>,
-    #[arg(long, value_name = "QUESTION", help = "Visual questions: what is asked of the images")]
+    #[arg(long, value_name = "QUESTION", help = "Visual questions: the question about the images")]
     pub ask: Option<String>,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Translations and captions: write where the model attends; visual questions: \
-                  write each image with its answers on it")]
+    #[arg(help = "Translations and captions: write the attention weights as images here; visual \
+                  questions: write each image with its answers on it")]
     pub draw: Option<PathBuf>,
 }
 
@@ -69,7 +92,21 @@ impl TrainFlags {
     /// # Errors
     /// The first of them.
     pub fn refuse_all_but(&self, obeyed: &[&str]) -> Result<()> {
-        refuse(&[("--pair", self.pair.is_some()), ("--fold", self.fold.is_some())], obeyed)
+        let given = [
+            ("--pair", self.pair.is_some()),
+            ("--fold", self.fold.is_some()),
+            ("--text", self.text.is_some()),
+            ("--target", self.target.is_some()),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--no-header", self.no_header),
+        ];
+        refuse(&given, obeyed)
+    }
+
+    /// How a table is to be read.
+    pub fn columns(&self) -> Columns {
+        let Self { text, target, delimiter, .. } = self.clone();
+        Columns { text, target, delimiter, header: self.no_header.then_some(false) }
     }
 }
 
@@ -96,6 +133,7 @@ impl PredictFlags {
     pub fn refuse_all_but(&self, obeyed: &[&str]) -> Result<()> {
         let given = [
             ("--text", !self.text.is_empty()),
+            ("--column", self.column.is_some()),
             ("--prompt", self.prompt.is_some()),
             ("--length", self.length.is_some()),
             ("--temperature", self.temperature.is_some()),
@@ -116,8 +154,22 @@ impl PredictFlags {
 
 fn refuse(flags: &[(&'static str, bool)], obeyed: &[&str]) -> Result<()> {
     match flags.iter().find(|(flag, given)| *given && !obeyed.contains(flag)) {
-        Some((flag, _)) => Err(Error::argument(*flag, "this model has no such choice")),
+        Some((flag, _)) => {
+            let has = flags.iter().map(|(flag, _)| *flag).filter(|flag| obeyed.contains(flag));
+            let has = has.collect::<Vec<_>>().join(", ");
+            let has = if has.is_empty() { has } else { format!("; it has {has}") };
+            Err(Error::argument(*flag, format!("this model has no such choice{has}")))
+        }
         None => Ok(()),
+    }
+}
+
+fn delimiter(text: &str) -> std::result::Result<char, String> {
+    let mut own = text.chars();
+    match (text, own.next(), own.next()) {
+        ("tab" | "\\t", ..) => Ok('\t'),
+        (_, Some(own), None) if own.is_ascii() && own != '"' => Ok(own),
+        _ => Err("expected one character, or `tab`".into()),
     }
 }
 

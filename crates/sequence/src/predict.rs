@@ -1,9 +1,9 @@
 //! What `predict` of several kinds of models shares: texts in, one object for each out.
 
-use crate::text;
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use tenfold_core::cli::args::PredictArgs;
 use tenfold_core::cli::print_json;
 use tenfold_core::suggest::Suggestion;
 use tenfold_core::{Error, Result};
@@ -13,6 +13,9 @@ use tenfold_core::{Error, Result};
 pub(crate) struct Answer<M: Serialize> {
     /// The file, or the text itself.
     pub input: String,
+    /// The line of the file that it stands in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
     /// Best first.
     pub suggestions: Vec<Suggestion>,
     /// What a model says beside them.
@@ -24,24 +27,48 @@ pub(crate) struct Answer<M: Serialize> {
 #[derive(Serialize)]
 pub(crate) struct Nothing {}
 
-/// The texts of files and flags, each with its name; `cut` makes inputs of a file's text.
+/// One text to answer.
+pub(crate) struct Input {
+    /// The file, with its row where it has several, or the text itself.
+    pub name: String,
+    /// Its line in the file.
+    pub line: Option<usize>,
+    /// Empty where a row or line is: it has its place among the answers.
+    pub text: String,
+}
+
+/// The texts of files and flags; `read` makes inputs of a file.
 ///
 /// # Errors
-/// A file that cannot be read, or no text at all.
+/// A file that cannot be read, or no text at all, with an `example` of one.
 pub(crate) fn texts(
     files: &[PathBuf],
     given: &[String],
-    cut: impl Fn(&Path, String) -> Vec<(String, String)>,
-) -> Result<Vec<(String, String)>> {
+    read: impl Fn(&Path) -> Result<Vec<Input>>,
+    args: &PredictArgs,
+    example: &str,
+) -> Result<Vec<Input>> {
+    if files.is_empty() && given.is_empty() {
+        return Err(nothing(args, example));
+    }
     let mut inputs = Vec::new();
     for file in files {
-        inputs.extend(cut(file, text::read(file)?));
+        inputs.extend(read(file)?);
     }
-    inputs.extend(given.iter().map(|text| (text.clone(), text.clone())));
-    match inputs.is_empty() {
-        true => Err(Error::argument("INPUT", "no text: name a file, or give one with --text")),
-        false => Ok(inputs),
-    }
+    let own = |text: &String| Input { name: text.clone(), line: None, text: text.clone() };
+    inputs.extend(given.iter().map(own));
+    Ok(inputs)
+}
+
+/// Those that are not empty.
+pub(crate) fn filled(inputs: &[Input]) -> Vec<&str> {
+    inputs.iter().map(|input| &input.text[..]).filter(|text| !text.trim().is_empty()).collect()
+}
+
+/// No input was named.
+pub(crate) fn nothing(args: &PredictArgs, example: &str) -> Error {
+    let run = args.paths.first().map_or_else(|| "RUN".into(), |run| run.display().to_string());
+    Error::argument("INPUT", format!("nothing to predict. Example: predict {run} {example}"))
 }
 
 /// Prints answers as `--json`, or each as `line` writes it.

@@ -2,14 +2,16 @@
 
 use crate::checked::Checked;
 use crate::config::DataChoice;
+use crate::few::suited;
 use crate::flags::{EvalFlags, TrainFlags};
 use crate::kind::{self, Kind, Run};
 use crate::zoo::Zoo;
 use burn::tensor::Device;
 use std::io::Write;
 use std::path::Path;
-use tenfold_core::cli::args::Recipe;
+use tenfold_core::cli::args::{Recipe, SupervisedFlags};
 use tenfold_core::data::default_data_dir;
+use tenfold_core::progress::grouped;
 use tenfold_core::set::{Field, set_fields};
 use tenfold_core::suggest::Propose;
 use tenfold_core::task::{Asked, Data, Flags, Purpose, Scores, Split, Task};
@@ -34,6 +36,12 @@ pub(crate) trait Learnt: Kind {
 
     fn open(choice: &DataChoice, data_dir: &Path) -> Result<Self::Data>;
 
+    /// The choice with what its reader found out, for the run to keep.
+    fn found(choice: DataChoice, data: &Self::Data) -> DataChoice {
+        let _ = data;
+        choice
+    }
+
     /// The Config where nothing is set.
     fn usual(&self, data: &Self::Data) -> Self::Config;
 
@@ -44,14 +52,41 @@ pub(crate) trait Learnt: Kind {
         data: &Self::Data,
     ) -> Result<(Self::Config, Self::Language)>;
 
-    /// How it is trained.
+    /// How it is trained on plenty of data.
+    fn recipe(&self) -> Recipe;
+
+    /// Optimiser steps in an epoch with such batches.
+    fn steps(config: &Self::Config, data: &Self::Data, batch_size: usize) -> usize {
+        let _ = config;
+        data.count(Split::Train).div_ceil(batch_size)
+    }
+
+    /// How it is trained on this data.
     fn settings(
         &self,
         flags: &TrainFlags,
         seed: u64,
         config: &Self::Config,
         data: &Self::Data,
-    ) -> Result<Settings>;
+    ) -> Result<Settings> {
+        let own = &flags.supervised;
+        let recipe = suited(self.recipe(), own, |batch| Self::steps(config, data, batch));
+        Ok(own.settings(recipe, seed))
+    }
+
+    /// How long it is trained, in words.
+    fn pace(&self, run: &Run<Self>, data: &Self::Data) -> String {
+        let Settings { batch_size, epochs, .. } = run.training;
+        let steps = grouped(epochs * Self::steps(&run.config, data, batch_size));
+        let usual = self.recipe();
+        let none = SupervisedFlags::default();
+        let own = suited(usual, &none, |batch| Self::steps(&run.config, data, batch));
+        let few = match own != usual && (own.batch_size, own.epochs) == (batch_size, epochs) {
+            true => " (small batches and many epochs, as there are few examples)",
+            false => "",
+        };
+        format!("batches of {batch_size}, {epochs} epochs, {steps} optimiser steps{few}")
+    }
 
     /// How much data there is, in words.
     fn sizes(data: &Self::Data, language: &Self::Language) -> String;
@@ -138,10 +173,11 @@ impl<K: Learnt> Task for Sequence<K> {
 
     fn choose(&self, flags: &Flags<Zoo>) -> Result<DataChoice> {
         let TrainFlags { data, pair, fold, .. } = &flags.own;
+        let columns = flags.own.columns();
         flags.own.refuse_all_but(K::FLAGS)?;
         let (name, limit) = data.chosen(K::DATA);
         let (pair, fold, seed) = (pair.clone(), fold.map(usize::from), flags.run.seed());
-        Ok(DataChoice { limit, pair, fold, seed, ..DataChoice::new(&name) })
+        Ok(DataChoice { limit, pair, fold, columns, seed, ..DataChoice::new(&name) })
     }
 
     fn chosen(run: &Run<K>) -> &DataChoice {
@@ -163,6 +199,7 @@ impl<K: Learnt> Task for Sequence<K> {
         K::check(&wanted).map_err(wrong)?;
         let (config, language) = self.kind.fitted(wanted, open)?;
         let training = self.kind.settings(&flags.own, flags.run.seed(), &config, open)?;
+        let data = K::found(data, open);
         Ok(Run::<K> { config, language, data, training })
     }
 
@@ -243,7 +280,8 @@ impl<K: Learnt> Task for Sequence<K> {
 
     fn introduce(&self, run: &Run<K>, data: &K::Data) -> String {
         let sizes = K::sizes(data, &run.language);
-        format!("{} on {}: {sizes}", self.model.name(), run.data.name)
+        let pace = self.kind.pace(run, data);
+        format!("{} on {}: {sizes}; {pace}", self.model.name(), run.data.name)
     }
 
     fn portable(&self, run: &mut Run<K>) {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use tenfold_core::data::Input;
+use tenfold_core::data::locate::Layout;
 use tenfold_core::{Error, Result};
 
 /// The whole of a text file.
@@ -33,6 +34,23 @@ pub fn decode(path: &Path, bytes: Vec<u8>) -> Result<String> {
     Ok(text)
 }
 
+/// Refuses a fetched data set of another layout, and names the model that takes it.
+pub(crate) fn other_layout(name: &str, layout: &Layout, expected: &str) -> Error {
+    let model = match layout {
+        Layout::Text => "charlm",
+        Layout::TextFolder => "bilstm",
+        Layout::ParallelText => "translate",
+        Layout::EasyVqa => "vqa",
+        _ => {
+            let why = format!("{name} has the layout `{layout}`; expected {expected}");
+            return Error::argument("--data", why);
+        }
+    };
+    let why =
+        format!("{name} has the layout `{layout}`, which `{model}` takes; expected {expected}");
+    Error::argument("--data", why)
+}
+
 /// The text of an input.
 ///
 /// # Errors
@@ -58,6 +76,8 @@ mod tests {
         };
         assert!(why(b"caf\xE9 noir").contains("not UTF-8 at byte 3 (0xE9)"));
         assert!(why(b"").contains("an empty file"));
+        let why = other_layout("multi30k", &Layout::ParallelText, "texts in classes").to_string();
+        assert!(why.contains("multi30k has the layout `parallel-text`, which `translate` takes"));
         std::fs::write(&path, "\u{FEFF}caf\u{e9}").unwrap();
         assert_eq!(read(&path).unwrap(), "caf\u{e9}");
     }

@@ -3,6 +3,8 @@
 mod classifier;
 mod data;
 mod learn;
+mod sheet;
+mod table;
 #[cfg(feature = "cli")]
 mod task;
 
@@ -56,7 +58,10 @@ impl Kind for TextClassification {
     }
 
     fn answers(network: BiLstm, run: Run<Self>, device: &Device) -> Result<TextClassifier> {
-        Ok(TextClassifier::new(network, run.language, run.config.longest, device))
+        let longest = run.config.longest;
+        let mut classifier = TextClassifier::new(network, run.language, longest, device);
+        classifier.columns = run.data.columns;
+        Ok(classifier)
     }
 
     fn parameters(&self, device: &Device) -> usize {

@@ -24,8 +24,52 @@ pub enum Unit {
     Character,
     /// A word in lower case, or a punctuation mark.
     Word,
+    /// The same, but each character of a script that sets no spaces between words by itself.
+    Mixed,
     /// A piece of a word, see [`Bpe`].
     Bpe,
+}
+
+impl Unit {
+    /// What suits some texts: words, and characters where a twentieth of all letters or more are
+    /// of a script without spaces, such as Chinese, in which a whole clause would be one word.
+    pub fn of_words_in<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let (mut letters, mut close) = (0, 0);
+        for letter in texts.into_iter().flat_map(str::chars).filter(|c| c.is_alphabetic()) {
+            letters += 1;
+            close += usize::from(is_spaceless(letter));
+        }
+        if close > 0 && close * 20 >= letters { Self::Mixed } else { Self::Word }
+    }
+
+    /// What the tokens are called, in the plural.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Character => "characters",
+            Self::Word => "words",
+            Self::Mixed => "words and characters (a script without spaces is read by characters)",
+            Self::Bpe => "pieces of words",
+        }
+    }
+}
+
+/// Whether a character is of a script that sets no spaces between words: Thai and Lao, Burmese,
+/// Khmer, Japanese, Chinese.
+fn is_spaceless(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0x0E00..=0x0EFF
+            | 0x1000..=0x109F
+            | 0x1780..=0x17FF
+            | 0x3005..=0x3007
+            | 0x3040..=0x30FF
+            | 0x31F0..=0x31FF
+            | 0x3400..=0x4DBF
+            | 0x4E00..=0x9FFF
+            | 0xF900..=0xFAFF
+            | 0xFF66..=0xFF9F
+            | 0x2_0000..=0x3_FFFF
+    )
 }
 
 /// The tokens that a model knows, each with its number.
@@ -144,6 +188,13 @@ impl Vocabulary {
         }
     }
 
+    /// The tokens of a text that are not known, and how many it has in all.
+    pub fn unknown(&self, text: &str) -> (Vec<String>, usize) {
+        let tokens = self.split(text);
+        let all = tokens.len();
+        (tokens.into_iter().filter(|token| self.number(token) == UNKNOWN).collect(), all)
+    }
+
     /// The numbers of a text's tokens.
     pub fn encode(&self, text: &str) -> Vec<usize> {
         self.split(text).iter().map(|token| self.number(token)).collect()
@@ -159,11 +210,15 @@ impl Vocabulary {
                 let text: String = tokens.map(String::as_str).collect();
                 text.replace(WORD, " ").trim_start().to_string()
             }
-            Unit::Word => {
+            Unit::Word | Unit::Mixed => {
                 let mut text = String::new();
                 for token in tokens {
                     let mark = token.chars().all(|c| ".,!?;:)".contains(c));
-                    if !text.is_empty() && !mark {
+                    let close = |c: Option<char>| {
+                        self.unit == Unit::Mixed && c.is_some_and(|c| !c.is_ascii())
+                    };
+                    let close = close(token.chars().next()) && close(text.chars().next_back());
+                    if !text.is_empty() && !mark && !close {
                         text.push(' ');
                     }
                     text.push_str(token);
@@ -189,11 +244,27 @@ fn raw_tokens<'a>(unit: Unit, text: &'a str) -> Box<dyn Iterator<Item = String> 
     match unit {
         Unit::Character => Box::new(text.chars().map(String::from)),
         Unit::Word => Box::new(words(text).map(|(_, word)| word.to_lowercase())),
+        Unit::Mixed => Box::new(words(text).flat_map(|(_, word)| apart(&word.to_lowercase()))),
         Unit::Bpe => Box::new(words(text).map(|(first, word)| match first {
             true => format!("{WORD}{word}"),
             false => word.to_string(),
         })),
     }
+}
+
+/// A word, or what it consists of where characters of a script without spaces are in it.
+fn apart(word: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    let mut open = false;
+    for c in word.chars() {
+        let alone = is_spaceless(c);
+        match parts.last_mut() {
+            Some(last) if open && !alone => last.push(c),
+            _ => parts.push(c.into()),
+        }
+        open = !alone;
+    }
+    parts
 }
 
 /// Runs of letters, digits and apostrophes, and single marks, each with whether it follows
@@ -230,6 +301,26 @@ mod tests {
     }
 
     #[test]
+    fn scripts_without_spaces_are_read_by_characters() {
+        let texts = ["\u{8fd9}\u{90e8}iPhone 15\u{4e0d}\u{597d}\u{3002}", "\u{0e14}\u{0e35}"];
+        assert_eq!(Unit::of_words_in(texts), Unit::Mixed);
+        assert_eq!(Unit::of_words_in(["A film, na\u{ef}ve \u{6f22}"]), Unit::Mixed);
+        assert_eq!(Unit::of_words_in(["A na\u{ef}ve film of thirty letters \u{6f22}"]), Unit::Word);
+        assert_eq!(Unit::of_words_in(["12", ""]), Unit::Word);
+        let vocabulary = Vocabulary::build(Unit::Mixed, texts, 100, 1);
+        let split = ["\u{8fd9}", "\u{90e8}", "iphone", "15", "\u{4e0d}", "\u{597d}", "\u{3002}"];
+        assert_eq!(vocabulary.split(texts[0]), split);
+        assert_eq!(
+            vocabulary.decode(&vocabulary.encode("\u{8fd9}\u{90e8}iphone 15\u{597d}")),
+            "\u{8fd9}\u{90e8} iphone 15 \u{597d}"
+        );
+        // Opposites differ.
+        let (good, bad) = ("\u{8fd9}\u{90e8}\u{597d}", "\u{8fd9}\u{90e8}\u{4e0d}\u{597d}");
+        assert_ne!(vocabulary.encode(good), vocabulary.encode(bad));
+        assert!(!vocabulary.encode(bad).contains(&UNKNOWN));
+    }
+
+    #[test]
     fn the_most_frequent_are_kept_and_the_rare_left_out() {
         let text = ["c c c b b a"];
         assert_eq!(Vocabulary::build(Unit::Word, text, 6, 1).tokens()[4..], ["c", "b"]);
@@ -241,7 +332,7 @@ mod tests {
         let text = ["low lower newest widest, low low newest"];
         let built = |unit| Vocabulary::build(unit, text, 30, 1);
         let pieces = Vocabulary::of_pieces(text, 30).unwrap();
-        for vocabulary in [built(Unit::Character), built(Unit::Word), pieces] {
+        for vocabulary in [built(Unit::Character), built(Unit::Word), built(Unit::Mixed), pieces] {
             let json = serde_json::to_string(&vocabulary).unwrap();
             let back: Vocabulary = serde_json::from_str(&json).unwrap();
             assert_eq!(back, vocabulary);

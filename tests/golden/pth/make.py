@@ -94,6 +94,9 @@ def main(out):
     save("malicious.pth", {**state, "extra": Malicious()})
     save("malicious_legacy.pth", {**state, "extra": Malicious()}, _use_new_zipfile_serialization=False)
     save("malicious_protocol4.pth", {**state, "extra": Malicious()}, pickle_protocol=4)
+    # The folder inside is called as the file: this name's length makes a second beginning of the
+    # archive's list of entries likely.
+    torch.save(state, os.path.join(out, "a" * 21 + ".pth"))
     save_file(dict(state), os.path.join(out, "small.safetensors"))
 
     image = fill(torch.empty(2, 1, 4, 4), 0.7, 1.0)

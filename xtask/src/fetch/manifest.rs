@@ -42,6 +42,8 @@ pub struct Manifest {
     pub title: String,
     /// What it is used to learn.
     pub task: String,
+    /// The command that learns from it, such as `classification train lenet`.
+    pub train: Option<String>,
     /// Under which terms it may be used.
     pub licence: String,
     /// Whom to cite.

@@ -35,6 +35,13 @@ impl Failure {
     pub fn store(why: &tenfold_core::Error) -> Self {
         let full = matches!(why, tenfold_core::Error::Io { source, .. }
             if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::Other));
+        if let tenfold_core::Error::Io { source, .. } = why
+            && source.kind() == ErrorKind::NotFound
+        {
+            let why = "the store is gone: it was removed or replaced while in use, and nothing \
+                       more is saved; put it back and start again";
+            return Self(StatusCode::INSUFFICIENT_STORAGE, why.into());
+        }
         match full {
             true => Self(
                 StatusCode::INSUFFICIENT_STORAGE,

@@ -84,7 +84,6 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
         queue,
         kind,
         store: path,
-        run: folder.path().into(),
         free: false,
         places: false,
         top: 9,
@@ -410,11 +409,10 @@ async fn an_upload_that_does_not_end_is_ended() {
     let server = server(|settings| settings.patience = Duration::from_millis(300), None);
     let endless = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
     let request = Request::post("/v1/suggest").header("host", "127.0.0.1");
-    let begun = Instant::now();
     let request = request.header("content-type", "image/png");
+    // Without an end by the server this would wait for ever.
     let (status, _) = server.send(request, Body::from_stream(endless)).await;
     assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
-    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
@@ -505,7 +503,7 @@ async fn a_training_needs_enough_decisions_and_says_when_it_fails() {
     let server = server(|_| {}, None);
     let (status, answer) = server.post("/v1/retrain", json!({"person": "ann"})).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(error(&answer).contains("0 decisions to train on"));
+    assert!(error(&answer).contains("needs 20 decisions; you have 0"));
     let (status, _) = server.post("/v1/retrain/take", json!({"person": "ann"})).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     let (status, answer) = server.post("/v1/retrain", json!({"person": ""})).await;

@@ -62,14 +62,19 @@ impl Stem {
 
     /// torchvision's preprocessing for its ImageNet weights; for small images there is none.
     pub(super) fn preprocess(self, [channels, height, width]: [usize; 3]) -> Option<Preprocess> {
-        let (mean, std) = match channels {
-            3 => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
-            _ => (vec![0.449; channels], vec![0.226; channels]),
-        };
-        // The middle of 224 pixels a side is cut out of these.
-        let resize = Resize::ShorterSide(256);
+        let (mean, std) = imagenet(channels);
+        // The middle of 224 pixels a side is cut out of 256.
+        let resize = Resize::ShorterSide(height.min(width) * 8 / 7);
         let whole = Preprocess::Image { channels, height, width, resize, mean, std };
         self.choose(Some(whole), None)
+    }
+}
+
+/// The mean and the deviation of ImageNet's images.
+pub(super) fn imagenet(channels: usize) -> (Vec<f32>, Vec<f32>) {
+    match channels {
+        3 => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
+        _ => (vec![0.449; channels], vec![0.226; channels]),
     }
 }
 
@@ -130,6 +135,22 @@ impl Takes {
         }
     }
 
+    /// The shape of images of `side` pixels a side, which a person asked for.
+    ///
+    /// # Errors
+    /// Data without images; a side that is no whole number of cells.
+    pub fn of_side(self, kind: &Kind, side: usize) -> Result<[usize; 3]> {
+        let [channels, ..] = self.shape(kind)?;
+        let refused = |why: String| Err(Error::argument("--size", why));
+        match (self, kind) {
+            (_, Kind::Rows { .. } | Kind::Texts) => refused("this data has no images".into()),
+            (Self::Cells(most), _) if side > most || side % 4 != 0 => {
+                refused(format!("{side}; expected a multiple of 4, at most {most}"))
+            }
+            _ => Ok([channels, side, side]),
+        }
+    }
+
     fn image(self, channels: usize, height: usize, width: usize) -> [usize; 3] {
         let square = |side| [channels, side, side];
         let largest = height.max(width);
@@ -160,6 +181,18 @@ mod tests {
         assert_eq!(input(65, 20).unwrap(), [3, 224, 224]);
         let why = Takes::Images.shape(&Kind::rows(vec!["a".into()])).unwrap_err();
         assert!(why.to_string().contains("take mlp or logistic"), "{why}");
+    }
+
+    #[test]
+    fn a_person_chooses_the_size() {
+        let photo = Kind::Images { channels: 3, height: 480, width: 640 };
+        let side = |takes: Takes, side| takes.of_side(&photo, side);
+        assert_eq!(side(Takes::Images, 128).unwrap(), [3, 128, 128]);
+        assert_eq!(side(Takes::Anything, 48).unwrap(), [3, 48, 48]);
+        assert_eq!(side(Takes::Cells(64), 32).unwrap(), [1, 32, 32]);
+        assert!(side(Takes::Cells(64), 30).unwrap_err().to_string().contains("a multiple of 4"));
+        let table = Kind::rows(vec!["a".into()]);
+        assert!(Takes::Anything.of_side(&table, 32).is_err());
     }
 
     #[test]

@@ -25,4 +25,5 @@ pub use network::{
     Backbone, BackboneConfig, FROM_DATA, Fields, Fit, Level, Matrix, ModelConfig, Network,
     parameters,
 };
+pub(crate) use pretrained::infer;
 pub use pretrained::{CONFIG_KEY, Pretrain, Pretrained};

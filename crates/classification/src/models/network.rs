@@ -218,6 +218,12 @@ pub trait ModelConfig: Serialize + DeserializeOwned + Clone + Send + 'static {
     /// where they are another model's.
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self>;
 
+    /// These choices with what such weights want and do not hold, as [`ModelConfig::infer`] found
+    /// out: where zeros are added, how images are normalised.
+    fn like(self, _weights: &Self) -> Self {
+        self
+    }
+
     /// These choices for a network that remembers so many training examples.
     fn for_examples(self, _count: usize) -> Self {
         self

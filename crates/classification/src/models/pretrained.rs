@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::{Preprocess, Resize, default_data_dir};
 use tenfold_core::run::{Header, Run};
-use tenfold_core::weights::{self, LoadOptions};
+use tenfold_core::weights::{self, Keys, LoadOptions};
 use tenfold_core::{Error, Result, files};
 
 /// Where an exported file's header holds the configuration.
@@ -111,17 +111,7 @@ impl<C: ModelConfig> Source<C> {
 
     /// From nothing but the weights, and the labels that were fetched with them.
     fn foreign(file: PathBuf, labels: Vec<String>, device: &Device) -> Result<Self> {
-        let keys = weights::keys(&file)?;
-        let inferred = C::members().into_iter().filter_map(|member| member.infer(&keys));
-        let inferred: Vec<C> = inferred.collect();
-        let keys_of = |config: &C| weights::module_keys(&config.init(device));
-        let found = inferred.iter().find(|config| shapes(&keys_of(config)) == shapes(&keys));
-        // Where none is exactly this one, loading the first says by what they differ.
-        let config = found.or(inferred.first()).cloned().ok_or_else(|| {
-            let names: Vec<&str> = keys.iter().take(10).map(|(key, _)| key.as_str()).collect();
-            let why = format!("not the weights of such a network: it holds {}", names.join(", "));
-            Error::file(&file, why)
-        })?;
+        let config = infer(&file, "such a network", &C::members(), device)?;
         config.check().map_err(|why| Error::file(&file, why))?;
         let Sizes { input, classes, .. } = config.sizes();
         let numbered = || (0..classes).map(|class| class.to_string()).collect();
@@ -136,6 +126,66 @@ impl<C: ModelConfig> Source<C> {
         weights::load(&mut network, &self.file, &options)?;
         Ok(network)
     }
+}
+
+/// The choices of the one of these networks whose weights a file of others holds, whatever is
+/// wrapped around them: the one that has all of their shapes, or else most of them, so that
+/// loading says by what they differ. `name` is the network's in errors.
+pub(crate) fn infer<C: ModelConfig>(
+    file: &Path,
+    name: &str,
+    members: &[C],
+    device: &Device,
+) -> Result<C> {
+    let mut best: Option<((bool, usize), C)> = None;
+    for keys in weights::nestings(file)? {
+        for config in members.iter().filter_map(|member| member.infer(&keys)) {
+            config.check().map_err(|why| Error::file(file, why))?;
+            let own = weights::module_keys(&config.init(device));
+            let (own, theirs) = (shapes(&own), shapes(&keys));
+            let fit = (own == theirs, common(&own, &theirs));
+            if best.as_ref().is_none_or(|(most, _)| fit > *most) {
+                best = Some((fit, config));
+            }
+        }
+    }
+    match (best, members) {
+        (Some((_, config)), _) => Ok(config),
+        (None, [member, ..]) => {
+            let network = member.init(device);
+            let own = weights::module_keys(&network);
+            let keys = weights::keys_for(&network, file, &C::Network::load_options())?;
+            let why = format!("not the weights of {name}: {}", unlike(&keys, own));
+            Err(Error::file(file, why))
+        }
+        (None, []) => Err(Error::file(file, format!("not the weights of {name}"))),
+    }
+}
+
+/// By what a file's keys differ from those of a network whose sizes are not known: by their
+/// names, or else by their shapes.
+fn unlike(keys: &Keys, mut own: Keys) -> String {
+    let all = weights::differences(keys, &own);
+    for (key, shape) in &mut own {
+        if let Some((_, other)) = keys.iter().find(|(other, _)| other == key) {
+            shape.clone_from(other);
+        }
+    }
+    let names = weights::differences(keys, &own);
+    if names.is_empty() { all } else { names }
+}
+
+/// How many shapes two sorted lists have in common.
+fn common(own: &[&[usize]], theirs: &[&[usize]]) -> usize {
+    let (mut count, mut rest) = (0, theirs);
+    for shape in own {
+        let below = rest.iter().take_while(|other| *other < shape).count();
+        rest = &rest[below..];
+        if rest.first() == Some(shape) {
+            (count, rest) = (count + 1, &rest[1..]);
+        }
+    }
+    count
 }
 
 /// The shapes of weights in order of size: what tells the networks of a family apart, whatever

@@ -4,16 +4,21 @@
 //! (2016), section 4.2: 6n + 2 layers on images of 32 x 32, with shortcuts that have no
 //! parameters (option A). torchvision has no such networks; the layers are named as in its
 //! other residual ones.
+//!
+//! Weights do not tell where a shortcut's new channels stand nor how images were normalised:
+//! both are choices. Those of github.com/akamaster/pytorch_resnet_cifar10, known by the name
+//! `linear` of their last layer, have zeros on both sides and ImageNet's mean and deviation.
 
 use super::checks::check_convolutional;
 use super::infer::shape;
-use super::input::{Sizes, Takes};
+use super::input::{Sizes, Takes, imagenet};
 use super::layers::{average, conv, he, head, max_pool, norm, parts};
 use super::network::{Backbone, BackboneConfig, Fields, Level, ModelConfig, Network};
 use burn::module::Module;
 use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+use tenfold_core::data::{Preprocess, Resize};
 use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear, MaxPool2d};
 use tenfold_kernels::ops::Epilogue;
 
@@ -24,6 +29,28 @@ const STAGES: [&str; 3] = ["layer1", "layer2", "layer3"];
 /// Pixels a side of the images.
 const SIDE: usize = 32;
 
+/// Where the channels of zeros stand that a shortcut to more channels has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shortcut {
+    /// After the others.
+    #[default]
+    End,
+    /// Half of them before the others.
+    Both,
+}
+
+/// What images are normalised by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalise {
+    /// Mean and deviation of the training data.
+    #[default]
+    Data,
+    /// Those of ImageNet.
+    ImageNet,
+}
+
 /// The choices of [`CifarResNet`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CifarResNetConfig {
@@ -33,6 +60,12 @@ pub struct CifarResNetConfig {
     pub classes: usize,
     /// Blocks of each stage: the paper's n.
     pub blocks: usize,
+    /// Where a shortcut's new channels stand.
+    #[serde(default)]
+    pub shortcut: Shortcut,
+    /// What images are normalised by.
+    #[serde(default)]
+    pub normalise: Normalise,
 }
 
 impl CifarResNetConfig {
@@ -57,7 +90,8 @@ impl CifarResNetConfig {
     }
 
     fn of_n(blocks: usize, classes: usize) -> Self {
-        Self { input: [3, SIDE, SIDE], classes, blocks }
+        let (shortcut, normalise) = Default::default();
+        Self { input: [3, SIDE, SIDE], classes, blocks, shortcut, normalise }
     }
 }
 
@@ -65,7 +99,11 @@ impl ModelConfig for CifarResNetConfig {
     type Network = CifarResNet;
 
     const TAKES: Takes = Takes::ImagesOf(SIDE);
-    const FIELDS: Fields = &[("blocks", "how many blocks each stage has, the paper's n")];
+    const FIELDS: Fields = &[
+        ("blocks", "how many blocks each stage has, the paper's n"),
+        ("shortcut", "where the new channels of a shortcut stand: end, or both sides"),
+        ("normalise", "mean and deviation of the images: data, or imagenet"),
+    ];
 
     fn members() -> Vec<Self> {
         [3, 5, 7, 9].map(|blocks| Self::of_n(blocks, 10)).into()
@@ -80,9 +118,28 @@ impl ModelConfig for CifarResNetConfig {
     }
 
     fn infer(&self, keys: &[(String, Vec<usize>)]) -> Option<Self> {
-        let &[classes, 64] = shape(keys, "fc.weight")? else { return None };
+        let linear = shape(keys, "linear.weight");
+        let &[classes, 64] = linear.or(shape(keys, "fc.weight"))? else { return None };
         let &[16, channels, 3, 3] = shape(keys, "conv1.weight")? else { return None };
-        Some(Self { input: [channels, SIDE, SIDE], classes, ..self.clone() })
+        let (shortcut, normalise) = match linear {
+            Some(_) => (Shortcut::Both, Normalise::ImageNet),
+            None => (self.shortcut, self.normalise),
+        };
+        let input = [channels, SIDE, SIDE];
+        Some(Self { input, classes, shortcut, normalise, ..self.clone() })
+    }
+
+    fn like(self, weights: &Self) -> Self {
+        let Self { shortcut, normalise, .. } = *weights;
+        Self { shortcut, normalise, ..self }
+    }
+
+    fn preprocess(&self) -> Option<Preprocess> {
+        let [channels, height, width] = self.input;
+        let (mean, std) = imagenet(channels);
+        let resize = Resize::Stretch;
+        let whole = Preprocess::Image { channels, height, width, resize, mean, std };
+        (self.normalise == Normalise::ImageNet).then_some(whole)
     }
 
     fn init(&self, device: &Device) -> CifarResNet {
@@ -98,6 +155,10 @@ impl ModelConfig for CifarResNetConfig {
                     conv2: conv([outputs, outputs], 1),
                     bn2: norm(outputs, device),
                     subsample: first.then(|| max_pool(1, 2, 0, false)),
+                    before: match self.shortcut {
+                        Shortcut::End => 0,
+                        Shortcut::Both => (outputs - inputs) / 2,
+                    },
                 }
             };
             (0..self.blocks).map(block).collect()
@@ -170,6 +231,8 @@ impl Network for CifarResNet {
     type Config = CifarResNetConfig;
 
     const HEADS: &'static [&'static str] = &["fc"];
+    // In other repositories the last layer has this name.
+    const RENAMES: &'static [(&'static str, &'static str)] = &[(r"^linear\.", "fc.")];
 
     fn backbone(&self) -> Option<&dyn Backbone> {
         Some(self)
@@ -197,6 +260,8 @@ pub struct PlainBlock {
     pub bn2: BatchNorm,
     /// Takes every second pixel: the maximum of one.
     subsample: Option<MaxPool2d>,
+    /// How many of the shortcut's new channels stand before the others.
+    before: usize,
 }
 
 impl PlainBlock {
@@ -213,8 +278,12 @@ impl PlainBlock {
             return self.bn2.forward_with(x, Epilogue::AddRelu(shortcut));
         }
         // Option A: the new channels' shortcuts are zero.
-        let zeros = Tensor::zeros([batch, outputs - inputs, height, width], &x.device());
-        let shortcut = Tensor::cat(vec![shortcut, zeros], 1);
+        let zeros = |count| Tensor::zeros([batch, count, height, width], &x.device());
+        let mut parts = vec![shortcut, zeros(outputs - inputs - self.before)];
+        if self.before > 0 {
+            parts.insert(0, zeros(self.before));
+        }
+        let shortcut = Tensor::cat(parts, 1);
         self.bn2.forward_with(x, Epilogue::AddRelu(shortcut))
     }
 }
@@ -234,6 +303,41 @@ mod tests {
         assert_eq!((count(CifarResNetConfig::resnet32(10)) * 100.0).round(), 46.0);
         assert_eq!((count(CifarResNetConfig::resnet44(10)) * 100.0).round(), 66.0);
         assert_eq!((count(CifarResNetConfig::resnet56(10)) * 100.0).round(), 85.0);
+    }
+
+    #[test]
+    fn weights_of_others_bring_their_conventions() {
+        let keys = |last: &str| -> Vec<(String, Vec<usize>)> {
+            vec![
+                ("conv1.weight".into(), vec![16, 3, 3, 3]),
+                (format!("{last}.weight"), vec![10, 64]),
+            ]
+        };
+        let usual = CifarResNetConfig::resnet20(10);
+        let own = usual.infer(&keys("fc")).unwrap();
+        assert_eq!((own.shortcut, own.preprocess()), (Shortcut::End, None));
+        let theirs = usual.infer(&keys("linear")).unwrap();
+        assert_eq!(theirs.shortcut, Shortcut::Both);
+        assert!(theirs.preprocess().is_some());
+        assert_eq!(CifarResNetConfig::resnet20(5).like(&theirs).shortcut, Shortcut::Both);
+        // A run of before there was a choice.
+        let old = r#"{"input":[3,32,32],"classes":10,"blocks":3}"#;
+        assert_eq!(serde_json::from_str::<CifarResNetConfig>(old).unwrap(), usual);
+    }
+
+    #[test]
+    fn a_shortcut_has_its_zeros_where_they_are_wanted() {
+        let device = device::open("cpu").unwrap();
+        for (shortcut, first) in [(Shortcut::End, 0), (Shortcut::Both, 8)] {
+            let config = CifarResNetConfig { shortcut, ..CifarResNetConfig::resnet20(10) };
+            let mut block = config.init(&device).layer2.remove(0);
+            // Nothing but the shortcut is left of the block.
+            block.bn2.gamma = block.bn2.gamma.map(|gamma| gamma.zeros_like());
+            let y = block.forward(Tensor::ones([1, 16, 2, 2], &device));
+            let channels: Vec<f32> = y.into_data().iter().collect();
+            let expected = (0..32).map(|c| f32::from(u8::from((first..first + 16).contains(&c))));
+            assert_eq!(channels, expected.collect::<Vec<_>>());
+        }
     }
 
     #[test]

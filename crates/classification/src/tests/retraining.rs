@@ -1,14 +1,26 @@
 //! A training on decisions goes on as its run was trained.
 
+use crate::config::Start;
 use crate::flags::TrainFlags;
+use crate::models::Network as _;
+use crate::models::alexnet::AlexNetConfig;
 use crate::models::lenet::LeNetConfig;
+use crate::models::mlp::MlpConfig;
+use crate::models::resnet_cifar::CifarResNetConfig;
+use crate::models::{BackboneConfig, ModelConfig};
+use crate::start::start_from;
 use crate::task::Classification;
 use crate::zoo::Zoo;
+use burn::tensor::{Device, Int, Tensor};
 use clap::{Args, FromArgMatches};
+use std::collections::BTreeMap;
 use tenfold_core::cli::args::RunFlags;
+use tenfold_core::data::{Kind, Preprocess};
 use tenfold_core::suggest::RetrainPlan;
 use tenfold_core::task::{Flags, Task};
+use tenfold_core::train::{drawn, random_stream};
 use tenfold_core::trained::Trained;
+use tenfold_core::weights;
 
 fn flags(words: &[&str]) -> Flags<Zoo> {
     let command = TrainFlags::augment_args(clap::Command::new("train"));
@@ -57,4 +69,53 @@ fn optimiser_rate_schedule_loss_and_augmentation_are_the_runs() {
     let plan = RetrainPlan { epochs: Some(2), ..plan };
     let own = task.retraining(&first, &trained, &plan).unwrap();
     assert_eq!(own.supervised.epochs, Some(2));
+}
+
+/// A class that the older network knows answers as before, wherever it stands now; the new one
+/// does not.
+#[test]
+fn outputs_of_known_classes_are_kept_by_their_names() {
+    fn kept<C: ModelConfig>(new: impl Fn(usize) -> C) {
+        let device = Device::default();
+        let _stream = random_stream();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("older.safetensors");
+        let older = drawn(new(3).init(&device));
+        weights::save(&older, &file, &BTreeMap::new()).unwrap();
+        let labels = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let start = Start {
+            weights: file.clone(),
+            sha256: weights::digest(&file).unwrap(),
+            freeze_backbone: false,
+            labels: labels(&["a", "b", "c"]),
+        };
+        let task = Classification { model: Zoo::LeNet, new: LeNetConfig::new };
+        let given = flags(&["--limit=100"]);
+        let choice = task.choose(&given).unwrap();
+        let data = task.open(&choice, None).unwrap();
+        let mut config = task.configure(&given, choice, &data).unwrap();
+        config.labels = labels(&["c", "new", "a", "b"]);
+        config.config = serde_json::to_value(new(4)).unwrap();
+        let [channels, height, width] = new(4).input_shape();
+        config.preprocess = new(4).preprocess().unwrap_or_else(|| {
+            Preprocess::fit(&Kind::Images { channels, height, width }, &data.train).unwrap()
+        });
+        let fresh = drawn(new(4).init(&device));
+        let now = start_from::<C>(fresh, &start, &config).unwrap();
+        let inputs = Tensor::<1, Int>::arange(0..(channels * height * width) as i64, &device)
+            .float()
+            .sin()
+            .reshape([1, channels, height, width]);
+        let row = |logits: Tensor<2>| logits.into_data().try_to_vec::<f32>().unwrap();
+        let (before, after) = (row(older.forward(inputs.clone())), row(now.forward(inputs)));
+        for (own, other) in [(0, 2), (2, 0), (3, 1)] {
+            let (after, before) = (after[own], before[other]);
+            assert!((after - before).abs() < 1e-4, "{after} was {before}");
+        }
+        assert!(!before.iter().any(|before| (before - after[1]).abs() < 1e-7));
+    }
+    kept(|classes| LeNetConfig::new([1, 28, 28], classes));
+    kept(|classes| MlpConfig::new([1, 28, 28], classes));
+    kept(|classes| AlexNetConfig::alexnet(classes).with_input([3, 64, 64]));
+    kept(|classes| CifarResNetConfig::resnet20(classes));
 }

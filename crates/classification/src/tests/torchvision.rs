@@ -189,7 +189,7 @@ fn an_image_has_torchvisions_probabilities() {
         let network = filled(new([3, 224, 224], 10).init(&device));
         weights::save(&network, &file, &BTreeMap::new()).unwrap();
     });
-    let predictor = Predictor::from_weights(model, &file, None, &device).unwrap();
+    let predictor = Predictor::from_weights(model, &file, None, &[], &device).unwrap();
     let input = Input::Image(image_file::read(&png).unwrap());
     let suggestions = &predictor.suggest(&[&input], 10).unwrap()[0];
     let theirs = numbers(&expected["pipeline"]["probabilities"]);

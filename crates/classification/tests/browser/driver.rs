@@ -13,6 +13,7 @@ pub const ESCAPE: &str = "\u{E00C}";
 pub const LEFT: &str = "\u{E012}";
 pub const RIGHT: &str = "\u{E014}";
 pub const DOWN: &str = "\u{E015}";
+pub const DELETE: &str = "\u{E017}";
 
 /// What answers: status and JSON, whatever the status.
 pub fn request(method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {

@@ -1,6 +1,7 @@
 //! The flags of each verb. Help texts are attributes, not doc comments, because clap shows
 //! a doc comment with its Markdown.
 
+use crate::data::locate::kept_name;
 use crate::task::Split;
 use crate::train::Settings;
 use crate::train::optim::{Clip, OptimizerConfig, OptimizerKind};
@@ -8,7 +9,7 @@ use crate::train::schedule::{ScheduleConfig, ScheduleKind};
 use crate::{Error, Result};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `train`: the flags of every task.
 #[allow(missing_docs, reason = "the help texts say it")]
@@ -70,20 +71,16 @@ pub struct DataFlags {
 }
 
 impl DataFlags {
-    /// `--data` or `default`, and `--limit`. `data/` is `data`, so that a shell's completion
-    /// makes no other data of it on `--resume`.
+    /// `--data` as a [run keeps it](kept_name) or `default`, and `--limit`.
     pub fn chosen(&self, default: &str) -> (String, Option<usize>) {
         let name = self.data.as_deref().unwrap_or(default);
-        (tidied(name).into(), self.limit.map(|limit| limit as usize))
+        (kept_name(name), self.limit.map(|limit| limit as usize))
     }
 }
 
-/// A name without the slash that a shell's completion puts behind a folder.
-pub fn tidied(name: &str) -> &str {
-    match name.trim_end_matches('/') {
-        "" => name,
-        trimmed => trimmed,
-    }
+/// A file as a run keeps it: its path in full, so that the run can be used from another folder.
+pub fn kept_path(file: &Path) -> PathBuf {
+    std::path::absolute(file).unwrap_or_else(|_| file.into())
 }
 
 /// `train`: how to go down a gradient, for tasks that learn from examples step by step.
@@ -154,6 +151,25 @@ impl Recipe {
         let (batch_size, weight_decay, warmup) = (64, 0.01, 0.0);
         let schedule = ScheduleKind::OneCycle;
         Self { epochs, batch_size, lr, weight_decay, clip_norm: None, schedule, warmup }
+    }
+
+    /// The same for so few examples that its epochs would be too few optimiser steps to learn
+    /// from: in batches of about an eighth of the examples, 8 at least, and with so many epochs
+    /// that there are `steps`. Where there are many examples nothing changes.
+    ///
+    /// A last batch of one example is avoided, because batch normalisation learns nothing from
+    /// it: its variance is 0.
+    #[must_use]
+    pub fn for_examples(self, examples: usize, steps: usize, flags: &SupervisedFlags) -> Self {
+        let eighth = (examples as f64 / 8.0).max(1.0).log2().round().exp2() as usize;
+        let mut batch_size = eighth.clamp(self.batch_size.min(8), self.batch_size);
+        if batch_size > 2 && examples % batch_size == 1 {
+            batch_size -= 1;
+        }
+        // What a person asked for counts, and the epochs follow from it.
+        let batch_size = flags.batch_size.map_or(batch_size, |size| size as usize);
+        let epochs = steps.div_ceil(examples.div_ceil(batch_size).max(1));
+        Self { batch_size, epochs: self.epochs.max(epochs), ..self }
     }
 }
 
@@ -251,7 +267,7 @@ pub struct PredictArgs {
 /// # Errors
 /// Nothing was named.
 pub fn run_and_inputs(paths: &[PathBuf]) -> Result<(&PathBuf, &[PathBuf])> {
-    let none = || Error::argument("RUN", "no run folder or exported file named");
+    let none = || Error::argument("RUN", "No run named. Example: predict RUN FILE");
     paths.split_first().ok_or_else(none)
 }
 
@@ -263,6 +279,36 @@ pub struct ExportArgs {
     pub run: PathBuf,
     #[arg(value_name = "FILE", help = "The file to write, such as model.safetensors")]
     pub file: PathBuf,
+    #[arg(long, help = "Replace the file where there is one")]
+    pub overwrite: bool,
+}
+
+impl ExportArgs {
+    /// Refuses a file that would be called what it is not, or would replace another.
+    ///
+    /// # Errors
+    /// The ending of another format; a file that is there, without `--overwrite`.
+    pub fn check(&self) -> Result<()> {
+        check_written(&self.file, self.overwrite)
+    }
+}
+
+/// Refuses to write safetensors to a file with the ending of another format, or over a file that
+/// is there, unless that is asked for.
+///
+/// # Errors
+/// As it says.
+pub fn check_written(file: &Path, overwrite: bool) -> Result<()> {
+    let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let ending = ending.unwrap_or_default();
+    if ["onnx", "pt", "pth"].contains(&ending.as_str()) {
+        let why = format!("`export` writes no .{ending}: name a file such as model.safetensors");
+        return Err(Error::file(file, why));
+    }
+    match file.is_file() && !overwrite {
+        true => Err(Error::file(file, "already there: `--overwrite` replaces it")),
+        false => Ok(()),
+    }
 }
 
 fn number(text: &str, fits: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
@@ -302,4 +348,40 @@ pub fn ratio(text: &str) -> Result<f64, String> {
 /// Anything else.
 pub fn fraction(text: &str) -> Result<f64, String> {
     number(text, |x| (0.0..=1.0).contains(&x), "a number from 0 to 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_examples_get_smaller_batches_and_more_epochs() {
+        let chosen = |examples, flags: &SupervisedFlags| {
+            let recipe = Recipe::new(5, 1e-3).for_examples(examples, 280, flags);
+            (recipe.batch_size, recipe.epochs)
+        };
+        let none = SupervisedFlags::default();
+        assert_eq!(chosen(54, &none), (8, 40));
+        assert_eq!(chosen(200, &none), (32, 40));
+        assert_eq!(chosen(3_600, &none), (64, 5), "as before, where there are enough");
+        assert_eq!(chosen(65, &none), (7, 28), "not a last batch of one");
+        assert_eq!(chosen(1, &none), (8, 280));
+        let flags = SupervisedFlags { batch_size: Some(64), ..none };
+        assert_eq!(chosen(54, &flags), (64, 280), "epochs follow from the batch asked for");
+    }
+
+    #[test]
+    fn no_file_is_called_what_it_is_not_or_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["m.onnx", "m.pt", "M.PTH"] {
+            let why = check_written(&at(name), true).unwrap_err().to_string();
+            assert!(why.contains("writes no .") && why.contains("model.safetensors"), "{why}");
+        }
+        check_written(&at("m.safetensors"), false).unwrap();
+        std::fs::write(at("m.safetensors"), "mine").unwrap();
+        let why = check_written(&at("m.safetensors"), false).unwrap_err().to_string();
+        assert!(why.ends_with("already there: `--overwrite` replaces it"), "{why}");
+        check_written(&at("m.safetensors"), true).unwrap();
+    }
 }

@@ -11,7 +11,7 @@ use crate::zoo::{Card, Zoo};
 use args::{EvalArgs, ExportArgs, PredictArgs, RunFlags};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::Write;
@@ -117,6 +117,7 @@ pub fn run_with<Z: Program, V: MoreVerbs>(
         }
         Verb::Predict { args, own } => Z::predict(&args, &own, out),
         Verb::Export { args } => {
+            args.check()?;
             let trained = Trained::open(&args.run)?;
             trained.model::<Z>()?.verbs().export(&trained, &args.file)?;
             Ok(writeln!(out, "{}", args.file.display())?)
@@ -150,7 +151,8 @@ pub fn run_program<P: CommandFactory + FromArgMatches>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
-    let matches = P::command().name(name).about(about).try_get_matches_from(args);
+    let command = P::command().mut_subcommands(|verb| verb.mut_args(taking_negatives));
+    let matches = command.name(name).about(about).try_get_matches_from(args);
     let parsed = matches.and_then(|matches| Ok((P::from_arg_matches(&matches)?, matches)));
     let (program, matches) = match parsed {
         Ok(parsed) => parsed,
@@ -175,6 +177,13 @@ pub fn run_program<P: CommandFactory + FromArgMatches>(
             1
         }
     }
+}
+
+/// A flag that takes a value takes `-1` as one, and says by itself what is wrong with it: clap
+/// would take it for a flag, and advise `--`.
+fn taking_negatives(arg: Arg) -> Arg {
+    let valued = arg.get_long().is_some() && arg.get_action().takes_values();
+    if valued { arg.allow_negative_numbers(true) } else { arg }
 }
 
 /// The whole message. Ours says its cause and its file by itself; a bare error of the

@@ -258,7 +258,7 @@ fn objects_move_with_their_image_and_leave_it() {
     let augment: Augment = "crop:30,flip".parse().unwrap();
     let mut gone = 0;
     for index in 0..30 {
-        let Example { input, target } = Crowds::new(Part::Train).get(index).unwrap();
+        let Example { input, target, .. } = Crowds::new(Part::Train).get(index).unwrap();
         let Input::Image(image) = input else { panic!() };
         let rng = SplitMix64::keyed(&[1, 2, index as u64]);
         let (_, moved) = augment.apply_objects(image.clone(), target.clone(), &mut rng.clone());

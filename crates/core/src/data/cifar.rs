@@ -88,6 +88,7 @@ impl Dataset<Example, Error> for CifarImages {
         Ok(Example {
             input: Input::Image(DynamicImage::ImageRgb8(image)),
             target: usize::from(record[0]),
+            file: None,
         })
     }
 

@@ -174,7 +174,7 @@ impl Dataset<Example, Error> for Table {
     fn get(&self, index: usize) -> Result<Example> {
         let width = self.columns.len();
         let row = self.values[index * width..][..width].to_vec();
-        Ok(Example { input: Input::Row(row), target: self.labels[index] })
+        Ok(Example { input: Input::Row(row), target: self.labels[index], file: None })
     }
 
     fn len(&self) -> usize {

@@ -36,6 +36,8 @@ pub struct Example<T = usize> {
     pub input: Input,
     /// What it should say.
     pub target: T,
+    /// The file that the input was read from, where it has one of its own.
+    pub file: Option<Arc<std::path::Path>>,
 }
 
 /// Examples by index; `get` may decode a file.

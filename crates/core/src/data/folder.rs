@@ -1,9 +1,11 @@
-//! Reads a folder of images, one subfolder a class: `CLASS/*.png`.
+//! Reads a folder of images, one subfolder a class: `CLASS/*.png`, also in folders below.
 //!
-//! Opening looks at every file's header, in parallel; pixels are decoded when an example is
-//! asked for.
+//! Whether a file is an image is told by its content, not by its name. Opening looks at every
+//! file's header, in parallel; pixels are decoded when an example is asked for.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn_dataset::Dataset;
 use rayon::prelude::*;
@@ -12,9 +14,12 @@ use super::example::{Example, Input};
 use super::image_file::{self, Header};
 use crate::{Error, Result};
 
-/// Files with these extensions, in either case, are taken for images.
-const EXTENSIONS: [&str; 11] =
-    ["png", "jpg", "jpeg", "jpe", "gif", "bmp", "webp", "pnm", "pbm", "pgm", "ppm"];
+/// Files with these endings, in either case, are meant as images: where one cannot be read,
+/// that is told. Others are images if their content is.
+const EXTENSIONS: [&str; 17] = [
+    "png", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "webp", "pnm", "pbm", "pgm", "ppm", "tif",
+    "tiff", "heic", "heif", "avif",
+];
 
 /// The images of a folder, sorted by class and then by name.
 pub struct FolderImages {
@@ -22,7 +27,7 @@ pub struct FolderImages {
     pub labels: Vec<usize>,
     /// The first image's size, with three channels where any image has colour.
     pub header: Header,
-    /// Files that are no readable image, one line each, with the reason.
+    /// Files that are left out, one line each, with the reason.
     pub skipped: Vec<String>,
     files: Vec<PathBuf>,
 }
@@ -36,7 +41,7 @@ impl FolderImages {
     /// `classes`, or no file at all can be read.
     pub fn read(folder: impl AsRef<Path>, classes: &[String]) -> Result<Self> {
         let folder = folder.as_ref();
-        let mut found = Vec::new();
+        let (mut found, mut loose) = (Vec::new(), images_in(folder)?);
         for class in class_names(folder)? {
             let Some(label) = classes.iter().position(|known| *known == class) else {
                 return Err(Error::file(
@@ -45,8 +50,8 @@ impl FolderImages {
                 ));
             };
             let class = folder.join(class);
-            let files = images_in(&class)?;
-            if files.is_empty() {
+            let files = below(&class)?;
+            if !files.iter().any(|file| is_image(file)) {
                 return Err(Error::file(
                     class,
                     "a class without any image; expected PNG, JPEG, GIF, BMP, WebP or PNM files",
@@ -54,7 +59,10 @@ impl FolderImages {
             }
             found.extend(files.into_iter().map(|file| (file, label)));
         }
-        Self::listed(folder, found)
+        let mut images = Self::listed(folder, found)?;
+        let of_no_class = |file| Error::file(file, "in no class's folder; expected CLASS/FILE");
+        images.skipped.extend(loose.drain(..).map(|file| of_no_class(file).to_string()));
+        Ok(images)
     }
 
     /// Images with the places of their classes; `folder` is named where none can be read.
@@ -86,8 +94,9 @@ impl FolderImages {
 
 impl Dataset<Example, Error> for FolderImages {
     fn get(&self, index: usize) -> Result<Example> {
-        let image = image_file::read(&self.files[index])?;
-        Ok(Example { input: Input::Image(image), target: self.labels[index] })
+        let file = &self.files[index];
+        let input = Input::Image(image_file::read(file)?);
+        Ok(Example { input, target: self.labels[index], file: Some(Arc::from(&**file)) })
     }
 
     fn len(&self) -> usize {
@@ -110,17 +119,47 @@ pub(crate) fn class_names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The image files directly in `folder`, by their names' endings, sorted.
+/// The image files directly in `folder`, sorted: those with an image's content, whatever their
+/// names, and those that are called images.
 ///
 /// # Errors
 ///
 /// When the folder cannot be read.
 pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    let is_image = |path: &PathBuf| {
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) && path.is_file()
-    };
-    Ok(entries(folder)?.into_iter().filter(is_image).collect())
+    Ok(entries(folder)?.into_iter().filter(|path| path.is_file() && is_image(path)).collect())
+}
+
+/// [`images_in`] a folder and all folders below it.
+///
+/// # Errors
+///
+/// When a folder cannot be read.
+pub fn images_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    Ok(below(folder)?.into_iter().filter(|path| is_image(path)).collect())
+}
+
+fn is_image(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+        || image_file::has_known_format(path)
+}
+
+/// All files of a folder and of the folders below it. A folder that a link leads to a second
+/// time is entered once.
+fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+    fn walk(folder: &Path, seen: &mut HashSet<PathBuf>, files: &mut Vec<PathBuf>) -> Result<()> {
+        let real = folder.canonicalize().map_err(|error| Error::io(folder, error))?;
+        if !seen.insert(real) {
+            return Ok(());
+        }
+        for path in entries(folder)? {
+            if path.is_dir() { walk(&path, seen, files)? } else { files.push(path) }
+        }
+        Ok(())
+    }
+    let mut files = Vec::new();
+    walk(folder, &mut HashSet::new(), &mut files)?;
+    Ok(files)
 }
 
 /// What `folder` holds, sorted by name, without hidden files: the order in which a file
@@ -174,10 +213,30 @@ mod tests {
         let data = FolderImages::read(folder.path(), &classes).unwrap();
         assert_eq!((data.len(), &data.labels[..]), (2, &[0, 1][..]));
         assert_eq!(data.header, Header { channels: 3, height: 4, width: 5 });
-        assert_eq!(data.skipped.len(), 1);
+        assert_eq!(data.skipped.len(), 2);
         assert!(data.skipped[0].contains("b.png: not an image that can be read"));
+        assert!(data.skipped[1].contains("notes.txt: "));
         let Input::Image(image) = data.get(0).unwrap().input else { panic!() };
         assert_eq!(image.to_rgb8().get_pixel(0, 0).0, [1, 2, 3], "told by content, not name");
+    }
+
+    #[test]
+    fn names_and_depth_do_not_matter_and_what_is_left_out_is_named() {
+        let folder = folder();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("dog/2024/may")).unwrap();
+        let ppm = b"P6 1 1 255\n\x01\x02\x03";
+        for name in ["dog/2024/may/a.PPM", "dog/2024/b.jfif", "dog/c.tif", "dog/d", "loose.png"] {
+            std::fs::write(at(name), ppm).unwrap();
+        }
+        let classes = class_names(folder.path()).unwrap();
+        let data = FolderImages::read(folder.path(), &classes).unwrap();
+        assert_eq!((data.len(), data.skipped.len()), (6, 3));
+        assert!(data.skipped[2].contains("loose.png: in no class's folder"));
+        let file = data.get(1).unwrap().file.unwrap();
+        assert!(file.ends_with("dog/2024/b.jfif"), "{}", file.display());
+        assert_eq!(images_in(&at("dog")).unwrap().len(), 3);
+        assert_eq!(images_below(&at("dog")).unwrap().len(), 5);
     }
 
     #[test]

@@ -76,7 +76,11 @@ impl Dataset<Example, Error> for Glyphs {
         let image = GrayImage::from_fn(SIDE as u32, SIDE as u32, |x, y| {
             image::Luma([pixels[y as usize * SIDE + x as usize]])
         });
-        Ok(Example { input: Input::Image(DynamicImage::ImageLuma8(image)), target: label })
+        Ok(Example {
+            input: Input::Image(DynamicImage::ImageLuma8(image)),
+            target: label,
+            file: None,
+        })
     }
 
     fn len(&self) -> usize {

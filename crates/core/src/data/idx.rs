@@ -163,6 +163,7 @@ impl Dataset<Example, Error> for IdxImages {
         Ok(Example {
             input: Input::Image(DynamicImage::ImageLuma8(image)),
             target: usize::from(self.labels.values()[index]),
+            file: None,
         })
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use super::repair;
 use crate::{Error, Result};
 
 /// The longest side an image may have, in pixels.
@@ -54,7 +55,8 @@ pub fn read(path: impl AsRef<Path>) -> Result<DynamicImage> {
 /// As [`read`].
 pub fn decode(path: impl AsRef<Path>, bytes: &[u8]) -> Result<DynamicImage> {
     let path = path.as_ref();
-    let (mut decoder, format) = open(path, Cursor::new(bytes))?;
+    let ended = repair::png_with_end(bytes);
+    let (mut decoder, format) = open(path, Cursor::new(ended.as_deref().unwrap_or(bytes)))?;
     if format == ImageFormat::Jpeg {
         check_jpeg_end(path, bytes)?;
     }
@@ -62,6 +64,11 @@ pub fn decode(path: impl AsRef<Path>, bytes: &[u8]) -> Result<DynamicImage> {
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
     let mut image =
         DynamicImage::from_decoder(decoder).map_err(|error| unreadable(path, why(error)))?;
+    match format {
+        ImageFormat::Gif => repair::fill_gif(&mut image, bytes),
+        ImageFormat::Bmp => repair::fill_bmp(&mut image, bytes),
+        _ => {}
+    }
     image.apply_orientation(orientation);
     Ok(plain(image))
 }
@@ -87,6 +94,13 @@ pub fn header(path: impl AsRef<Path>) -> Result<Header> {
         _ => (width, height),
     };
     Ok(Header { channels, height: height as usize, width: width as usize })
+}
+
+/// Whether a file begins as one of the formats that the decoders know.
+pub(super) fn has_known_format(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = regular_file(path).map(|file| file.take(64).read_to_end(&mut start).is_ok());
+    read.unwrap_or(false) && image::guess_format(&start).is_ok()
 }
 
 /// The same image as `ImageLuma8` (grey formats) or `ImageRgb8` (all others), transparency

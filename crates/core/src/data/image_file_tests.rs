@@ -100,16 +100,15 @@ fn a_picture_cut_off_anywhere_is_refused() {
 
 #[test]
 fn fifty_thousand_pixels_a_side_are_refused_by_the_header() {
+    // Of their pixels nothing is there: a reader that went past the header would say so.
     // Signature and IHDR of a grey 50,000 x 50,000 PNG; its checksum is right.
     let mut png = b"\x89PNG\r\n\x1A\n\0\0\0\x0DIHDR\0\0\xC3\x50\0\0\xC3\x50\x08\0\0\0\0".to_vec();
     png.extend(crc32(&png[12..]).to_be_bytes());
     png.extend(b"\0\0\0\0IDAT\x35\xAF\x06\x1E");
-    let start = std::time::Instant::now();
     assert!(why(&png).contains("50000 x 50000 pixels"));
     assert!(why(b"P5 50000 50000 255\n").contains("50000 x 50000 pixels"));
     // Each side is allowed, the whole is not.
     assert!(why(b"P5 16384 16384 255\n").contains("67108864 in all"));
-    assert!(start.elapsed().as_millis() < 100);
 }
 
 /// The checksum of PNG chunks, bit by bit.

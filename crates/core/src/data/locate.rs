@@ -39,6 +39,36 @@ pub fn locate(name_or_path: &str, data_dir: &Path) -> Result<Place> {
     Err(missing(name_or_path, data_dir))
 }
 
+/// The data sets that are drawn or written into a program: their names win over files.
+const EMBEDDED: &[&str] = &["glyphs", "houses", "scenes", "rhymes", "numbers", "opinions", "kin"];
+
+/// A name of data as a run keeps it: the path of a file or folder in full, so that the run can
+/// be used from another folder; any other name as it is.
+pub fn kept_name(name: &str) -> String {
+    let name = match name.trim_end_matches('/') {
+        "" => name,
+        // `data/` is `data`, so that a shell's completion makes no other data of it.
+        trimmed => trimmed,
+    };
+    if EMBEDDED.contains(&name) || !Path::new(name).exists() {
+        return name.into();
+    }
+    let whole = std::path::absolute(name).ok().and_then(|path| path.to_str().map(String::from));
+    whole.unwrap_or_else(|| name.into())
+}
+
+/// What a program that cannot read fetched data says of it, where its manifest names another
+/// program: that one's command.
+pub fn meant_for(name: &str, data_dir: &Path, program: &str) -> Option<Error> {
+    let Ok(Place::Fetched(Fetched { task: what, train, .. })) = locate(name, data_dir) else {
+        return None;
+    };
+    let (what, train) = (what?, train?);
+    let other = train.split(' ').next() != Some(program);
+    let why = format!("{name} is data for {what}: cargo {train} --data {name}");
+    other.then(|| Error::argument("--data", why))
+}
+
 /// The data sets that need no file, and those that `cargo xtask fetch` knows.
 const KNOWN: &[&str] = &[
     "glyphs",
@@ -90,6 +120,36 @@ mod tests {
         }
         let why = missing("minst", Path::new("nowhere")).to_string();
         assert!(why.contains("(did you mean `mnist`?)"), "{why}");
+    }
+
+    #[test]
+    fn paths_are_kept_whole_and_names_as_they_are() {
+        let here = std::env::current_dir().unwrap();
+        let src = here.join("src").to_str().unwrap().to_owned();
+        assert_eq!(
+            [kept_name("src"), kept_name("src/"), kept_name("./src")],
+            [(); 3].map(|()| src.clone())
+        );
+        assert_eq!(kept_name(&src), src);
+        for name in ["mnist", "tabular/iris", "glyphs", "/"] {
+            assert_eq!(kept_name(name), name);
+        }
+    }
+
+    #[test]
+    fn data_of_another_task_names_who_learns_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
+        let set = folder.path().join("multi30k");
+        std::fs::create_dir(&set).unwrap();
+        std::fs::copy(manifests.join("multi30k.toml"), set.join("dataset.toml")).unwrap();
+        let why = |name: &str, program| {
+            meant_for(name, folder.path(), program).map(|why| why.to_string())
+        };
+        let right = "--data: multi30k is data for machine translation: \
+                     cargo sequence train translate --data multi30k";
+        assert_eq!(why("multi30k", "classification").as_deref(), Some(right));
+        assert_eq!((why("multi30k", "sequence"), why("nothing", "sequence")), (None, None));
     }
 
     #[test]

@@ -89,6 +89,10 @@ pub struct Fetched {
     /// The names of the labels, if it has any.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// What can be learnt from it, in the field's words.
+    pub task: Option<String>,
+    /// The command of this repository that learns from it, such as `classification train lenet`.
+    pub train: Option<String>,
     /// Under which terms it may be used.
     pub licence: Option<String>,
     /// Tables by their names.

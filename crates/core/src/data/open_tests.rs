@@ -287,7 +287,7 @@ fn scenes_have_objects_whose_boxes_fit_their_masks() {
     assert_eq!((set.train.len(), set.validation.len(), set.test.len()), (5, 1_600, 4_000));
     let mut counts = std::collections::HashSet::new();
     for index in 0..5 {
-        let Example { input, target } = set.train.get(index).unwrap();
+        let Example { input, target, .. } = set.train.get(index).unwrap();
         let Input::Image(image) = input else { panic!("scenes are images") };
         assert_eq!((image.width(), image.height()), (64, 64));
         for object in &target {

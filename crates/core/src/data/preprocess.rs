@@ -58,18 +58,17 @@ pub enum Preprocess {
 
 impl Preprocess {
     /// The preprocessing that `kind` asks for, with mean and standard deviation measured on
-    /// `train`: on all of it, or on 10,000 examples evenly spread. Images of other sizes are
-    /// stretched. What never varies gets a deviation of 1.
+    /// `train`: on all of it, or on 10,000 examples evenly spread. `resize` is what is done to
+    /// images of other sizes. What never varies gets a deviation of 1.
     ///
     /// # Errors
     ///
     /// When an example cannot be read or is not of this kind.
-    pub fn fit(kind: &Kind, train: &Examples) -> Result<Self> {
+    pub fn fit(kind: &Kind, train: &Examples, resize: Resize) -> Result<Self> {
         let (len, count) = (train.len(), train.len().min(MOST_MEASURED));
         let input = |place: usize| Ok::<_, Error>(train.get(place * len / count)?.input);
         match kind {
             &Kind::Images { channels, height, width } => {
-                let resize = Resize::Stretch;
                 Self::unit([channels, height, width]).check()?;
                 // Whole numbers add up to the same in any order, so threads may share the work.
                 let sums = (0..count)

@@ -7,7 +7,7 @@ struct List(Vec<Input>);
 
 impl burn_dataset::Dataset<Example, Error> for List {
     fn get(&self, index: usize) -> Result<Example> {
-        Ok(Example { input: self.0[index].clone(), target: 0 })
+        Ok(Example { input: self.0[index].clone(), target: 0, file: None })
     }
 
     fn len(&self) -> usize {
@@ -92,14 +92,16 @@ fn fitting_measures_pictures_and_rows() {
     // Half of the pixels are 0 and half 255: mean 0.5, deviation 0.5.
     let data = examples(vec![grey(2, 2, |x, _| 255 * x as u8), grey(2, 2, |_, y| 255 * y as u8)]);
     let kind = Kind::Images { channels: 1, height: 2, width: 2 };
-    let Preprocess::Image { mean, std, .. } = Preprocess::fit(&kind, &data).unwrap() else {
+    let Preprocess::Image { mean, std, .. } =
+        Preprocess::fit(&kind, &data, Resize::Stretch).unwrap()
+    else {
         panic!()
     };
     assert_eq!((mean, std), (vec![0.5], vec![0.5]));
     // 1 and 3: mean 2, deviation 1. The constant column gets 1.
     let rows = vec![Input::Row(vec![1.0, 0.1]), Input::Row(vec![3.0, 0.1])];
     let kind = Kind::rows(vec!["a".into(), "b".into()]);
-    let fitted = Preprocess::fit(&kind, &examples(rows)).unwrap();
+    let fitted = Preprocess::fit(&kind, &examples(rows), Resize::Stretch).unwrap();
     assert_eq!(fitted, Preprocess::Row { mean: vec![2.0, 0.1], std: vec![1.0, 1.0] });
     assert_eq!(fitted.apply(&Input::Row(vec![3.0, 0.1])).unwrap(), [1.0, 0.0]);
     assert_eq!(fitted.shape(), [1, 1, 2]);
@@ -109,9 +111,12 @@ fn fitting_measures_pictures_and_rows() {
 fn what_never_varies_has_a_deviation_of_one() {
     let kind = Kind::Images { channels: 1, height: 3, width: 3 };
     let data = examples(vec![grey(3, 3, |_, _| 201); 3]);
-    let Preprocess::Image { std, .. } = Preprocess::fit(&kind, &data).unwrap() else { panic!() };
+    let Preprocess::Image { std, .. } = Preprocess::fit(&kind, &data, Resize::Stretch).unwrap()
+    else {
+        panic!()
+    };
     assert_eq!(std, [1.0]);
-    let empty = Preprocess::fit(&kind, &examples(vec![])).unwrap();
+    let empty = Preprocess::fit(&kind, &examples(vec![]), Resize::Stretch).unwrap();
     assert_eq!(empty.shape(), [1, 3, 3]);
 }
 

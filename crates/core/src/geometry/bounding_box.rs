@@ -111,4 +111,21 @@ impl BoundingBox {
             false => 0.0,
         }
     }
+
+    /// Generalised intersection over union (Rezatofighi et al., CVPR 2019), -1..=1: of boxes that
+    /// do not meet it says how far they are apart.
+    pub fn giou(&self, other: &Self) -> f32 {
+        let hull = Self {
+            x1: self.x1.min(other.x1),
+            y1: self.y1.min(other.y1),
+            x2: self.x2.max(other.x2),
+            y2: self.y2.max(other.y2),
+        };
+        let shared = self.intersection(other).area();
+        let union = self.area() + other.area() - shared;
+        match hull.area() > 0.0 {
+            true => self.iou(other) - (hull.area() - union) / hull.area(),
+            false => 0.0,
+        }
+    }
 }

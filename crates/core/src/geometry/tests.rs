@@ -253,3 +253,19 @@ fn what_moves_an_image_moves_its_boxes_and_masks() {
     }
     assert!(whole > 100, "{whole} were not cut");
 }
+
+#[test]
+fn giou_is_iou_less_what_the_hull_has_too_much() {
+    let own = BoundingBox::new(0.0, 0.0, 2.0, 2.0);
+    assert_eq!(own.giou(&own), 1.0);
+    // Shared 1, union 7, hull 9.
+    let other = BoundingBox::new(1.0, 1.0, 3.0, 3.0);
+    assert!((own.giou(&other) - (1.0 / 7.0 - 2.0 / 9.0)).abs() < 1e-6);
+    // Apart: nothing shared, union 8, hull 4 x 2.
+    let apart = BoundingBox::new(6.0, 0.0, 8.0, 2.0);
+    assert_eq!(own.giou(&apart), -(16.0 - 8.0) / 16.0);
+    assert_eq!(
+        BoundingBox::new(1.0, 1.0, 1.0, 1.0).giou(&BoundingBox::new(1.0, 1.0, 1.0, 1.0)),
+        0.0
+    );
+}

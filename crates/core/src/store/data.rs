@@ -94,7 +94,7 @@ impl Dataset<Example, Error> for Decided {
             Source::Row(row) => Input::Row(row.clone()),
             Source::Text(text) => Input::Text(text.clone()),
         };
-        Ok(Example { input, target: *label })
+        Ok(Example { input, target: *label, file: None })
     }
 
     fn len(&self) -> usize {

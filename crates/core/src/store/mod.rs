@@ -97,6 +97,8 @@ pub struct Store {
     origin: Origin,
     /// Of the file as it is: one that is only read is not migrated.
     version: u32,
+    /// Which file was opened.
+    identity: Option<[u64; 2]>,
 }
 
 impl Store {
@@ -174,7 +176,7 @@ impl Store {
             connection.query_row(ask, [], |row| row.get(0)).map_err(|why| failure(path, &why))?;
         let origin = serde_json::from_str(&text).map_err(|why| Error::file(path, why))?;
         let version = version(&connection).map_err(|why| failure(path, &why))?;
-        Ok(Self { path: path.into(), connection, origin, version })
+        Ok(Self { path: path.into(), connection, origin, version, identity: identity(path) })
     }
 
     /// The file.
@@ -185,6 +187,20 @@ impl Store {
     /// Where its items come from.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// What is written to a file that was removed is gone when it is closed: nothing is saved
+    /// where another file, or none, stands under the store's name.
+    fn here(&self) -> Result<()> {
+        match identity(&self.path) == self.identity {
+            true => Ok(()),
+            false => {
+                let why = "removed or replaced while in use; nothing more is saved: put it back \
+                           and start again";
+                let source = std::io::Error::new(std::io::ErrorKind::NotFound, why);
+                Err(Error::io(&self.path, source))
+            }
+        }
     }
 
     fn fail(&self) -> impl Fn(rusqlite::Error) -> Error + '_ {
@@ -209,6 +225,19 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// The file behind a path: its device and number.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<[u64; 2]> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|about| [about.dev(), about.ino()])
+}
+
+/// Elsewhere a file that is open can be neither removed nor replaced.
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<[u64; 2]> {
+    None
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<u32> {

@@ -236,6 +236,7 @@ impl Store {
     /// The store cannot be written.
     pub fn add_label(&self, name: &str, person: Option<&str>) -> Result<bool> {
         let text = "INSERT OR IGNORE INTO labels(name, person, at) VALUES (?, ?, ?)";
+        self.here()?;
         let added = self.connection.execute(text, params![name, person, now()]);
         Ok(added.map_err(self.fail())? > 0)
     }
@@ -317,7 +318,11 @@ impl Store {
             all.commit()?;
             Ok(saved)
         };
-        save().map_err(self.fail())
+        self.here()?;
+        let saved = save().map_err(self.fail())?;
+        // It may have gone meanwhile.
+        self.here()?;
+        Ok(saved)
     }
 
     /// Takes back the last decision of a person that was not taken back, and gives it.
@@ -337,7 +342,10 @@ impl Store {
             all.commit()?;
             Ok(Some(undone))
         };
-        undo().map_err(self.fail())
+        self.here()?;
+        let undone = undo().map_err(self.fail())?;
+        self.here()?;
+        Ok(undone)
     }
 
     /// Every decision that was not taken back, oldest first.
@@ -391,6 +399,7 @@ impl Store {
             round.accuracy,
             round.taken
         ];
+        self.here()?;
         self.connection.execute(text, values).map(|_| ()).map_err(self.fail())
     }
 

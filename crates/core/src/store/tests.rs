@@ -331,3 +331,23 @@ fn a_store_of_format_1_is_read_and_migrated_with_all_that_is_in_it() {
     assert_eq!(store.undo("ann").unwrap(), Some(said(3, "tall", "new")));
     check(&store);
 }
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_acknowledged_into_a_file_that_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = (filled(folder.path(), 1), folder.path().join("s.sqlite"));
+    store.decide(&[said(1, "tall", "a")]).unwrap();
+    let aside = folder.path().join("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    let gone = |store: &Store| store.decide(&[said(1, "wide", "b")]).unwrap_err().to_string();
+    assert!(gone(&store).contains("removed or replaced"), "{}", gone(&store));
+    // Another file under its name is left as it is.
+    std::fs::write(&path, "another").unwrap();
+    assert!(gone(&store).contains("removed or replaced"));
+    assert!(store.undo("ann").is_err() && store.add_label("z", None).is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"another");
+    std::fs::rename(&aside, &path).unwrap();
+    assert_eq!(store.decisions().unwrap().len(), 1);
+    store.decide(&[said(1, "wide", "b")]).unwrap();
+}

@@ -2,11 +2,12 @@
 
 use super::contract::{Purpose, Task};
 use super::data::{Choice, Data};
-use super::opened::{config, loaded};
+use super::opened::{config, loaded, open};
 use super::program::{On, Program};
 use super::train::report_skipped;
-use crate::cli::args::{EvalArgs, tidied};
+use crate::cli::args::EvalArgs;
 use crate::cli::print_json;
+use crate::data::locate::kept_name;
 use crate::trained::Trained;
 use crate::{Error, device};
 use std::io::Write;
@@ -23,9 +24,9 @@ pub(super) fn run<T: Task>(
     let config = config(task, trained)?;
     let chosen = T::chosen(&config);
     // Other data is read whole; the run's own keeps its limit, however it is named.
-    let other = data.map(tidied).filter(|name| *name != chosen.name());
-    let choice = other.map_or_else(|| chosen.clone(), |name| chosen.elsewhere(name));
-    let data = task.open(&choice, data_dir)?;
+    let other = data.map(kept_name).filter(|name| *name != kept_name(chosen.name()));
+    let choice = other.map_or_else(|| chosen.clone(), |name| chosen.elsewhere(&name));
+    let data = open(task, &choice, data_dir)?;
     report_skipped(data.skipped());
     task.check_data(&config, &data)?;
     if data.count(split) == 0 {

@@ -5,8 +5,9 @@ use crate::cli::{Faults, print_json};
 use crate::data::csv::Table;
 use crate::data::{Input, Kind, folder, image_file};
 use crate::geometry::Point;
+use crate::progress::note;
 use crate::suggest::{Answer, Estimate, Proposal, Propose, Region, Slot, Suggestion};
-use crate::viz::label;
+use crate::viz::{font, label};
 use crate::{Error, Result, files};
 use image::DynamicImage;
 use rayon::prelude::*;
@@ -49,7 +50,7 @@ impl Inputs {
                 paths.push(input.clone());
                 continue;
             }
-            match folder::images_in(input) {
+            match folder::images_below(input) {
                 Ok(inside) if inside.is_empty() => {
                     faults.push(Error::file(input, "a folder without images"));
                 }
@@ -84,9 +85,14 @@ pub fn run(
     drawing: Option<&Drawing<'_>>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let mut inputs = Inputs::new(named)?;
-    let drawings = drawing.map(|drawing| drawings(drawing.folder, &inputs.paths)).transpose()?;
     let kind = answerer.kind();
+    if drawing.is_some() && !matches!(kind, Kind::Images { .. }) {
+        let why = "draws on images, and this model reads none";
+        return Err(Error::argument("--draw", why).into());
+    }
+    let mut inputs = Inputs::new(named)?;
+    let mut drawn = 0;
+    let drawings = drawing.map(|drawing| drawings(drawing.folder, &inputs.paths)).transpose()?;
     let mut answers = Vec::new();
     let paths = inputs.paths.clone();
     for (chunk, paths) in paths.chunks(BATCH).enumerate() {
@@ -104,6 +110,7 @@ pub fn run(
                     (read.first(), proposals.first())
             {
                 (drawing.write)(&drawings[chunk * BATCH + place], image, proposal)?;
+                drawn += 1;
             }
             for (row, proposal) in proposals.into_iter().enumerate() {
                 let name = name(path, row, read.len());
@@ -116,6 +123,10 @@ pub fn run(
     }
     if args.json {
         print_json(&answers, out)?;
+    }
+    if let Some(Drawing { folder, .. }) = drawing {
+        note(format_args!("wrote {drawn} images to {}", folder.display()));
+        font::warning().into_iter().for_each(note);
     }
     inputs.done()
 }

@@ -1,6 +1,7 @@
 //! A resumed training goes on as it was started: flags that say otherwise are refused rather
 //! than ignored.
 
+use crate::data::locate::kept_name;
 use crate::{Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -27,6 +28,8 @@ pub(super) fn refuse_changes<C: Serialize>(stored: &C, asked: &C, settled: &[&st
 fn difference(stored: &Value, asked: &Value, at: &str, settled: &[&str]) -> Option<String> {
     match (stored, asked) {
         _ if stored == asked || settled.contains(&at) => None,
+        // Runs from before paths were kept in full.
+        (Value::String(stored), Value::String(asked)) if kept_name(stored) == *asked => None,
         (Value::Object(stored), Value::Object(asked)) => {
             let of = |map: &Map<String, Value>, key| map.get(key).cloned().unwrap_or_default();
             let keys: BTreeSet<&String> = stored.keys().chain(asked.keys()).collect();

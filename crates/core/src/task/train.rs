@@ -2,11 +2,12 @@
 
 use super::contract::{Purpose, Task};
 use super::data::{Choice, Data};
-use super::opened::{config, loaded};
+use super::opened::{config, loaded, open};
 use super::program::{Flags, Program};
 use super::resume::refuse_changes;
 use super::split::Split;
 use crate::cli::print_json;
+use crate::data::locate::kept_name;
 use crate::progress::{grouped, note};
 use crate::run::{Header, Lock, Run};
 use crate::set::Field;
@@ -112,7 +113,7 @@ type Learning<T> = (Started<T>, Box<dyn crate::train::Learner<Model = <T as Task
 fn begun<T: Task>(task: &T, flags: &Flags<T::Zoo>, device: &Device) -> Result<Learning<T>> {
     let choice = task.choose(flags)?;
     let folder = folder(task, flags, &choice);
-    let data = task.open(&choice, T::Zoo::data_dir(&flags.own))?;
+    let data = open(task, &choice, T::Zoo::data_dir(&flags.own))?;
     let config = task.configure(flags, choice, &data)?;
     task.check(&config, &folder.join("config.json"))?;
     if folder.join("config.json").exists() && !flags.run.overwrite {
@@ -141,10 +142,10 @@ fn resumed<T: Task>(task: &T, flags: &Flags<T::Zoo>) -> Result<Started<T>> {
     }
     let config = config(task, &trained)?;
     let data_dir = T::Zoo::data_dir(&flags.own);
-    let data = task.open(T::chosen(&config), data_dir)?;
+    let data = open(task, T::chosen(&config), data_dir)?;
     task.check_data(&config, &data)?;
     let (asked, own) = (choice.name(), T::chosen(&config).name());
-    if flags.named && asked != own {
+    if flags.named && kept_name(asked) != kept_name(own) {
         let why = format!("continues a run on `{own}`, not on `{asked}`");
         return Err(Error::argument("--resume", why));
     }

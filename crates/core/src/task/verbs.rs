@@ -52,7 +52,6 @@ impl<T: Task> Verbs<T::Zoo> for T {
             out: Some(plan.out.clone()),
             seed: Some(plan.seed),
             set: self.set(&config),
-            overwrite: true,
             json: true,
             device: plan.device.clone(),
             ..RunFlags::default()

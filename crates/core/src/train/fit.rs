@@ -58,11 +58,13 @@ pub fn fit<M: Model>(
         (progress.round, progress.history) = checkpoint::load(&folder, learner)?;
         checkpoint::remove_all_but(&root, &folder);
     }
+    let before = progress.round;
     while !progress.over(plan) && !learner.finished() {
         let round = progress.round + 1;
         device.seed(SplitMix64::keyed(&[plan.seed, round as u64, 1]).bits());
         let done = progress.history.last();
-        let mut watch = Watch::new(plan.unit, round, plan.rounds, done);
+        let first = progress.history.series("train", "loss").first().map(|(_, loss)| *loss);
+        let mut watch = Watch::new(plan.unit, (round, plan.rounds), done, first);
         let begun = Instant::now();
         let learnt = learner.round(round, &mut watch);
         watch.end();
@@ -80,8 +82,11 @@ pub fn fit<M: Model>(
             lr,
             seconds: begun.elapsed().as_secs_f64(),
         };
-        watch.line("train", &figures, begun);
-        progress.history.lines.push(name("train", figures, begun));
+        let line = name("train", figures, begun);
+        if is_told(round, plan.rounds) {
+            watch.tell("train", &line.metrics, line.seconds);
+        }
+        progress.history.lines.push(line);
 
         let begun = Instant::now();
         let model = learner.model();
@@ -89,8 +94,11 @@ pub fn fit<M: Model>(
         watch.check(&figures)?;
         // Of some models nothing can be measured.
         if !figures.is_empty() {
-            watch.line("validation", &figures, begun);
-            progress.history.lines.push(name("validation", figures, begun));
+            let line = name("validation", figures, begun);
+            if is_told(round, plan.rounds) {
+                watch.tell("validation", &line.metrics, line.seconds);
+            }
+            progress.history.lines.push(line);
         }
         progress.round = round;
         progress.in_hand = progress.history.kept(plan.keep) == Some(at);
@@ -98,13 +106,43 @@ pub fn fit<M: Model>(
             model.save(&run.weights_path(), metadata)?;
         }
         progress.history.write(&run.metrics_path())?;
-        viz::curves::write(&progress.history, &run.curves_path())?;
+        viz::curves::write(
+            &progress.history,
+            progress.history.kept(plan.keep),
+            &run.curves_path(),
+        )?;
         checkpoint::save(&root, (plan.unit, at), round, &progress.history, learner)?;
         if interrupt::requested() && !progress.over(plan) && !learner.finished() {
             return Err(interrupted(plan.unit, at));
         }
     }
+    if progress.round > before {
+        tell_the_rest(plan, &progress);
+    }
     Ok(progress)
+}
+
+/// Whether a round's figures are told as it ends: of a long training ten, the first and the last.
+fn is_told(round: usize, rounds: usize) -> bool {
+    rounds <= 20 || round == 1 || round == rounds || round.is_multiple_of(rounds.div_ceil(10))
+}
+
+/// The figures of the round that is kept, and of the last, where they were not told.
+fn tell_the_rest(plan: &Plan, progress: &Progress) {
+    let history = &progress.history;
+    let of = |at: usize| history.lines.iter().filter(move |line| line.at.number() == at);
+    let round = |at: usize| {
+        let trained = |line: &&Line| line.split == "train" && line.at.number() <= at;
+        history.lines.iter().filter(trained).count()
+    };
+    let mut ats = vec![history.last()];
+    ats.extend(history.kept(plan.keep));
+    ats.sort_unstable();
+    ats.dedup();
+    for at in ats.into_iter().filter(|at| !is_told(round(*at), plan.rounds)) {
+        let watch = Watch::new(plan.unit, (round(at), plan.rounds), 0, None);
+        of(at).for_each(|line| watch.tell(&line.split, &line.metrics, line.seconds));
+    }
 }
 
 impl History {
@@ -129,5 +167,19 @@ impl History {
         let kept = self.kept(keep).unwrap_or_default();
         let validations = self.lines.iter().filter(|line| line.split == "validation");
         validations.filter(|line| line.at.number() > kept).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_told;
+
+    #[test]
+    fn of_a_hundred_rounds_every_tenth_is_told_and_of_a_few_each() {
+        let told = |rounds: usize| (1..=rounds).filter(|&round| is_told(round, rounds)).collect();
+        let hundred: Vec<usize> = told(100);
+        assert_eq!(hundred, [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+        assert_eq!(told(25), [1, 3, 6, 9, 12, 15, 18, 21, 24, 25]);
+        assert_eq!(told(20).len(), 20);
     }
 }

@@ -58,7 +58,8 @@ impl Epoch {
         self.0.store(epoch as u64, Ordering::Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    /// The epoch of the pass that goes on.
+    pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

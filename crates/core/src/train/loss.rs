@@ -73,18 +73,35 @@ impl LossConfig {
         }
     }
 
-    /// The mean loss of logits `[batch, classes]` against places of classes `[batch]`.
-    pub fn of_classes(&self, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+    /// The mean loss of logits `[batch, classes]` against places of classes `[batch]`. With
+    /// `weights`, one a class, each example counts with its class's, and the mean is weighted.
+    pub fn of_classes(
+        &self,
+        logits: Tensor<2>,
+        targets: Tensor<1, Int>,
+        weights: Option<&[f32]>,
+    ) -> Tensor<1> {
         let device = logits.device();
         match self.kind {
             LossKind::Focal => {
-                let own = log_softmax(logits, 1).gather(1, targets.unsqueeze_dim(1)); // [batch, 1]
+                let own = log_softmax(logits, 1).gather(1, targets.clone().unsqueeze_dim(1));
                 let lacking = own.clone().exp().neg().add_scalar(1.0);
-                (lacking.square() * own).mean().neg()
+                let losses = (lacking.square() * own).neg(); // [batch, 1]
+                match weights {
+                    None => losses.mean(),
+                    Some(weights) => {
+                        let weights = Tensor::<1>::from_floats(weights, &device);
+                        let weights = weights.select(0, targets).unsqueeze_dim(1);
+                        (losses * weights.clone()).sum() / weights.sum()
+                    }
+                }
             }
             kind => {
                 let smoothing = (kind == LossKind::LabelSmoothing).then_some(SMOOTHING);
-                let loss = CrossEntropyLossConfig::new().with_smoothing(smoothing).init(&device);
+                let loss = CrossEntropyLossConfig::new()
+                    .with_smoothing(smoothing)
+                    .with_weights(weights.map(<[f32]>::to_vec))
+                    .init(&device);
                 cross_entropy(&loss, logits, targets)
             }
         }
@@ -178,7 +195,7 @@ mod tests {
         // Probabilities 0.75 and 0.25; the first example is of the first class, the second not.
         let row = [3f32.ln(), 0.0];
         let logits = Tensor::from_data([row, row], &device());
-        loss.of_classes(logits, Tensor::from_data([0, 1], &device())).into_scalar()
+        loss.of_classes(logits, Tensor::from_data([0, 1], &device()), None).into_scalar()
     }
 
     fn of_numbers(kind: LossKind) -> f32 {
@@ -200,6 +217,21 @@ mod tests {
         close(of_classes(LossKind::LabelSmoothing), smooth / 2.0);
         let focal = 0.25f32.powi(2) * right + 0.75f32.powi(2) * wrong;
         close(of_classes(LossKind::Focal), focal / 2.0);
+    }
+
+    #[test]
+    fn classes_count_what_their_weights_say() {
+        let (right, wrong) = (-0.75f32.ln(), -0.25f32.ln());
+        let row = [3f32.ln(), 0.0];
+        let of = |kind| {
+            let loss = LossConfig { kind, ..LossConfig::default() };
+            let logits = Tensor::from_data([row, row], &device());
+            let weights = Some(&[1.0, 3.0][..]);
+            loss.of_classes(logits, Tensor::from_data([0, 1], &device()), weights).into_scalar()
+        };
+        close(of(LossKind::CrossEntropy), (right + 3.0 * wrong) / 4.0);
+        let focal = 0.25f32.powi(2) * right + 3.0 * 0.75f32.powi(2) * wrong;
+        close(of(LossKind::Focal), focal / 4.0);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! learns from examples with one optimiser; a task with two optimisers, or with worlds in place
 //! of examples, writes its own in some sixty lines.
 
+mod average;
 mod checkpoint;
 mod fit;
 pub mod history;

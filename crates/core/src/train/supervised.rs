@@ -1,5 +1,6 @@
 //! Learning from examples with one optimiser: the learner of most tasks.
 
+use super::average::Average;
 use super::learner::{Learner, Model};
 use super::loader::{Collate, Epoch, Loader};
 use super::optim::OptimizerConfig;
@@ -49,6 +50,7 @@ pub struct Supervised<N, B: Collate, L, W> {
     optimizer: (OptimizerConfig, ModuleOptimizer),
     schedule: Schedule,
     rates: Vec<(ParamGroup, f64)>,
+    average: Option<Average<N>>,
     /// The highest learning rate.
     lr: f64,
     step: usize,
@@ -102,6 +104,7 @@ where
             optimizer,
             schedule,
             rates: Vec::new(),
+            average: None,
             lr: settings.lr,
             step: 0,
         })
@@ -111,6 +114,12 @@ where
     /// overlap the last one counts.
     pub fn rates(self, rates: Vec<(ParamGroup, f64)>) -> Self {
         Self { rates, ..self }
+    }
+
+    /// Hands over the exponential moving average of the weights, of which each step keeps `decay`.
+    pub fn averaged(self, decay: f64) -> Self {
+        let average = Some(Average { network: self.network.valid(), decay });
+        Self { average, ..self }
     }
 
     fn learning_rate(&self, lr: f64) -> ModuleLearningRate {
@@ -160,6 +169,9 @@ where
             let (config, optimizer) = &mut self.optimizer;
             self.network = descend(self.network.clone(), &total, (config, optimizer), rate);
             self.step += 1;
+            if let Some(average) = &mut self.average {
+                average.add(&self.network.valid(), self.step);
+            }
             watch.step(self.step, self.lr);
             late.push_back((shown, count));
             if late.len() > LATE
@@ -177,12 +189,16 @@ where
     }
 
     fn model(&self) -> M {
-        (self.wrap)(self.network.valid())
+        let average = self.average.as_ref().map(|average| average.network.clone());
+        (self.wrap)(average.unwrap_or_else(|| self.network.valid()))
     }
 
     fn parts(&mut self, parts: &mut Parts) -> Result<()> {
         parts.module("network", &mut self.network)?;
         parts.optimizer("optimizer", &mut self.optimizer.1)?;
+        if let Some(average) = &mut self.average {
+            parts.module("average", &mut average.network)?;
+        }
         parts.value("step", &mut self.step)
     }
 }

@@ -3,6 +3,7 @@
 use crate::train::history::{History, Line};
 use crate::{Error, Result, files};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -10,12 +11,17 @@ const PANEL: (u32, u32) = (520, 340);
 const SPLITS: [(&str, RGBColor); 2] =
     [("train", RGBColor(31, 119, 180)), ("validation", RGBColor(214, 88, 13))];
 
-/// Draws the history and replaces `path` with the image.
+/// Height of the legend above the panels.
+const LEGEND: u32 = 32;
+const KEPT: RGBColor = RGBColor(90, 90, 90);
+
+/// Draws the history and replaces `path` with the image; `kept` is the round whose weights are
+/// kept.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write(history: &History, path: &Path) -> Result<()> {
-    let svg = draw(history);
+pub fn write(history: &History, kept: Option<usize>, path: &Path) -> Result<()> {
+    let svg = draw(history, kept);
     let svg = svg.map_err(|why| Error::file(path, format!("cannot be drawn: {why}")))?;
     files::write(path, svg.as_bytes())
 }
@@ -24,7 +30,10 @@ pub fn write(history: &History, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// What the drawing library says.
-pub fn draw(history: &History) -> std::result::Result<String, Box<dyn std::error::Error>> {
+pub fn draw(
+    history: &History,
+    kept: Option<usize>,
+) -> std::result::Result<String, Box<dyn std::error::Error>> {
     let unit = history.lines.first().map_or("epoch", |line| line.at.unit().name());
     let shown = |line: &&Line| line.split == "validation" || line.metrics.contains_key("loss");
     let names = history.lines.iter().filter(shown).flat_map(|line| {
@@ -35,11 +44,25 @@ pub fn draw(history: &History) -> std::result::Result<String, Box<dyn std::error
     names.sort_by_key(|name| (*name != "loss", name.to_string()));
     let mut svg = String::new();
     {
-        let size = (PANEL.0 * names.len().max(1) as u32, PANEL.1);
+        let size = (PANEL.0 * names.len().max(1) as u32, PANEL.1 + LEGEND);
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         area.fill(&WHITE)?;
+        let (legend, area) = area.split_vertically(LEGEND);
+        let splits = SPLITS
+            .iter()
+            .filter(|(split, _)| history.lines.iter().any(|line| line.split == *split));
+        let mut entries: Vec<(String, RGBColor)> =
+            splits.map(|(split, colour)| (split.to_string(), *colour)).collect();
+        entries.extend(kept.map(|kept| (format!("weights kept: {unit} {kept}"), KEPT)));
+        for (place, (text, colour)) in entries.iter().enumerate() {
+            let (x, y) = (20 + 120 * place as i32, LEGEND as i32 / 2 + 4);
+            legend.draw(&PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)))?;
+            let style = ("sans-serif", 14).into_font().color(&BLACK);
+            let style = style.pos(Pos::new(HPos::Left, VPos::Center));
+            legend.draw_text(text, &style, (x + 24, y))?;
+        }
         for (panel, name) in area.split_evenly((1, names.len().max(1))).iter().zip(names) {
-            draw_panel(panel, history, name, unit)?;
+            draw_panel(panel, history, name, unit, kept)?;
         }
         area.present()?;
     }
@@ -53,6 +76,7 @@ fn draw_panel(
     history: &History,
     metric: &str,
     unit: &str,
+    kept: Option<usize>,
 ) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let series = SPLITS.map(|(split, colour)| (split, colour, history.series(split, metric)));
     let values: Vec<f64> = series
@@ -69,7 +93,7 @@ fn draw_panel(
     let margin = ((high - low) * 0.06).max(high.abs() * 0.01).max(1e-9);
     let last = history.lines.iter().map(|line| line.at.number()).max().unwrap_or(1) as f64;
     let mut chart = ChartBuilder::on(area)
-        .caption(metric, ("sans-serif", 18))
+        .caption(standard(metric), ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(34)
         .y_label_area_size(56)
@@ -85,30 +109,38 @@ fn draw_panel(
         .y_label_formatter(&|y| format!("{y:.precision$}"))
         .label_style(("sans-serif", 12))
         .draw()?;
-    for (split, colour, points) in series {
+    for (_, colour, points) in series {
         let points = points.into_iter().filter(|point| point.1.is_finite());
         let points: Vec<(f64, f64)> = points.map(|(epoch, value)| (epoch as f64, value)).collect();
         let dots = points.iter().map(|&point| Circle::new(point, 3, colour.filled()));
         chart.draw_series(dots)?;
-        chart
-            .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-            .label(split)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
+        chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
     }
-    // Losses fall and accuracies rise: the legend goes where the curves are not.
-    let falls = values.first() > values.last();
-    let corner = match falls {
-        true => SeriesLabelPosition::UpperRight,
-        false => SeriesLabelPosition::LowerRight,
-    };
-    chart
-        .configure_series_labels()
-        .position(corner)
-        .border_style(BLACK.mix(0.2))
-        .background_style(WHITE.mix(0.8))
-        .label_font(("sans-serif", 12))
-        .draw()?;
+    if let Some(kept) = kept {
+        let ends = [low - margin, high + margin].map(|y| (kept as f64, y));
+        chart.draw_series(DashedLineSeries::new(ends, 5, 4, KEPT.stroke_width(1)))?;
+    }
     Ok(())
+}
+
+/// A metric as papers write it.
+fn standard(metric: &str) -> String {
+    let name = match metric {
+        "map" => "mAP",
+        "map50" => "mAP at IoU 0.5",
+        "miou" => "mean IoU",
+        "dice" => "Dice coefficient",
+        "bleu" => "BLEU",
+        "cider" => "CIDEr",
+        "cer" => "character error rate",
+        "mae" => "mean absolute error",
+        "rmse" => "root mean squared error",
+        "r2" => "R²",
+        "top5" => "top-5 accuracy",
+        "success_auc" => "success AUC",
+        other => return other.replace('_', " "),
+    };
+    name.into()
 }
 
 #[cfg(test)]
@@ -126,17 +158,21 @@ mod tests {
     #[test]
     fn every_metric_has_a_panel_and_every_split_a_curve() {
         let lines = vec![line(1, "train", 2.0), line(1, "validation", 1.5), line(2, "train", 1.0)];
-        let svg = draw(&History { lines }).unwrap();
-        for word in ["loss", "accuracy", "train", "validation", "epoch"] {
+        let svg = draw(&History { lines }, Some(2)).unwrap();
+        for word in ["loss", "accuracy", "train", "validation", "weights kept: epoch 2"] {
             assert!(svg.contains(word), "no `{word}` in the image");
         }
         assert_eq!(svg.matches("<circle").count(), 6);
+        assert_eq!(
+            (standard("map50"), standard("mean_return")),
+            ("mAP at IoU 0.5".into(), "mean return".into())
+        );
     }
 
     #[test]
     fn nothing_yet_and_values_off_the_scale_are_drawn_without_a_panic() {
-        assert!(draw(&History::default()).unwrap().contains("<svg"));
+        assert!(draw(&History::default(), None).unwrap().contains("<svg"));
         let lines = vec![line(1, "train", f64::NAN), line(2, "train", 1.0)];
-        assert!(draw(&History { lines }).unwrap().contains("<svg"));
+        assert!(draw(&History { lines }, Some(2)).unwrap().contains("<svg"));
     }
 }

@@ -1,8 +1,8 @@
 //! A heat map laid over the image that it is about.
 
-use super::label;
+use super::{font, label};
 use crate::geometry::BoundingBox;
-use image::{DynamicImage, Rgb, RgbImage};
+use image::{DynamicImage, Rgb, RgbImage, imageops};
 
 /// Warmth at places of an image, row by row, in 0..1.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,9 @@ pub struct Heat {
 
 /// How much of the image the warmest place hides.
 const OPACITY: f32 = 0.55;
+
+const PAPER: Rgb<u8> = Rgb([28, 28, 32]);
+const INK: Rgb<u8> = Rgb([240, 240, 240]);
 
 /// From cold to hot.
 const COLOURS: [[f32; 3]; 4] =
@@ -55,12 +58,43 @@ pub fn overlay(picture: &DynamicImage, heat: &Heat, window: BoundingBox) -> Dyna
             continue;
         }
         let warmth = heat.at(along, down).clamp(0.0, 1.0);
-        let (colour, share) = (colour(warmth), OPACITY * warmth.sqrt());
-        let blend = |own: u8, hot: f32| (f32::from(own) * (1.0 - share) + hot * share) as u8;
-        let [red, green, blue] = pixel.0;
-        *pixel = Rgb([blend(red, colour[0]), blend(green, colour[1]), blend(blue, colour[2])]);
+        *pixel = blend(*pixel, warmth);
     }
     DynamicImage::ImageRgb8(drawn)
+}
+
+/// The image, beside it [`overlay`]'s, and the scale of its colours.
+pub fn beside(image: &DynamicImage, heat: &Heat, window: BoundingBox) -> DynamicImage {
+    let own = label::enlarge(image.to_rgb8());
+    let hot = overlay(image, heat, window).into_rgb8();
+    let (width, height) = own.dimensions();
+    // As large, beside a large image, as text above it is.
+    let unit = (width as f32 / 320.0).max(1.0);
+    let [gap, bar, room] = [8.0, 16.0, 40.0].map(|length| (length * unit) as u32);
+    let size = (2 * width + 2 * gap + bar + room, height);
+    let mut canvas = RgbImage::from_pixel(size.0, size.1, PAPER);
+    imageops::replace(&mut canvas, &own, 0, 0);
+    imageops::replace(&mut canvas, &hot, (width + gap).into(), 0);
+    let left = 2 * (width + gap);
+    for y in 0..height {
+        let warmth = 1.0 - (y as f32 + 0.5) / height as f32;
+        for x in left..left + bar {
+            canvas.put_pixel(x, y, blend(Rgb([160; 3]), warmth));
+        }
+    }
+    let text = 14.0 * unit;
+    for (number, part) in [("1.0", 0.0), ("0.5", 0.5), ("0.0", 1.0)] {
+        let y = (height as f32 - text).max(0.0) * part;
+        let place = ((left + bar) as f32 + 4.0 * unit) as i32;
+        font::draw(&mut canvas, INK, (place, y as i32), text, number);
+    }
+    DynamicImage::ImageRgb8(canvas)
+}
+
+/// A pixel under so much heat.
+fn blend(Rgb(own): Rgb<u8>, warmth: f32) -> Rgb<u8> {
+    let (hot, share) = (colour(warmth), OPACITY * warmth.sqrt());
+    Rgb(std::array::from_fn(|i| (f32::from(own[i]) * (1.0 - share) + hot[i] * share) as u8))
 }
 
 fn colour(warmth: f32) -> [f32; 3] {
@@ -100,11 +134,23 @@ mod tests {
     }
 
     #[test]
+    fn the_original_stands_beside_and_the_scale_goes_from_hot_to_cold() {
+        let picture = DynamicImage::ImageRgb8(RgbImage::from_pixel(300, 300, Rgb([9; 3])));
+        let drawn = beside(&picture, &heat(), BoundingBox::new(0.0, 0.0, 300.0, 300.0));
+        let (drawn, scale) = (drawn.into_rgb8(), 2 * (300 + 8) + 8);
+        assert!(drawn.width() > scale && drawn.height() == 300);
+        assert_eq!(drawn.get_pixel(225, 75).0, [9; 3], "the original");
+        assert!(drawn.get_pixel(308 + 225, 75).0[0] > 100, "hot");
+        let [hot, cold] = [2, 297].map(|y| drawn.get_pixel(scale, y).0);
+        assert!(hot[0] > hot[2] + 60 && cold[0].abs_diff(cold[2]) < 30, "{hot:?} {cold:?}");
+    }
+
+    #[test]
     fn any_heat_is_drawn() {
         let picture = DynamicImage::new_luma8(3, 300);
         let window = BoundingBox::new(-5.0, 0.0, 8.0, 3.0);
         for values in [vec![], vec![f32::NAN; 4], vec![7.0; 4]] {
-            overlay(&picture, &Heat { values, height: 2, width: 2 }, window);
+            beside(&picture, &Heat { values, height: 2, width: 2 }, window);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! An image with what the model says of it written above.
 
+use super::font;
+use super::sheet;
 use crate::suggest::Suggestion;
 use crate::{Error, Result, files};
-use ab_glyph::{FontRef, PxScale};
 use image::{DynamicImage, Rgb, RgbImage, imageops};
-use imageproc::drawing::{draw_filled_rect_mut, draw_text_mut, text_size};
+use imageproc::drawing::draw_filled_rect_mut;
 use imageproc::rect::Rect;
 use std::io::Cursor;
 use std::path::Path;
@@ -14,6 +15,9 @@ const SMALLEST: u32 = 224;
 /// None is enlarged beyond this many pixels a side.
 const LARGEST: u32 = 4096;
 const LINE: u32 = 22;
+const TEXT: f32 = 16.0;
+/// On a wider image the text grows with it, since the whole is looked at on one screen.
+const WIDE: f32 = 640.0;
 const INK: Rgb<u8> = Rgb([240, 240, 240]);
 const BAR: Rgb<u8> = Rgb([70, 130, 180]);
 const PAPER: Rgb<u8> = Rgb([28, 28, 32]);
@@ -42,29 +46,76 @@ pub fn draw(picture: &DynamicImage, suggestions: &[Suggestion]) -> RgbImage {
 /// The image with a strip of text above it.
 pub fn draw_lines(picture: &DynamicImage, lines: &[Line]) -> RgbImage {
     let picture = enlarge(picture.to_rgb8());
-    let (width, height) = picture.dimensions();
-    let strip = LINE * lines.len() as u32 + 6;
-    let mut canvas = RgbImage::from_pixel(width, height + strip, PAPER);
-    imageops::replace(&mut canvas, &picture, 0, i64::from(strip));
-    // The font is compiled in and parses; if a future one did not, the image itself remains.
-    let Ok(font) = FontRef::try_from_slice(epaint_default_fonts::HACK_REGULAR) else {
-        return canvas;
-    };
-    let scale = PxScale::from(16.0);
+    // A narrow image gets room for its text.
+    let width = picture.width().max(SMALLEST);
+    let scale = (width as f32 / WIDE).max(1.0);
+    let scaled = |length: u32| (length as f32 * scale) as u32;
+    let (line, size) = (scaled(LINE), TEXT * scale);
+    let strip = line * lines.len() as u32 + scaled(6);
+    let mut canvas = RgbImage::from_pixel(width, picture.height() + strip, PAPER);
+    let left = (width - picture.width()) / 2;
+    imageops::replace(&mut canvas, &picture, left.into(), strip.into());
     for (row, Line { text, number, bar }) in lines.iter().enumerate() {
-        let y = 4 + LINE as i32 * row as i32;
+        let y = (scaled(4) + line * row as u32) as i32;
         let length = (bar.clamp(0.0, 1.0) * width as f32) as u32;
         if length > 0 {
-            draw_filled_rect_mut(&mut canvas, Rect::at(0, y).of_size(length, LINE - 3), BAR);
+            let bar = Rect::at(0, y).of_size(length, line - scaled(3));
+            draw_filled_rect_mut(&mut canvas, bar, BAR);
         }
-        let (number_width, _) = text_size(scale, &font, number);
-        let room = width.saturating_sub(number_width + 16);
-        let text = fit(text, room, |text| text_size(scale, &font, text).0);
-        draw_text_mut(&mut canvas, INK, 5, y + 1, scale, &font, &text);
-        let x = (width as i32 - number_width as i32 - 5).max(0);
-        draw_text_mut(&mut canvas, INK, x, y + 1, scale, &font, number);
+        let (edge, y) = (scaled(5), y + scaled(1) as i32);
+        let number_width = font::width(number, size);
+        let room = width.saturating_sub(number_width + scaled(16));
+        let text = fit(text, room, |text| font::width(text, size));
+        font::draw(&mut canvas, INK, (edge as i32, y), size, &text);
+        let x = width.saturating_sub(number_width + edge);
+        font::draw(&mut canvas, INK, (x as i32, y), size, number);
     }
     canvas
+}
+
+/// A tile of a sheet: the image, brought to a tile's size, with whole sentences below it.
+pub fn caption(picture: &DynamicImage, sentences: &[String]) -> RgbImage {
+    let picture = enlarge(sheet::fit(picture).to_rgb8());
+    let picture = sheet::fit(&DynamicImage::ImageRgb8(picture)).to_rgb8();
+    let width = sheet::WIDEST;
+    let lines: Vec<String> = sentences
+        .iter()
+        .flat_map(|sentence| wrap(sentence, width - 4, |text| font::width(text, TEXT)))
+        .collect();
+    let height = picture.height() + 4 + LINE * lines.len() as u32;
+    let mut canvas = RgbImage::from_pixel(width, height, Rgb([255; 3]));
+    let left = (width - picture.width()) / 2;
+    imageops::replace(&mut canvas, &picture, left.into(), 0);
+    for (row, line) in lines.iter().enumerate() {
+        let y = picture.height() + 4 + LINE * row as u32;
+        font::draw(&mut canvas, PAPER, (2, y as i32), TEXT, line);
+    }
+    canvas
+}
+
+/// The text in lines of which each fits into `room`: broken between words, or inside one that
+/// is too long by itself.
+fn wrap(text: &str, room: u32, measure: impl Fn(&str) -> u32) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last().map_or("", |line| line);
+        let joined = if line.is_empty() { word.into() } else { format!("{line} {word}") };
+        if measure(&joined) <= room {
+            lines.pop();
+            lines.push(joined);
+            continue;
+        }
+        let mut rest = String::new();
+        for letter in word.chars() {
+            if !rest.is_empty() && measure(&format!("{rest}{letter}")) > room {
+                lines.push(std::mem::take(&mut rest));
+            }
+            rest.push(letter);
+        }
+        lines.push(rest);
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
 }
 
 /// Writes [`draw`]'s image to `path` as PNG.
@@ -160,6 +211,22 @@ mod tests {
         for score in [f32::NAN, -1.0, 2.0] {
             draw(&DynamicImage::new_rgb8(1, 300), &[suggestion("x", score)]);
         }
+    }
+
+    #[test]
+    fn captions_are_whole_and_as_large_on_every_image() {
+        let sentence = ["is white cell, predicted platelet (52.6 %)".to_string()];
+        let rows = |width, height| {
+            let drawn = caption(&DynamicImage::new_rgb8(width, height), &sentence);
+            assert_eq!(drawn.width(), sheet::WIDEST);
+            // What is neither the black image nor white paper.
+            drawn.rows().filter(|row| row.clone().any(|p| p.0[0] > 30 && p.0[0] < 225)).count()
+        };
+        assert_eq!(rows(28, 28), rows(4000, 3000));
+        let of_ten = |text: &str| wrap(text, 10, |text| text.chars().count() as u32);
+        assert_eq!(of_ten("is a white cell"), ["is a white", "cell"]);
+        assert_eq!(of_ten("a 0123456789abc d"), ["a", "0123456789", "abc d"]);
+        assert_eq!(draw(&DynamicImage::new_rgb8(2, 500), &[]).width(), SMALLEST);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod confusion;
 pub mod curves;
+pub mod font;
 pub mod heat;
 pub mod label;
 pub mod reliability;

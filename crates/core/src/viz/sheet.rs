@@ -1,13 +1,13 @@
 //! A contact sheet: many small images on one.
 
 use crate::{Error, Result, files};
-use image::{Rgb, RgbImage, imageops};
+use image::{DynamicImage, Rgb, RgbImage, imageops};
 use std::io::Cursor;
 use std::path::Path;
 
 const GAP: u32 = 8;
 /// Larger tiles are brought to this width.
-const WIDEST: u32 = 256;
+pub(super) const WIDEST: u32 = 256;
 
 /// Lays the tiles out row by row, about as wide as high, and replaces `path` with them, as PNG.
 ///
@@ -19,6 +19,15 @@ pub fn write(tiles: &[RgbImage], path: &Path) -> Result<()> {
         .write_to(&mut png, image::ImageFormat::Png)
         .map_err(|why| Error::file(path, why))?;
     files::write(path, png.get_ref())
+}
+
+/// An image that is larger than a tile, brought to a tile's size, so that what is written on it
+/// afterwards can be read.
+pub fn fit(image: &DynamicImage) -> DynamicImage {
+    match image.width().max(image.height()) > WIDEST {
+        true => image.resize(WIDEST, WIDEST, imageops::FilterType::Triangle),
+        false => image.clone(),
+    }
 }
 
 /// The sheet.

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::store::burn_pack::Tensor as PackTensor;
-use zip::read::ZipReadOptions;
+use zip::read::{ArchiveOffset, Config, ZipReadOptions};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::deferred::deferred;
@@ -56,7 +56,11 @@ pub(super) fn why_not(start: &[u8], file: File) -> String {
 
 /// The tensors of a checkpoint in a zip archive.
 pub(super) fn zip(file: File, size: u64) -> Result<Vec<PackTensor>> {
-    let mut archive = ZipArchive::new(file).map_err(|e| format!("damaged zip archive: {e}"))?;
+    // The archive begins where the file does. Left to find that out, the reader mistakes the
+    // second entry for the first where a name's length makes up for PyTorch's second directory.
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    let archive = ZipArchive::with_config(config, file);
+    let mut archive = archive.map_err(|e| format!("damaged zip archive: {e}"))?;
     let names = archive
         .file_names()
         .map(|name| name.map(|name| name.to_string()))

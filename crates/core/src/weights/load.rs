@@ -11,23 +11,9 @@ use burn::store::{
 };
 use burn::tensor::{Bool, BoolStore, DType, Int, Shape, Tensor};
 
+use super::nesting::{choose, is_counter, named};
 use super::source::{self, Format};
 use crate::{Error, Result};
-
-/// Where training checkpoints keep their weights; one may be in another.
-const WRAPPERS: [&str; 8] = [
-    "",
-    "module.",
-    "state_dict.",
-    "state_dict.module.",
-    "model_state_dict.",
-    "model_state_dict.module.",
-    "model.",
-    "model.module.",
-];
-
-/// Problems named in one error; more are counted.
-const MAX_NAMED: usize = 10;
 
 /// How to fit a weights file to a module.
 #[derive(Debug, Clone, Default)]
@@ -60,18 +46,18 @@ pub struct LoadReport {
 /// Loads weights into `module` from safetensors or a PyTorch checkpoint, told apart by
 /// content.
 ///
-/// Keys are PyTorch's, as [`save`](super::save) writes them. A dictionary that a training
-/// checkpoint wraps around the weights (`state_dict`, `model_state_dict`, `model`) and the
-/// `module.` of PyTorch's `DataParallel` are left out; so are the counters of PyTorch's batch
-/// norms, which Burn lacks. Floats of any width become 32 bits wide.
+/// Keys are PyTorch's, as [`save`](super::save) writes them. Dictionaries that a training
+/// checkpoint wraps around the weights, whatever they are called, and the prefixes of wrapped
+/// modules (`module.`, `_orig_mod.`) are left out: what lies under the prefix that fits the
+/// module best is taken. Left out too are the counters of PyTorch's batch norms, which Burn
+/// lacks. Floats of any width become 32 bits wide.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or does not fit: then one line names the keys that are missing,
 /// unused, or of another shape, with both shapes. The module is unchanged after an error.
 pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Result<LoadReport> {
-    let rename = KeyRemapper::from_patterns(options.rename.clone())
-        .map_err(|e| Error::argument("key map", e))?;
+    let rename = Rename::new(options)?;
     let skip = KeyRemapper::from_pattern_iter(options.skip.iter().map(|skip| (skip, "")))
         .map_err(|e| Error::argument("skip", e))?
         .to_regex_pairs();
@@ -83,16 +69,16 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
         return Err(Error::file(path, "damaged, or not written by this program: no checksum"));
     }
     let mut offered = unwrap(path, source.tensors, &rename, &expected)?;
-    offered.retain(|key, _| expected.contains_key(key) || !key.ends_with(".num_batches_tracked"));
+    offered.retain(|key, _| expected.contains_key(key) || !is_counter(key));
 
-    let mut problems = Vec::new();
+    let (mut missing, mut unlike, mut extra) = (Vec::new(), Vec::new(), Vec::new());
     let (mut loaded, mut kept, mut chosen) = (Vec::new(), Vec::new(), Vec::new());
     for (key, wanted) in &expected {
         let tensor = match offered.remove(key) {
             _ if skipped(key) => None,
             None if options.partial => None,
             None => {
-                problems.push(format!("{key} {:?} is missing", wanted.shape.as_slice()));
+                missing.push(format!("{key} {:?} is missing", wanted.shape.as_slice()));
                 None
             }
             Some(tensor) => Some(tensor),
@@ -102,14 +88,14 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
             continue;
         };
         if tensor.shape != wanted.shape {
-            problems.push(format!(
+            unlike.push(format!(
                 "{key} is {:?} in the file and {:?} in the model",
                 tensor.shape.as_slice(),
                 wanted.shape.as_slice()
             ));
         } else if !wanted.kind.accepts(tensor.dtype) {
             let dtype = tensor.dtype;
-            problems
+            unlike
                 .push(format!("{key} holds {dtype:?} where the model has {}", wanted.kind.name()));
         } else {
             tensor.name = wanted.path.clone();
@@ -119,10 +105,10 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
     }
     let unused: Vec<String> = offered.into_keys().filter(|key| !skipped(key)).collect();
     if !options.partial {
-        problems.extend(unused.iter().map(|key| format!("{key} is not in the model")));
+        extra.extend(unused.iter().map(|key| format!("{key} is not in the model")));
     }
-    if !problems.is_empty() {
-        return Err(misfit(path, problems));
+    if [&missing, &unlike, &extra].into_iter().any(|problems| !problems.is_empty()) {
+        return Err(misfit(path, [missing, unlike, extra]));
     }
 
     // All data is read before the module changes: batch norms share their running averages
@@ -133,7 +119,7 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
     let result = module.apply(chosen, None, Some(Box::new(adapter)), true);
     if !result.errors.is_empty() || result.applied.len() != loaded.len() {
         let why = result.errors.iter().map(|e| e.to_string()).collect();
-        return Err(misfit(path, why));
+        return Err(misfit(path, [why]));
     }
     Ok(LoadReport { format: source.format, loaded, kept, unused })
 }
@@ -144,45 +130,57 @@ fn resident(tensor: PackTensor) -> std::result::Result<PackTensor, PackError> {
     Ok(PackTensor::new(name, dtype, shape, id, bytes))
 }
 
-fn misfit(path: &Path, mut problems: Vec<String>) -> Error {
-    let more = problems.len().saturating_sub(MAX_NAMED);
-    problems.truncate(MAX_NAMED);
-    if more > 0 {
-        problems.push(format!("and {more} more"));
-    }
-    Error::file(path, format!("does not fit the model: {}", problems.join("; ")))
+fn misfit<const N: usize>(path: &Path, problems: [Vec<String>; N]) -> Error {
+    Error::file(path, format!("does not fit the model: {}", named(problems)))
 }
 
-/// The file's tensors by the module's keys, out of the wrapper under which most keys match.
+/// From the file's keys to the module's, as the options say.
+pub(super) struct Rename(Box<dyn Fn(&str) -> String>);
+
+impl Default for Rename {
+    fn default() -> Self {
+        Self(Box::new(str::to_string))
+    }
+}
+
+impl Rename {
+    pub fn new(options: &LoadOptions) -> Result<Self> {
+        let patterns = KeyRemapper::from_patterns(options.rename.clone());
+        let patterns = patterns.map_err(|e| Error::argument("key map", e))?.to_regex_pairs();
+        Ok(Self(Box::new(move |key| {
+            patterns.iter().fold(key.to_string(), |key, (from, to)| {
+                from.replace_all(&key, to.as_str()).into_owned()
+            })
+        })))
+    }
+
+    pub fn apply(&self, key: &str) -> String {
+        (self.0)(key)
+    }
+}
+
+/// The file's tensors by the module's keys, without what is wrapped around them.
 fn unwrap(
     path: &Path,
     tensors: Vec<PackTensor>,
-    rename: &KeyRemapper,
+    rename: &Rename,
     expected: &BTreeMap<String, Expected>,
 ) -> Result<BTreeMap<String, PackTensor>> {
-    let mut best: Option<(usize, Vec<PackTensor>)> = None;
-    for wrapper in WRAPPERS {
-        let inside = tensors.iter().filter(|tensor| tensor.name.starts_with(wrapper));
-        let inside = inside.cloned().map(|mut tensor| {
-            tensor.name.drain(..wrapper.len());
-            tensor
-        });
-        let (renamed, _) = rename.remap(inside.collect());
-        let matches = renamed.iter().filter(|tensor| expected.contains_key(&tensor.name)).count();
-        if best.as_ref().is_none_or(|(most, _)| matches > *most) {
-            best = Some((matches, renamed));
-        }
-    }
+    let keys = |tensor: &PackTensor| (tensor.name.clone(), tensor.shape.to_vec());
+    let file: Vec<_> = tensors.iter().map(keys).collect();
+    let wanted = expected.iter().map(|(key, expected)| (key.clone(), expected.shape.to_vec()));
+    let prefix = choose(&file, &wanted.collect::<Vec<_>>(), rename);
     let mut offered = BTreeMap::new();
     let mut twice = BTreeSet::new();
-    for tensor in best.map(|(_, tensors)| tensors).unwrap_or_default() {
+    for mut tensor in tensors.into_iter().filter(|tensor| tensor.name.starts_with(&prefix)) {
+        tensor.name = rename.apply(&tensor.name[prefix.len()..]);
         if let Some(other) = offered.insert(tensor.name.clone(), tensor) {
             twice.insert(format!("two keys of the file become {}", other.name));
         }
     }
     match twice.is_empty() {
         true => Ok(offered),
-        false => Err(misfit(path, twice.into_iter().collect())),
+        false => Err(misfit(path, [twice.into_iter().collect()])),
     }
 }
 

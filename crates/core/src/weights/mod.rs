@@ -13,6 +13,7 @@ mod deferred;
 mod inspect;
 mod load;
 mod named;
+mod nesting;
 mod pickle;
 mod rebuild;
 mod save;
@@ -30,8 +31,9 @@ use sha2::{Digest, Sha256};
 pub use inspect::{metadata, module_keys, read};
 pub use load::{LoadOptions, LoadReport, load};
 pub use named::{Named, find};
+pub use nesting::{Keys, differences, keys, keys_for, nestings};
 pub use save::save;
-pub use source::{Format, keys};
+pub use source::Format;
 
 use crate::{Error, Result};
 

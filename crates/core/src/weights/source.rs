@@ -38,38 +38,6 @@ pub(super) struct Source {
     pub sealed: bool,
 }
 
-/// Names and shapes of the tensors in a weights file, sorted by name.
-///
-/// The dictionary that holds the weights in a training checkpoint (`state_dict`,
-/// `model_state_dict`, `model`) and the `module.` of PyTorch's `DataParallel` are left out of
-/// the names. No tensor is read.
-///
-/// # Errors
-///
-/// The file is missing, damaged, or in no format that [`load`](super::load) reads.
-pub fn keys(path: &Path) -> Result<Vec<(String, Vec<usize>)>> {
-    let mut keys: Vec<(String, Vec<usize>)> =
-        open(path)?.tensors.into_iter().map(|t| (t.name, t.shape.to_vec())).collect();
-    let training =
-        |key: &str| ["optim", "lr_scheduler", "scheduler"].iter().any(|p| key.starts_with(p));
-    for wrapper in ["state_dict.", "model_state_dict.", "model."] {
-        let inside = |key: &str| key.starts_with(wrapper);
-        // `model.` is a likely name inside a model too, so there all else must be the trainer's.
-        let wrapped = keys.iter().any(|(key, _)| inside(key))
-            && (wrapper != "model." || keys.iter().all(|(key, _)| inside(key) || training(key)));
-        if wrapped {
-            keys.retain(|(key, _)| inside(key));
-            keys.iter_mut().for_each(|(key, _)| _ = key.drain(..wrapper.len()));
-            break;
-        }
-    }
-    if keys.iter().all(|(key, _)| key.starts_with("module.")) {
-        keys.iter_mut().for_each(|(key, _)| _ = key.drain(.."module.".len()));
-    }
-    keys.sort();
-    Ok(keys)
-}
-
 /// Opens a weights file and lists its tensors.
 pub(super) fn open(path: &Path) -> Result<Source> {
     let io_error = |e| Error::io(path, e);

@@ -80,6 +80,7 @@ fn outputs_equal_pytorch() {
         ("small_legacy.pth", Format::PyTorchLegacy, 1e-6),
         ("small.safetensors", Format::Safetensors, 1e-6),
         ("checkpoint.pth", Format::PyTorch, 1e-6),
+        ("aaaaaaaaaaaaaaaaaaaaa.pth", Format::PyTorch, 1e-6),
         ("small_half.pth", Format::PyTorch, 2e-3),
     ];
     for (name, format, tolerance) in files {
@@ -155,12 +156,91 @@ fn a_save_that_fails_leaves_the_old_file() {
 }
 
 #[test]
-fn keys_lists_names_and_shapes() {
+fn keys_are_listed_as_the_module_sees_them() {
     for name in ["small.pth", "small_legacy.pth", "small.safetensors", "checkpoint.pth"] {
-        let keys = keys(&golden(name)).unwrap();
+        let keys = keys_for(&small(), &golden(name), &LoadOptions::default()).unwrap();
         assert_eq!(keys.len(), 9, "{name}: {keys:?}");
         assert!(keys.contains(&("fc.weight".to_string(), vec![3, 8])), "{name}: {keys:?}");
     }
+    let keys = keys(&golden("checkpoint.pth")).unwrap();
+    assert!(keys.contains(&("state_dict.module.fc.weight".to_string(), vec![3, 8])), "{keys:?}");
+}
+
+/// The golden weights, and under each prefix those of another module too.
+fn wrapped(prefix: &str, beside: &[(&str, &[usize])]) -> (tempfile::TempDir, PathBuf) {
+    let bytes = fs::read(golden("small.safetensors")).unwrap();
+    let own = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let zeros = vec![0; 4096];
+    let mut views: Vec<(String, safetensors::tensor::TensorView<'_>)> =
+        own.tensors().into_iter().map(|(key, view)| (format!("{prefix}{key}"), view)).collect();
+    views.extend(beside.iter().map(|(key, shape)| {
+        let bytes = &zeros[..4 * shape.iter().product::<usize>()];
+        let view =
+            safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes);
+        (key.to_string(), view.unwrap())
+    }));
+    file(&safetensors::serialize(views, None).unwrap())
+}
+
+#[test]
+fn whatever_is_wrapped_around_the_weights_is_left_out() {
+    // A generator beside the model, with the same names and other shapes, or with other names.
+    let generator: [(&str, &[usize]); 3] = [
+        ("generator.conv.weight", &[4, 1, 3, 3]),
+        ("generator.conv.bias", &[4]),
+        ("generator.up.weight", &[2, 2]),
+    ];
+    // An average with the same shapes as well: the usual name is taken.
+    let average: [(&str, &[usize]); 2] = [("ema.fc.weight", &[3, 8]), ("ema.fc.bias", &[3])];
+    for prefix in [
+        "",
+        "_orig_mod.",
+        "module._orig_mod.",
+        "state_dict.model.",
+        "net.",
+        "whatever.else.",
+        "model.module.",
+    ] {
+        let beside: &[&[(&str, &[usize])]] =
+            if prefix.is_empty() { &[&[]] } else { &[&[], &generator, &average] };
+        for beside in beside {
+            let (_folder, path) = wrapped(prefix, beside);
+            let mut module = small();
+            let report = load(&mut module, &path, &LoadOptions::default()).unwrap();
+            assert!(report.loaded.len() == 8 && report.unused.is_empty(), "{prefix}: {report:?}");
+            let keys = keys_for(&module, &path, &LoadOptions::default()).unwrap();
+            assert_eq!(keys.len(), 9, "{prefix}: {keys:?}");
+            for (value, expected) in output(&module).iter().zip(floats(&expected()["output"])) {
+                assert!((value - expected).abs() < 1e-6, "{prefix}: {value} for {expected}");
+            }
+        }
+    }
+    let (_folder, path) = wrapped("student.", &[]);
+    let (_folder, other) = wrapped("teacher.", &[]);
+    let nested = |path: &Path| nestings(path).unwrap().iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(nested(&path), [9, 9, 5, 2, 2]);
+    assert_eq!(nested(&other), nested(&path));
+}
+
+#[test]
+fn a_misfit_names_what_differs_and_nothing_that_fits() {
+    let own = module_keys(&small());
+    let mut file = keys(&golden("small.pth")).unwrap();
+    assert_eq!(differences(&file, &own), "");
+    file.retain(|(key, _)| key != "bn.weight");
+    file.push(("head.bias".into(), vec![7]));
+    for (key, shape) in &mut file {
+        if key == "fc.bias" {
+            *shape = vec![5];
+        }
+    }
+    assert_eq!(
+        differences(&file, &own),
+        "bn.weight [2] is missing; fc.bias is [5] in the file and [3] in the model; head.bias is \
+         not in the model"
+    );
+    let all = differences(&[], &own);
+    assert!(all.ends_with("is missing; 4 more are missing"), "{all}");
 }
 
 #[test]
@@ -196,7 +276,8 @@ fn misfits_are_named_and_change_nothing() {
     let rename = vec![("^".to_string(), "x.".to_string())];
     let options = LoadOptions { rename, ..Default::default() };
     let message = why(load(&mut module, &golden("checkpoint.pth"), &options));
-    assert!(message.ends_with("; and 6 more"), "{message}");
+    assert!(message.contains("; 4 more are missing; x."), "{message}");
+    assert!(message.ends_with("is not in the model; 4 more are not in the model"), "{message}");
 }
 
 #[test]

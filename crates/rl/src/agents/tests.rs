@@ -392,7 +392,7 @@ fn settings_that_cannot_work_are_refused() {
     for (zoo, change, expected) in [
         (Zoo::Dqn, "replay=10", "replay: 10 steps hold no batch of"),
         (Zoo::Dqn, "gamma=2", "gamma: expected 0 to 1"),
-        (Zoo::Dqn, "speed=2", "no choice `speed`"),
+        (Zoo::Dqn, "speed=2", "unknown setting `speed`"),
         (Zoo::Dqn, "support=[1,1]", "support: expected"),
         (Zoo::Rainbow, "sigma=-1", "sigma: expected 0 or above"),
         (Zoo::Dqn, r#"body={"convs":[[8,3,1]],"hidden":[8]}"#, "shows numbers, not images"),

@@ -122,8 +122,7 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Visual> {
         Place::Fetched(fetched) if fetched.layout == "easy-vqa" => easy(&fetched, choice.seed)?,
         Place::Folder(folder) => vqa(&folder, choice.seed)?,
         Place::Fetched(Fetched { layout, .. }) => {
-            let why = format!("{} is laid out as {layout}; expected easy-vqa", choice.name);
-            return Err(Error::argument("--data", why));
+            return Err(text::other_layout(&choice.name, &layout, "questions about images"));
         }
         Place::File(file) => {
             let why = format!("`{}` is a file; expected a folder", file.display());

@@ -3,7 +3,6 @@
 use super::answerer::Asking;
 use super::{Answerer, Answering, Language, Visual, data, learn};
 use crate::config::DataChoice;
-use crate::flags::TrainFlags;
 use crate::kind::Run;
 use crate::models::image_encoder::EncoderKind;
 use crate::models::vqa::VqaConfig;
@@ -16,12 +15,12 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use tenfold_core::cli::args::Recipe;
 use tenfold_core::cli::print_json;
 use tenfold_core::progress::{grouped, note};
 use tenfold_core::suggest::{Proposal, Propose};
 use tenfold_core::task::predict::{self, Drawing};
 use tenfold_core::task::{Asked, Data, Purpose, Scores, Split, nothing_to_confirm};
-use tenfold_core::train::Settings;
 use tenfold_core::viz::label;
 use tenfold_core::{Error, Result};
 
@@ -61,14 +60,8 @@ impl Learnt for Answering {
         Ok((VqaConfig { words, answers, ..wanted }, language))
     }
 
-    fn settings(
-        &self,
-        flags: &TrainFlags,
-        seed: u64,
-        _: &VqaConfig,
-        _: &Visual,
-    ) -> Result<Settings> {
-        Ok(flags.supervised.settings(recipe(12, 16, 1.5e-3, 5.0), seed))
+    fn recipe(&self) -> Recipe {
+        recipe(12, 16, 1.5e-3, 5.0)
     }
 
     fn sizes(data: &Visual, language: &Language) -> String {
@@ -76,7 +69,7 @@ impl Learnt for Answering {
         let words = language.words.len() - SPECIAL.len();
         let answers = language.answers.len();
         format!(
-            "{train} images to learn from, {validation} to validate, {test} to test, {words} \
+            "{train} images to train on, {validation} to validate, {test} to test, {words} \
              words, {answers} answers"
         )
     }
@@ -131,8 +124,7 @@ impl Learnt for Answering {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let question = own.ask.clone().ok_or_else(|| {
-            let why = "nothing is asked; expected a question, such as --ask \"what colour is the \
-                       circle?\"";
+            let why = "nothing is asked. Example: --ask \"what colour is the circle?\"";
             Error::argument("--ask", why)
         })?;
         let (_, unknown) = answerer.language.read(&question)?;

@@ -42,5 +42,5 @@ impl Captioner {
 }
 
 fn tile(image: &DynamicImage, text: &str) -> image::RgbImage {
-    draw_lines(image, &[Line { text: text.into(), number: String::new(), bar: 0.0 }])
+    draw_lines(&sheet::fit(image), &[Line { text: text.into(), number: String::new(), bar: 0.0 }])
 }

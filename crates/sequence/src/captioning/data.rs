@@ -54,11 +54,8 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Captions> {
         Place::Folder(folder) => folder,
         Place::File(file) => file.parent().map(Path::to_path_buf).unwrap_or_default(),
         Place::Fetched(fetched) => {
-            let why = format!(
-                "{} is laid out as {}; expected images and a file of captions",
-                choice.name, fetched.layout
-            );
-            return Err(Error::argument("--data", why));
+            let expected = "a folder of images and a file of captions";
+            return Err(text::other_layout(&choice.name, &fetched.layout, expected));
         }
     };
     listed(choice, &folder)

@@ -4,7 +4,6 @@ use super::{Captioner, Captioning, Captions, data, learn};
 use crate::bleu::Bleu;
 use crate::cider::{cider, words};
 use crate::config::DataChoice;
-use crate::flags::TrainFlags;
 use crate::kind::Run;
 use crate::models::caption::CaptionConfig;
 use crate::models::image_encoder::EncoderKind;
@@ -16,11 +15,11 @@ use image::DynamicImage;
 use std::io::Write;
 use std::path::Path;
 use tenfold_core::Result;
+use tenfold_core::cli::args::Recipe;
 use tenfold_core::progress::grouped;
 use tenfold_core::suggest::{Proposal, Propose};
 use tenfold_core::task::predict::{self, Drawing};
 use tenfold_core::task::{Asked, Data, Purpose, Scores, Split};
-use tenfold_core::train::Settings;
 
 impl Data for Captions {
     fn count(&self, split: Split) -> usize {
@@ -66,14 +65,8 @@ impl Learnt for Captioning {
         Ok((CaptionConfig { words: vocabulary.len(), ..wanted }, vocabulary))
     }
 
-    fn settings(
-        &self,
-        flags: &TrainFlags,
-        seed: u64,
-        _: &CaptionConfig,
-        _: &Captions,
-    ) -> Result<Settings> {
-        Ok(flags.supervised.settings(recipe(5, 32, 1.5e-3, 5.0), seed))
+    fn recipe(&self) -> Recipe {
+        recipe(5, 32, 1.5e-3, 5.0)
     }
 
     fn sizes(data: &Captions, vocabulary: &Vocabulary) -> String {
@@ -81,7 +74,7 @@ impl Learnt for Captioning {
             data.splits.all().map(|split| grouped(split.captions.len()));
         let words = vocabulary.len() - SPECIAL.len();
         format!(
-            "{train} images to learn from, {validation} to validate, {test} to test, {words} words"
+            "{train} images to train on, {validation} to validate, {test} to test, {words} words"
         )
     }
 

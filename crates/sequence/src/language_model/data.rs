@@ -33,9 +33,7 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Text> {
             Place::File(path) => path,
             Place::Fetched(fetched) if fetched.layout == "text" => fetched.path("train", "file")?,
             Place::Fetched(fetched) => {
-                let why =
-                    format!("{} is laid out as {}; expected text", choice.name, fetched.layout);
-                return Err(Error::argument("--data", why));
+                return Err(text::other_layout(&choice.name, &fetched.layout, "one text"));
             }
             Place::Folder(_) => {
                 let why = format!("`{}` is a folder; expected a text file", choice.name);

@@ -2,7 +2,6 @@
 
 use super::{LanguageModel, Sampling, Text, Writer, data, learn};
 use crate::config::DataChoice;
-use crate::flags::TrainFlags;
 use crate::kind::Run;
 use crate::models::charlm::CharLmConfig;
 use crate::task::{Learning, Learnt, recipe};
@@ -19,7 +18,6 @@ use tenfold_core::cli::print_json;
 use tenfold_core::progress::grouped;
 use tenfold_core::suggest::{Propose, Suggest, Suggestion};
 use tenfold_core::task::{Asked, Data, Purpose, Scores, Split, nothing_to_confirm};
-use tenfold_core::train::Settings;
 
 impl Data for Text {
     fn count(&self, split: Split) -> usize {
@@ -59,22 +57,19 @@ impl Learnt for LanguageModel {
         Ok((CharLmConfig { tokens: vocabulary.len(), ..wanted }, vocabulary))
     }
 
-    fn settings(
-        &self,
-        flags: &TrainFlags,
-        seed: u64,
-        config: &CharLmConfig,
-        text: &Text,
-    ) -> Result<Settings> {
-        // A short text is read by fewer readers, so that each has something to read.
-        let most = text.train.chars().count() / (2 * config.steps.min(32)).max(1);
-        let recipe = Recipe { batch_size: most.clamp(1, 32), ..recipe(8, 32, 4e-3, 1.0) };
-        Ok(flags.supervised.settings(recipe, seed))
+    fn recipe(&self) -> Recipe {
+        recipe(8, 32, 4e-3, 1.0)
+    }
+
+    /// A piece of the text for each reader is a step.
+    fn steps(config: &CharLmConfig, text: &Text, batch_size: usize) -> usize {
+        let length = (text.count(Split::Train) - 1) / batch_size;
+        length.div_ceil(config.steps).max(1)
     }
 
     fn sizes(text: &Text, vocabulary: &Vocabulary) -> String {
         format!(
-            "{} characters to learn from, {} held out, {} different",
+            "{} characters to train on, {} held out, {} different",
             grouped(text.count(Split::Train)),
             grouped(text.count(Split::Test)),
             vocabulary.len() - SPECIAL.len()

@@ -8,6 +8,7 @@
 
 use crate::batch::Sentences;
 use crate::recurrent::{Cell, Stack, StackConfig};
+use crate::vocab::Unit;
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LinearConfig};
 use burn::tensor::activation::softmax;
@@ -36,6 +37,13 @@ pub struct BiLstmConfig {
     pub word_dropout: f64,
     /// Words of the longest text.
     pub longest: usize,
+    /// What counts as a word.
+    #[serde(default = "words")]
+    pub unit: Unit,
+}
+
+fn words() -> Unit {
+    Unit::Word
 }
 
 impl BiLstmConfig {
@@ -51,6 +59,7 @@ impl BiLstmConfig {
             dropout: 0.5,
             word_dropout: 0.1,
             longest: 800,
+            unit: words(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A trained model that classifies texts.
 
 use crate::batch::{Sentences, numbers};
+use crate::config::Columns;
 use crate::models::bilstm::BiLstm;
 use crate::text;
 use crate::vocab::{UNKNOWN, Vocabulary};
@@ -39,6 +40,8 @@ pub struct TextClassifier {
     language: Language,
     longest: usize,
     device: Device,
+    /// Those of the table it learnt from, by which others are read.
+    pub columns: Columns,
 }
 
 /// What the model finds in a text.
@@ -53,7 +56,13 @@ pub struct Classified {
 impl TextClassifier {
     /// From a network in hand, its vocabulary, and the words of the longest text.
     pub fn new(network: BiLstm, language: Language, longest: usize, device: &Device) -> Self {
-        Self { network, language, longest, device: device.clone() }
+        let (device, columns) = (device.clone(), Columns::default());
+        Self { network, language, longest, device, columns }
+    }
+
+    /// The words that it knows.
+    pub fn words(&self) -> &Vocabulary {
+        &self.language.words
     }
 
     /// The class of each text, and the words that it follows from.

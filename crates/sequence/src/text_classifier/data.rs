@@ -1,12 +1,14 @@
 //! Texts and what each one is.
 
-use crate::config::DataChoice;
+use super::table::{Labelled, labelled};
+use crate::config::{Columns, DataChoice};
 use crate::splits::Splits;
 use crate::text;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::locate::{self, Place};
 use tenfold_core::data::random::SplitMix64;
+use tenfold_core::progress::note;
 use tenfold_core::{Error, Result};
 
 /// The embedded texts: short opinions, some of them negated by a "not".
@@ -24,63 +26,72 @@ pub struct Documents {
     pub classes: Vec<String>,
     /// The texts.
     pub splits: Splits<Vec<Document>>,
+    /// How the table was read that they stand in.
+    pub columns: Columns,
 }
 
 /// Opens the embedded `opinions`, a folder or fetched data set with one subfolder of `.txt`
-/// files a class, or a CSV of two columns: label and text, in UTF-8, with or without a line
-/// `label,text` above.
+/// files a class, or a table with a column of labels and one of texts, in UTF-8.
 ///
 /// Data is cut into ten folds: `choice.fold` tests, the one before it (the last before the
 /// first) validates. The files of a folder go to folds by their names in order, as those of the
 /// film reviews were published: of 1,000 the first 100 are fold 0. Rows of a table are shuffled
-/// first.
+/// first. Of files that nothing was learnt from, all are the test split.
 ///
 /// # Errors
 /// Data that is not there, no text, or of one class only.
 pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Documents> {
-    let fold = choice.fold.unwrap_or(FOLDS - 1);
-    let documents = if choice.name == OPINIONS {
-        cut(opinions(), vec!["negative".into(), "positive".into()], fold)
+    let fold = match choice.unseen {
+        true => None,
+        false => Some(choice.fold.unwrap_or(FOLDS - 1)),
+    };
+    let last = Some(choice.fold.unwrap_or(FOLDS - 1));
+    let mut documents = if choice.name == OPINIONS {
+        cut(opinions(), vec!["negative".into(), "positive".into()], last)
     } else {
         match locate::locate(&choice.name, data_dir)? {
-            Place::File(path) => table(&path, choice.seed, fold)?,
+            Place::File(path) => table(&path, choice, fold)?,
             Place::Folder(folder) => folders(&folder, fold)?,
             Place::Fetched(fetched) if fetched.layout == "text-folder" => {
-                folders(&fetched.path("train", "folder")?, fold)?
+                folders(&fetched.path("train", "folder")?, last)?
             }
             Place::Fetched(fetched) => {
-                let (name, layout) = (&choice.name, &fetched.layout);
-                let why = format!("{name} is laid out as {layout}; expected texts in classes");
-                return Err(Error::argument("--data", why));
+                let expected = "texts in classes";
+                return Err(text::other_layout(&choice.name, &fetched.layout, expected));
             }
         }
     };
-    let mut documents = documents;
     if let Some(limit) = choice.limit {
         documents.splits.train.truncate(limit);
     }
-    if documents.splits.all().iter().any(|split| split.is_empty()) {
-        let why = format!("{}: too few texts to learn from, validate and test", choice.name);
+    let enough = |split: &&Vec<Document>| !split.is_empty();
+    if !choice.unseen && !documents.splits.all().iter().all(enough) {
+        let why = format!(
+            "{}: too few texts for a training, a validation and a test split; expected 10 or \
+             more of some class",
+            choice.name
+        );
         return Err(Error::argument("--data", why));
     }
-    if documents.classes.len() < 2 {
+    if !choice.unseen && documents.classes.len() < 2 {
         let why = format!("{}: only one class; expected two or more", choice.name);
         return Err(Error::argument("--data", why));
     }
     Ok(documents)
 }
 
-/// Splits documents that are in order into ten folds of each class.
-fn cut(classes: Vec<Vec<String>>, names: Vec<String>, fold: usize) -> Documents {
+/// Splits documents that are in order into ten folds of each class, or has all of them test.
+fn cut(classes: Vec<Vec<String>>, names: Vec<String>, fold: Option<usize>) -> Documents {
     let mut parts = [Vec::new(), Vec::new(), Vec::new()];
     for (class, texts) in classes.into_iter().enumerate() {
         let count = texts.len();
         for (place, text) in texts.into_iter().enumerate() {
             let own = place * FOLDS / count;
-            let part = match () {
-                () if own == fold => 2,
-                () if own == (fold + FOLDS - 1) % FOLDS => 1,
-                () => 0,
+            let part = match fold {
+                None => 2,
+                Some(fold) if own == fold => 2,
+                Some(fold) if own == (fold + FOLDS - 1) % FOLDS => 1,
+                Some(_) => 0,
             };
             parts[part].push((text, class));
         }
@@ -88,10 +99,11 @@ fn cut(classes: Vec<Vec<String>>, names: Vec<String>, fold: usize) -> Documents 
     let [mut train, validation, test] = parts;
     // So that --limit keeps some of every class.
     SplitMix64::new(1).shuffle(&mut train);
-    Documents { classes: names, splits: Splits { train, validation, test } }
+    let columns = Columns::default();
+    Documents { classes: names, splits: Splits { train, validation, test }, columns }
 }
 
-fn folders(folder: &Path, fold: usize) -> Result<Documents> {
+fn folders(folder: &Path, fold: Option<usize>) -> Result<Documents> {
     let sorted = |folder: &Path, fits: &dyn Fn(&Path) -> bool| {
         let entries = std::fs::read_dir(folder).map_err(|source| Error::io(folder, source))?;
         let mut paths = Vec::new();
@@ -125,29 +137,12 @@ fn folders(folder: &Path, fold: usize) -> Result<Documents> {
     Ok(cut(texts, names, fold))
 }
 
-fn table(path: &Path, seed: u64, fold: usize) -> Result<Documents> {
-    let text = text::read(path)?;
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-    let mut rows: Vec<(String, String)> = Vec::new();
-    for (place, record) in reader.records().enumerate() {
-        let record = record.map_err(|why| Error::file(path, why))?;
-        let line = record.position().map_or(place as u64 + 1, csv::Position::line);
-        let mut cells = record.iter();
-        let (Some(label), Some(text), None) = (cells.next(), cells.next(), cells.next()) else {
-            let why = format!("line {line}: {} columns; expected label and text", record.len());
-            return Err(Error::file(path, why));
-        };
-        let heading = place == 0 && label.eq_ignore_ascii_case("label");
-        if heading {
-            continue;
-        }
-        if label.trim().is_empty() || text.trim().is_empty() {
-            return Err(Error::field(path, line, "label or text", "empty"));
-        }
-        rows.push((label.trim().into(), text.into()));
+fn table(path: &Path, choice: &DataChoice, fold: Option<usize>) -> Result<Documents> {
+    let Labelled { mut rows, columns, said } = labelled(path, choice)?;
+    if let Some(said) = said {
+        note(said);
     }
-    SplitMix64::new(seed).shuffle(&mut rows);
+    SplitMix64::new(choice.seed).shuffle(&mut rows);
     let names: BTreeSet<&String> = rows.iter().map(|(label, _)| label).collect();
     let names: Vec<String> = names.into_iter().cloned().collect();
     let mut texts = vec![Vec::new(); names.len()];
@@ -155,7 +150,7 @@ fn table(path: &Path, seed: u64, fold: usize) -> Result<Documents> {
         let Ok(class) = names.binary_search(&label) else { continue };
         texts[class].push(text);
     }
-    Ok(cut(texts, names, fold))
+    Ok(Documents { columns, ..cut(texts, names, fold) })
 }
 
 /// 2,000 sentences of a small grammar for each class: an opinion, or the opposite one denied.

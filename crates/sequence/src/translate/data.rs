@@ -1,11 +1,12 @@
 //! Sentences and their translations.
 
-use crate::config::DataChoice;
+use crate::config::{Columns, DataChoice};
 use crate::splits::Splits;
 use crate::text;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::locate::{self, Fetched, Place};
 use tenfold_core::data::random::SplitMix64;
+use tenfold_core::progress::note;
 use tenfold_core::{Error, Result};
 
 /// The embedded pairs: numbers in words, from English into German.
@@ -29,8 +30,8 @@ pub struct Pairs {
 }
 
 /// Opens the embedded `numbers`; a fetched data set of parallel text, or a folder with
-/// `train.de`, `train.en`, `val.de` and so on; or a file of two columns with a tab between,
-/// of which a tenth validates and a tenth tests.
+/// `train.de`, `train.en`, `val.de` and so on; or a file of two columns or more with tabs
+/// between, of which a tenth validates and a tenth tests.
 ///
 /// # Errors
 /// Data that is not there or no text; languages that it lacks; sides of different lengths.
@@ -51,15 +52,14 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Pairs> {
         (Some(languages.unwrap_or(own)), split(all.collect(), choice.seed))
     } else {
         match locate::locate(&choice.name, data_dir)? {
-            Place::File(path) => (languages, split(columns(&path)?, choice.seed)),
+            Place::File(path) => (languages, split(columns(&path, &choice.columns)?, choice.seed)),
             Place::Folder(folder) => parallel(&Source::Folder(folder), languages)?,
             Place::Fetched(fetched) if fetched.layout == "parallel-text" => {
                 parallel(&Source::Fetched(fetched), languages)?
             }
             Place::Fetched(fetched) => {
-                let why =
-                    format!("{} is laid out as {}; expected pairs", choice.name, fetched.layout);
-                return Err(Error::argument("--data", why));
+                let expected = "pairs of sentences";
+                return Err(text::other_layout(&choice.name, &fetched.layout, expected));
             }
         }
     };
@@ -76,7 +76,10 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Pairs> {
     let skipped = skipped.map(left_out).collect();
     splits.all_mut().into_iter().for_each(|pairs| pairs.retain(usable));
     if splits.all().iter().any(|pairs| pairs.is_empty()) {
-        let why = format!("{}: too few pairs to learn from, validate and test", choice.name);
+        let why = format!(
+            "{}: too few pairs for a training, a validation and a test split; expected 10 or more",
+            choice.name
+        );
         return Err(Error::argument("--data", why));
     }
     Ok(Pairs { languages, splits, skipped })
@@ -103,20 +106,55 @@ fn split(mut all: Vec<Pair>, seed: u64) -> Splits<Vec<Pair>> {
     Splits { train: all, validation, test }
 }
 
-/// The lines of a file of two columns.
-fn columns(path: &Path) -> Result<Vec<Pair>> {
+/// The pairs of a file with tabs between its columns. Where `asked` leaves it open, the first
+/// two columns that are not numbers of sentences are source and translation; others, such as
+/// the licence in files of Tatoeba, are left out, and that is said.
+fn columns(path: &Path, asked: &Columns) -> Result<Vec<Pair>> {
     let text = text::read(path)?;
-    let line = |(number, line): (usize, &str)| {
-        let mut columns = line.split('\t');
-        match (columns.next(), columns.next(), columns.next()) {
-            (Some(source), Some(target), None) => Ok((source.into(), target.into())),
-            _ => {
-                let why = "expected two texts with one tab between them";
-                Err(Error::file(path, format!("line {}: {why}", number + 1)))
-            }
+    let delimiter = asked.delimiter.unwrap_or('\t');
+    let rows: Vec<(usize, Vec<&str>)> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty())
+        .map(|(number, line)| (number + 1, line.split(delimiter).collect()))
+        .collect();
+    let width = rows.first().map_or(0, |(_, cells)| cells.len());
+    let counts = |column: &usize| {
+        let number = |(_, cells): &(usize, Vec<&str>)| {
+            cells.get(*column).is_some_and(|cell| cell.trim().parse::<u64>().is_ok())
+        };
+        width > 2 && rows.iter().all(number)
+    };
+    let mut found = (0..width).filter(|column| !counts(column));
+    let mut column = |flag: &'static str, name: &Option<String>| match name {
+        None => Ok(found.next().unwrap_or(width)),
+        Some(name) => {
+            let number = name.parse::<usize>().ok().filter(|n| (1..=width).contains(n));
+            let why = || format!("`{name}`; expected a column's number from 1 to {width}");
+            number.map(|number| number - 1).ok_or_else(|| Error::argument(flag, why()))
         }
     };
-    text.lines().enumerate().filter(|(_, line)| !line.is_empty()).map(line).collect()
+    let (source, target) = (column("--text", &asked.text)?, column("--target", &asked.target)?);
+    let pair = |(number, cells): &(usize, Vec<&str>)| match (cells.get(source), cells.get(target)) {
+        (Some(&source), Some(&target)) => Ok((source.into(), target.into())),
+        _ => {
+            let why = "expected two texts with one tab between them";
+            Err(Error::file(path, format!("line {number}: {why}")))
+        }
+    };
+    let pairs = rows.iter().map(pair).collect::<Result<Vec<Pair>>>()?;
+    let left = (0..width).find(|column| ![source, target].contains(column));
+    if let (Some(left), true) = (left, asked.text.is_none() || asked.target.is_none()) {
+        note(format_args!(
+            "{}: {width} columns; {} is the text and {} its translation, the others are left \
+             out, such as `{:.40}` (--text and --target say otherwise)",
+            path.display(),
+            source + 1,
+            target + 1,
+            rows[0].1[left].trim()
+        ));
+    }
+    Ok(pairs)
 }
 
 /// Where the two sides of parallel text are.
@@ -302,5 +340,30 @@ mod tests {
         let file = folder.path().join("two.tsv");
         let why = open(&choice(file.to_str().unwrap(), None), Path::new("")).unwrap_err();
         assert!(why.to_string().contains("line 2: expected two texts"), "{why}");
+    }
+
+    #[test]
+    fn further_columns_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("three.tsv");
+        let read = |row: &dyn Fn(usize) -> String, columns: Columns| {
+            std::fs::write(&file, (0..20).map(row).collect::<String>()).unwrap();
+            let choice = DataChoice { columns, ..DataChoice::new(file.to_str().unwrap()) };
+            let mut pairs = open(&choice, Path::new("")).map(|pairs| pairs.splits.train)?;
+            pairs.sort();
+            Ok::<Pair, Error>(pairs.swap_remove(0))
+        };
+        let expected = ("Go 0.".to_string(), "Geh 0.".to_string());
+        let licence = |i: usize| format!("Go {i}.\tGeh {i}.\tCC-BY 2.0 (France) #{i}\n");
+        assert_eq!(read(&licence, Columns::default()).unwrap(), expected);
+        // As Tatoeba numbers its sentences.
+        let numbered = |i: usize| format!("{}\tGo {i}.\t{}\tGeh {i}.\n", i + 12, i + 77);
+        assert_eq!(read(&numbered, Columns::default()).unwrap(), expected);
+        let number = |number: &str| Some(number.to_string());
+        let back = Columns { text: number("2"), target: number("1"), ..Columns::default() };
+        assert_eq!(read(&licence, back).unwrap(), (expected.1, expected.0));
+        let none = Columns { target: number("4"), ..Columns::default() };
+        let why = read(&licence, none).unwrap_err().to_string();
+        assert!(why.contains("--target: `4`; expected a column's number from 1 to 3"), "{why}");
     }
 }

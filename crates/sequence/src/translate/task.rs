@@ -3,20 +3,20 @@
 use super::{Pairs, TOKENS, Translation, Translator, data, learn};
 use crate::bleu::{self, Bleu};
 use crate::config::DataChoice;
-use crate::flags::TrainFlags;
 use crate::kind::Run;
 use crate::models::seq2seq::Seq2SeqConfig;
-use crate::predict::{self, Answer, Nothing};
+use crate::predict::{self, Answer, Input, Nothing};
 use crate::task::{Learning, Learnt, beam, recipe};
+use crate::text;
 use crate::vocab::Vocabulary;
 use crate::zoo::Zoo;
 use burn::tensor::Device;
 use std::io::Write;
 use std::path::Path;
+use tenfold_core::cli::args::Recipe;
 use tenfold_core::progress::grouped;
 use tenfold_core::suggest::{Propose, Suggest, Suggestion};
 use tenfold_core::task::{Asked, Data, Purpose, Scores, Split};
-use tenfold_core::train::Settings;
 use tenfold_core::{Error, Result};
 
 /// Fewer pairs than this are few: half as many pieces of words, which both languages share, as
@@ -34,7 +34,8 @@ impl Data for Pairs {
 }
 
 impl Learnt for Translation {
-    const FLAGS: &'static [&'static str] = &["--pair", "--beam", "--text", "--draw"];
+    const FLAGS: &'static [&'static str] =
+        &["--pair", "--beam", "--text", "--target", "--delimiter", "--draw"];
     const FIELDS: &'static [(&'static str, &'static str)] = &[
         ("tokens", "pieces of words that both languages share"),
         ("attention", "luong or bahdanau"),
@@ -66,21 +67,15 @@ impl Learnt for Translation {
         Ok((Seq2SeqConfig { tokens: vocabulary.len(), ..wanted }, vocabulary))
     }
 
-    fn settings(
-        &self,
-        flags: &TrainFlags,
-        seed: u64,
-        _: &Seq2SeqConfig,
-        _: &Pairs,
-    ) -> Result<Settings> {
-        Ok(flags.supervised.settings(recipe(10, 64, 1e-3, 1.0), seed))
+    fn recipe(&self) -> Recipe {
+        recipe(10, 64, 1e-3, 1.0)
     }
 
     fn sizes(data: &Pairs, vocabulary: &Vocabulary) -> String {
         let [train, validation, test] = data.splits.all().map(|split| grouped(split.len()));
         let tokens = grouped(vocabulary.len());
         format!(
-            "{train} pairs to learn from, {validation} to validate, {test} to test, {tokens} tokens"
+            "{train} pairs to train on, {validation} to validate, {test} to test, {tokens} tokens"
         )
     }
 
@@ -138,38 +133,49 @@ impl Learnt for Translation {
         Ok(Box::new(translator))
     }
 
-    /// Each line of the files and each `--text` is a sentence.
+    /// Each line of the files and each `--text` is a sentence; a blank line keeps its place.
     fn predict(
         mut translator: Translator,
         Asked { paths, args, own }: &Asked<'_, Zoo>,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         translator.beam = own.beam(args.top_k);
-        let lines = |_: &Path, text: String| {
-            let lines = text.lines().filter(|line| !line.trim().is_empty());
-            lines.map(|line| (line.into(), line.into())).collect()
+        let read = |file: &Path| {
+            let text = text::read(file)?;
+            let lines = text.lines().enumerate().map(|(number, line)| (Some(number + 1), line));
+            let input =
+                |(line, text): (_, &str)| Input { name: text.into(), line, text: text.into() };
+            Ok(lines.map(input).collect())
         };
-        let inputs = predict::texts(paths, &own.text, lines)?;
-        let texts: Vec<&str> = inputs.iter().map(|(_, text)| text.as_str()).collect();
+        let example = "--text \"A sentence.\", or a file with a sentence on each line";
+        let inputs = predict::texts(paths, &own.text, read, args, example)?;
+        if own.text.iter().any(|text| text.trim().is_empty()) {
+            return Err(Error::argument("--text", "an empty text; expected a sentence").into());
+        }
+        let texts = predict::filled(&inputs);
         translator.tell_what_is_cut(&texts);
+        translator.tell_what_is_unknown(&texts);
         if let Some(folder) = &own.draw {
             std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
-            let all = texts.iter().zip(translator.translate(&texts)?);
-            for (number, (text, found)) in all.enumerate() {
+            let filled = |input: &Input| !input.text.trim().is_empty();
+            let all = inputs.iter().enumerate().filter(|(_, input)| filled(input));
+            for ((number, input), found) in all.zip(translator.translate(&texts)?) {
                 let Some(best) = found.first() else { continue };
-                let alignment = translator.align(text, &best.tokens)?;
+                let alignment = translator.align(&input.text, &best.tokens)?;
                 alignment.write(&folder.join(format!("attention-{}.svg", number + 1)))?;
             }
         }
-        let suggestions = translator.suggest(&texts, args.top_k as usize)?;
-        let answer = |((input, _), suggestions): ((String, String), Vec<Suggestion>)| Answer {
-            input,
-            suggestions,
-            more: Nothing {},
+        let mut found = translator.suggest(&texts, args.top_k as usize)?.into_iter();
+        let answer = |Input { name, line, text }: Input| {
+            let own = if text.trim().is_empty() { None } else { found.next() };
+            Answer { input: name, line, suggestions: own.unwrap_or_default(), more: Nothing {} }
         };
-        let answers = inputs.into_iter().zip(suggestions).map(answer).collect();
-        predict::print(answers, args.json, out, |Answer { input, suggestions, .. }, out| {
-            writeln!(out, "{input}")?;
+        let answers = inputs.into_iter().map(answer).collect();
+        predict::print(answers, args.json, out, |Answer { input, line, suggestions, .. }, out| {
+            if let Some(line) = line {
+                write!(out, "{line}: ")?;
+            }
+            writeln!(out, "{}", if suggestions.is_empty() { "(blank)" } else { &input[..] })?;
             suggestions.iter().try_for_each(|Suggestion { answer, score }| {
                 writeln!(out, "  {:>5.1} %  {answer}", 100.0 * score)
             })

@@ -110,6 +110,16 @@ impl Translator {
         }
     }
 
+    /// Notes on stderr how many characters the model never saw.
+    pub fn tell_what_is_unknown(&self, texts: &[&str]) {
+        let unknown: Vec<String> =
+            texts.iter().flat_map(|text| self.vocabulary.unknown(text).0).collect();
+        if let Some(first) = unknown.first() {
+            let count = unknown.len();
+            note(format_args!("{count} characters are unknown to the model, such as `{first}`"));
+        }
+    }
+
     fn search(&self, texts: &[&str], beam: usize) -> Result<Vec<Vec<Hypothesis>>> {
         let sources: Result<Vec<_>> = texts.iter().map(|text| self.source(text)).collect();
         let sources = sources?;

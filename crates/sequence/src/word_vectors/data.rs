@@ -25,8 +25,11 @@ pub fn open(choice: &DataChoice, data_dir: &Path) -> Result<Corpus> {
         let path = match locate::locate(&choice.name, data_dir)? {
             Place::File(path) => path,
             Place::Fetched(fetched) if fetched.layout == "text" => fetched.path("train", "file")?,
-            _ => {
-                let why = format!("`{}` is no text; expected a text file", choice.name);
+            Place::Fetched(fetched) => {
+                return Err(text::other_layout(&choice.name, &fetched.layout, "one text"));
+            }
+            Place::Folder(_) => {
+                let why = format!("`{}` is a folder; expected a text file", choice.name);
                 return Err(Error::argument("--data", why));
             }
         };

@@ -64,6 +64,12 @@ impl Learnt for WordVectors {
         Ok((Word2VecConfig { tokens: words.len(), ..wanted }, words))
     }
 
+    fn recipe(&self) -> Recipe {
+        // The papers' rates: 0.025, and twice that where neighbours are averaged.
+        let lr = if self.0 == Architecture::Cbow { 0.05 } else { 0.025 };
+        Recipe { weight_decay: 0.0, ..recipe(10, 1, lr, 1.0) }
+    }
+
     fn settings(
         &self,
         flags: &TrainFlags,
@@ -72,11 +78,12 @@ impl Learnt for WordVectors {
         _: &Corpus,
     ) -> Result<Settings> {
         refuse_steps(flags)?;
-        // The papers' rates: 0.025, and twice that where neighbours are averaged.
-        let lr = if self.0 == Architecture::Cbow { 0.05 } else { 0.025 };
-        let recipe = Recipe { weight_decay: 0.0, ..recipe(10, 1, lr, 1.0) };
         // There is no validation that could choose an earlier epoch.
-        Ok(Settings { keep_last: true, ..flags.supervised.settings(recipe, seed) })
+        Ok(Settings { keep_last: true, ..flags.supervised.settings(self.recipe(), seed) })
+    }
+
+    fn pace(&self, run: &Run<Self>, _: &Corpus) -> String {
+        format!("{} epochs", run.training.epochs)
     }
 
     fn sizes(Corpus(text): &Corpus, vocabulary: &Vocabulary) -> String {
@@ -100,8 +107,8 @@ impl Learnt for WordVectors {
         match purpose {
             Purpose::Choose => Ok(Scores::default()),
             Purpose::Report(Some(_)) => {
-                let why = "nothing is measured of word vectors: ask them with `predict RUN --text \
-                           WORD`";
+                let why = "word vectors have no test split to measure: try them with `predict RUN \
+                           --text WORD`";
                 Err(Error::argument("RUN", why))
             }
             Purpose::Report(None) => {
@@ -124,13 +131,17 @@ impl Learnt for WordVectors {
         Asked { paths, args, own }: &Asked<'_, Zoo>,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        if !paths.is_empty() || own.text.is_empty() {
-            let why = "expected words: --text king, or --text \"king - man + woman\"";
-            return Err(Error::argument("--text", why).into());
+        if let Some(path) = paths.first() {
+            let why = "word vectors take words with --text, not files";
+            return Err(Error::argument("INPUT", format!("{}: {why}", path.display())).into());
+        }
+        if own.text.is_empty() {
+            let example = "--text king, or --text \"king - man + woman\"";
+            return Err(predict::nothing(args, example).into());
         }
         let answer = |text: &String| {
             let suggestions = vectors.near(text, args.top_k as usize)?;
-            Ok(Answer { input: text.clone(), suggestions, more: Nothing {} })
+            Ok(Answer { input: text.clone(), line: None, suggestions, more: Nothing {} })
         };
         let answers = own.text.iter().map(answer).collect::<Result<_>>()?;
         predict::print(answers, args.json, out, |Answer { input, suggestions, .. }, out| {

@@ -67,7 +67,8 @@ impl Vectors {
     }
 
     /// From a text file: a word and its numbers on each line, with a space between, as GloVe's;
-    /// or with the counts of words and numbers above, as word2vec's.
+    /// or with the counts of words and numbers above, as word2vec's. Numbers are counted from
+    /// the line's end, since a word may hold blanks.
     ///
     /// # Errors
     /// A line of another length, or with what is no number.
@@ -75,33 +76,32 @@ impl Vectors {
         let text = text::read(path)?;
         let mut lines = text.lines().enumerate().peekable();
         let counts = lines.peek().map(|(_, line)| line.split_whitespace().collect::<Vec<_>>());
-        if counts
-            .is_some_and(|line| line.len() == 2 && line.iter().all(|x| x.parse::<usize>().is_ok()))
-        {
+        let counts = counts
+            .filter(|line| line.len() == 2 && line.iter().all(|x| x.parse::<usize>().is_ok()));
+        if counts.is_some() {
             lines.next();
         }
-        let (mut words, mut values, mut width) = (Vec::new(), Vec::new(), None);
+        let width = dimensions(lines.clone().map(|(_, line)| line));
+        let (mut words, mut values) = (Vec::new(), Vec::new());
         for (number, line) in lines {
             let wrong = |why: String| Error::file(path, format!("line {}: {why}", number + 1));
-            let mut parts = line.trim_end().split(' ');
-            let word = parts.next().unwrap_or_default();
-            let before = values.len();
-            for part in parts {
+            let parts: Vec<&str> = line.trim_end().split(' ').collect();
+            // Where no line ends in a number, the last part is the one to name.
+            let count = width.max(1);
+            if parts.len() <= count || parts[0].is_empty() {
+                let (own, word) = (parts.len() - 1, parts[0]);
+                return Err(wrong(format!("{own} numbers after `{word}`, expected {count}")));
+            }
+            let (word, numbers) = parts.split_at(parts.len() - count);
+            for part in numbers {
                 let value = part.parse::<f32>().ok().filter(|value| value.is_finite());
                 values.push(value.ok_or_else(|| wrong(format!("`{part}` is no number")))?);
             }
-            let count = values.len() - before;
-            let expected = *width.get_or_insert(count);
-            if word.is_empty() || count == 0 || count != expected {
-                return Err(wrong(format!(
-                    "{count} numbers after `{word}`, expected {expected}, 1 or more"
-                )));
-            }
-            words.push(word.to_string());
+            words.push(word.join(" "));
         }
-        match width {
-            Some(width) => Ok(Self::new(words, width, values)),
-            None => Err(Error::file(path, "no vectors in it")),
+        match words.is_empty() {
+            true => Err(Error::file(path, "no vectors in it")),
+            false => Ok(Self::new(words, width, values)),
         }
     }
 
@@ -118,7 +118,9 @@ impl Vectors {
                 "+" => sign = 1.0,
                 "-" => sign = -1.0,
                 word => {
-                    let number = self.numbers.get(&word.to_lowercase()).or(self.numbers.get(word));
+                    // `US` is not `us` where there are both.
+                    let number = self.numbers.get(word);
+                    let number = number.or_else(|| self.numbers.get(&word.to_lowercase()));
                     let &number = number.ok_or_else(|| {
                         Error::argument(
                             "--text",
@@ -164,9 +166,50 @@ impl Vectors {
     }
 }
 
+/// How many numbers most of the first lines end in, the word before them left out.
+fn dimensions<'a>(lines: impl Iterator<Item = &'a str>) -> usize {
+    let mut votes: BTreeMap<usize, usize> = BTreeMap::new();
+    for line in lines.take(100) {
+        let parts = line.trim_end().split(' ');
+        let number = |part: &&str| part.parse::<f32>().is_ok_and(f32::is_finite);
+        let count = parts.clone().rev().take_while(number).count();
+        *votes.entry(count.min(parts.count() - 1)).or_default() += 1;
+    }
+    votes.into_iter().max_by_key(|&(count, lines)| (lines, count)).map_or(0, |(count, _)| count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_with_blanks_and_numbers_that_are_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.txt");
+        let open = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Vectors::from_text(&path).unwrap()
+        };
+        for above in ["", "5 2\n"] {
+            let lines = ". . . 0 1\n1 2 3\nat name@x.org 1 0\n2 1 0.5 0.5\nking 0 1\n";
+            let vectors = open(&format!("{above}{lines}"));
+            assert_eq!(vectors.words, [". . .", "1", "at name@x.org", "2 1", "king"]);
+            assert_eq!(vectors.width, 2);
+        }
+    }
+
+    #[test]
+    fn cases_differ_where_the_file_has_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.txt");
+        std::fs::write(&path, "us 1 0\nwe 1 0.1\nUS 0 1\nUK 0.1 1\n").unwrap();
+        let vectors = Vectors::from_text(&path).unwrap();
+        let near = |word: &str| vectors.near(word, 1).unwrap()[0].answer.clone();
+        assert_eq!(near("US").label(), Some("UK"));
+        assert_eq!(near("us").label(), Some("we"));
+        // Only small letters are there.
+        assert_eq!(near("We").label(), Some("us"));
+    }
 
     #[test]
     fn files_of_glove_and_word2vec_are_read_and_faults_named() {

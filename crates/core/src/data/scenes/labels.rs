@@ -48,7 +48,11 @@ impl Dataset<Example, Error> for Scenes {
     fn get(&self, index: usize) -> Result<Example> {
         let scene = self.scene(index);
         let picture = scene.draw(SIDE, SIDE).into_image();
-        Ok(Example { input: Input::Image(picture), target: scene.objects[0].shape as usize })
+        Ok(Example {
+            input: Input::Image(picture),
+            target: scene.objects[0].shape as usize,
+            file: None,
+        })
     }
 
     fn len(&self) -> usize {
@@ -80,7 +84,7 @@ impl Dataset<Example<Vec<Object>>, Error> for Crowds {
             mask: Some(Rle::from_pixels(SIDE, SIDE, &drawing.mask(seen.object))),
         });
         let target = objects.collect();
-        Ok(Example { input: Input::Image(drawing.into_image()), target })
+        Ok(Example { input: Input::Image(drawing.into_image()), target, file: None })
     }
 
     fn len(&self) -> usize {

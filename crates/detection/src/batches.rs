@@ -1,0 +1,79 @@
+//! From examples to batches.
+
+use crate::augment::{Annotated, Augment};
+use burn::tensor::{Device, Tensor};
+use tenfold_core::data::random::SplitMix64;
+use tenfold_core::data::{Example, Examples, Input, Object, Preprocess};
+use tenfold_core::train::loader::{Collate, Epoch};
+use tenfold_core::{Error, Result};
+
+/// Images `[batch, 3, side, side]`, and the objects of each in pixels of these.
+pub type Batch = (Tensor<4>, Vec<Vec<Object>>);
+
+/// Batches to learn from.
+pub struct Batches {
+    /// The examples.
+    pub examples: Examples<Vec<Object>>,
+    /// From an image to the network's input.
+    pub preprocess: Preprocess,
+    /// What is done to the images.
+    pub augment: Augment,
+    /// Which epoch it is ...
+    pub epoch: Epoch,
+    /// ... and from which one on mosaics are closed.
+    pub closed: usize,
+}
+
+impl Batches {
+    fn annotated(&self, index: usize) -> Result<Annotated> {
+        let Example { input, target } = self.examples.get(index)?;
+        let Input::Image(image) = input else {
+            return Err(Error::argument("input", "expected an image"));
+        };
+        let bare = |object: Object| Object { mask: None, ..object };
+        Ok((image.into_rgb8(), target.into_iter().map(bare).collect()))
+    }
+
+    fn one(&self, index: usize, seed: u64) -> Result<(Vec<f32>, Vec<Object>)> {
+        let (image, objects) = self.annotated(index)?;
+        let (image, objects) = match self.augment.is_none() {
+            true => {
+                let transform = self.preprocess.transform(image.width(), image.height());
+                (image, objects.iter().filter_map(|object| object.moved(&transform)).collect())
+            }
+            false => {
+                let mut random = SplitMix64::keyed(&[seed, index as u64]);
+                let last = self.epoch.get() as usize >= self.closed;
+                let [_, side, _] = self.preprocess.shape();
+                let count = self.examples.len();
+                self.augment.apply((image, objects), side, last, &mut random, |random| {
+                    self.annotated(random.below(count))
+                })?
+            }
+        };
+        Ok((self.preprocess.apply(&Input::Image(image.into()))?, objects))
+    }
+}
+
+impl Collate for Batches {
+    type Host = (Vec<f32>, Vec<Vec<Object>>);
+    type Batch = Batch;
+
+    fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    fn stack(&self, examples: &[usize], seed: u64) -> Result<Self::Host> {
+        let (mut images, mut truth) = (Vec::new(), Vec::new());
+        for &index in examples {
+            let (values, objects) = self.one(index, seed)?;
+            images.extend(values);
+            truth.push(objects);
+        }
+        Ok((images, truth))
+    }
+
+    fn upload(&self, (images, truth): Self::Host, device: &Device) -> Batch {
+        (self.preprocess.tensor(images, device), truth)
+    }
+}

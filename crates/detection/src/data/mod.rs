@@ -1,0 +1,20 @@
+//! Images with boxes: readers of the usual formats, and the checking of every box before a
+//! training begins. [`open`] chooses the reader by what the files hold.
+
+pub mod check;
+mod coco;
+mod csv;
+mod cvat;
+mod files;
+mod labelme;
+pub mod listed;
+mod open;
+mod voc;
+mod xml;
+mod yaml;
+mod yolo;
+
+pub use open::open;
+
+#[cfg(test)]
+mod tests;

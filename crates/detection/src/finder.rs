@@ -1,0 +1,126 @@
+//! A trained detector, ready to propose.
+
+use crate::config::RunConfig;
+use crate::detection::Detection;
+use crate::models::detector::DetectorConfig;
+use crate::parts::nms::Nms;
+use crate::zoo::{Zoo, with_config};
+use burn::tensor::Device;
+use serde::de::IgnoredAny;
+use std::path::Path;
+use tenfold_core::data::{Input, Kind, Preprocess};
+use tenfold_core::geometry::Transform;
+use tenfold_core::suggest::{Proposal, Propose, Region, Slot, Suggestion};
+use tenfold_core::trained::Trained;
+use tenfold_core::weights::{self, LoadOptions};
+use tenfold_core::zoo::Zoo as _;
+use tenfold_core::{Error, Result};
+
+/// Images that go through a network at once.
+const BATCH: usize = 16;
+
+/// What finds objects in a batch of images, in pixels of the input, before any suppression.
+type Detect = Box<dyn Fn(&[&Input]) -> Result<Vec<Vec<Detection>>> + Send>;
+
+/// A trained detector.
+pub struct Finder {
+    labels: Vec<String>,
+    preprocess: Preprocess,
+    nms: Nms,
+    threshold: f32,
+    detect: Detect,
+}
+
+impl Finder {
+    /// From a run folder, or a file that `export` wrote.
+    ///
+    /// # Errors
+    /// A file that is missing, damaged, newer than this program, or another task's.
+    pub fn from_file(path: &Path, device: &Device) -> Result<Self> {
+        let trained = Trained::open(path)?;
+        let model: Zoo = trained.model()?;
+        with_config!(model, Config => {
+            let config: RunConfig<Config, IgnoredAny> = trained.config(Zoo::TASK)?;
+            let mut network = config.config.init(device);
+            let options = LoadOptions { sealed: true, ..LoadOptions::default() };
+            weights::load(&mut network, &trained.weights, &options)?;
+            Ok(Self::new(&config, network, device))
+        })
+    }
+
+    /// Of a configuration and its network.
+    pub fn new<C: DetectorConfig, D>(
+        config: &RunConfig<C, D>,
+        network: C::Network,
+        device: &Device,
+    ) -> Self {
+        let RunConfig { labels, preprocess, nms, .. } = config;
+        let (own, to_input, device) = (config.config.clone(), preprocess.clone(), device.clone());
+        let detect =
+            move |inputs: &[&Input]| Ok(own.detect(&network, to_input.batch(inputs, &device)?));
+        Self {
+            labels: labels.clone(),
+            preprocess: preprocess.clone(),
+            nms: *nms,
+            threshold: config.threshold.unwrap_or(0.5),
+            detect: Box::new(detect),
+        }
+    }
+
+    /// Shows boxes from this score on.
+    pub fn with_threshold(self, threshold: f32) -> Self {
+        Self { threshold, ..self }
+    }
+
+    /// Everything found in each image, best first, in pixels of the image.
+    ///
+    /// # Errors
+    /// An input that is no image.
+    pub fn find(&self, inputs: &[&Input]) -> Result<Vec<Vec<Detection>>> {
+        let mut all = Vec::with_capacity(inputs.len());
+        for inputs in inputs.chunks(BATCH) {
+            for (input, found) in inputs.iter().zip((self.detect)(inputs)?) {
+                let Input::Image(image) = input else {
+                    return Err(Error::argument("input", "expected an image"));
+                };
+                let (width, height) = (image.width(), image.height());
+                let back = self.preprocess.transform(width, height).inverse();
+                let back = back.unwrap_or(Transform::identity(width as usize, height as usize));
+                let placed = |one: Detection| {
+                    let own = back.bounding_box(&one.bounding_box);
+                    let bounding_box = own.clip(width as usize, height as usize);
+                    Detection { bounding_box, ..one }
+                };
+                all.push(self.nms.apply(found.into_iter().map(placed).collect()));
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Propose for Finder {
+    fn kind(&self) -> Kind {
+        let [channels, height, width] = self.preprocess.shape();
+        Kind::Images { channels, height, width }
+    }
+
+    fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    fn places(&self) -> bool {
+        true
+    }
+
+    fn propose(&self, inputs: &[&Input], _: usize) -> Result<Vec<Proposal>> {
+        let slot = |one: &Detection| Slot {
+            at: Some(Region::Box(one.bounding_box)),
+            ranked: vec![Suggestion::new(&self.labels[one.label], one.score)],
+        };
+        let shown = |found: Vec<Detection>| {
+            let enough = found.iter().filter(|one| one.score >= self.threshold);
+            Proposal { slots: enough.map(slot).collect() }
+        };
+        Ok(self.find(inputs)?.into_iter().map(shown).collect())
+    }
+}

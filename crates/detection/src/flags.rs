@@ -1,0 +1,46 @@
+//! The flags that detection has beside those of every task.
+
+use crate::augment::Augment;
+use crate::write::Format;
+use clap::Args;
+use std::path::PathBuf;
+use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, fraction};
+
+/// `train`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrainFlags {
+    #[command(flatten)]
+    pub data: DataFlags,
+    #[command(flatten)]
+    pub supervised: SupervisedFlags,
+    #[arg(long, value_name = "SPEC")]
+    #[arg(
+        help = "Such as flip,scale:0.3,colour:0.2,mosaic:0.5, or none [default: flip for scenes, \
+                  else all of these]"
+    )]
+    pub augment: Option<Augment>,
+}
+
+/// `eval`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct EvalFlags {
+    #[command(flatten)]
+    pub on: SplitFlags,
+}
+
+/// `predict`.
+#[allow(missing_docs, reason = "the help texts say it")]
+#[derive(Args, Clone, Debug, Default)]
+pub struct PredictFlags {
+    #[arg(long, value_name = "X", value_parser = fraction)]
+    #[arg(help = "Show boxes from this score on [default: the run's own, best on validation]")]
+    pub threshold: Option<f64>,
+    #[arg(long, value_name = "DIR", help = "Write each image with its boxes on it")]
+    pub draw: Option<PathBuf>,
+    #[arg(long, value_enum, requires = "out", help = "Also write the boxes as annotations")]
+    pub format: Option<Format>,
+    #[arg(long, value_name = "DIR", requires = "format", help = "Where --format writes to")]
+    pub out: Option<PathBuf>,
+}

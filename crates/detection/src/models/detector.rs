@@ -1,0 +1,66 @@
+//! What every model of the zoo gives: a network from its configuration, a loss, and boxes.
+
+use crate::detection::Detection;
+use burn::module::{Module, ModuleDisplay};
+use burn::tensor::{Device, Tensor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use tenfold_core::data::{Object, Preprocess};
+use tenfold_core::train::Loss;
+
+/// What is known of the data when a model's configuration is made.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Number of classes.
+    pub classes: usize,
+    /// Width and height of the first image.
+    pub image: [usize; 2],
+    /// Widths and heights of boxes, in parts of their image's longer side.
+    pub sides: Vec<[f32; 2]>,
+    /// Source of random numbers.
+    pub seed: u64,
+}
+
+/// The choices that a detector is made from.
+pub trait DetectorConfig:
+    Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The network.
+    type Network: Module + ModuleDisplay + 'static;
+
+    /// The fields that the data decides, which `--set` leaves alone.
+    const FIXED: &'static [&'static str];
+
+    /// What a field does, for `--set help`.
+    fn meaning(field: &str) -> &'static str;
+
+    /// What suits the data.
+    fn new(seen: &Seen) -> Self;
+
+    /// The same after `--set`, with what follows from a changed field.
+    ///
+    /// # Errors
+    /// Choices that cannot work.
+    fn finished(self, seen: &Seen) -> Result<Self, String> {
+        let _ = seen;
+        Ok(self)
+    }
+
+    /// With first weights.
+    fn init(&self, device: &Device) -> Self::Network;
+
+    /// From an image to the network's input.
+    fn preprocess(&self) -> Preprocess;
+
+    /// The loss of a batch, whose objects are in pixels of the input.
+    fn loss(&self, network: &Self::Network, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss;
+
+    /// What is found in each image, in pixels of the input, before any suppression.
+    fn detect(&self, network: &Self::Network, images: Tensor<4>) -> Vec<Vec<Detection>>;
+}
+
+/// A tensor's numbers, in the order of its shape.
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}

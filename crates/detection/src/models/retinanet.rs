@@ -1,0 +1,457 @@
+//! RetinaNet: one stage on a pyramid of maps, with the focal loss.
+//!
+//! T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár, "Focal Loss for Dense Object Detection",
+//! ICCV (2017); T.-Y. Lin et al., "Feature Pyramid Networks for Object Detection", CVPR (2017).
+//!
+//! Differs from the paper, as torchvision does, whose names the layers have: box regression by the
+//! absolute error, not its smooth form.
+//!
+//! Differs from both:
+//! - the smallest anchor is as large as the small boxes of the data (`scale` strides, between 1
+//!   and 4), where theirs is always 4 strides, 32 pixels: images of 64 pixels have objects of 10;
+//! - without weights of others the backbone's batch normalisation learns;
+//! - images are letterboxed to a square, not resized to a shorter side of 800;
+//! - AdamW and the average of the weights.
+
+use super::detector::{DetectorConfig, Seen, values};
+use crate::detection::Detection;
+use crate::parts::anchors::{cell, grid};
+use crate::parts::coder::{DeltaCoder, sigmoid};
+use crate::parts::matcher::{Match, Matcher};
+use burn::module::Module;
+use burn::nn::Initializer;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::Conv2dConfig;
+use burn::tensor::activation::{log_sigmoid, sigmoid as sigmoids};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
+use tenfold_classification::models::{Backbone, BackboneConfig, ModelConfig};
+use tenfold_core::data::{Object, Preprocess, Resize};
+use tenfold_core::geometry::BoundingBox;
+use tenfold_core::train::Loss;
+use tenfold_kernels::nn::Conv2d;
+use tenfold_kernels::ops::{Activation, relu};
+
+/// Maps of the pyramid.
+const CHANNELS: usize = 256;
+/// Convolutions before the last one of each head.
+const DEPTH: usize = 4;
+/// Pixels from one place of P3 to the next; each further level doubles it.
+const STRIDE: usize = 8;
+/// P3 to P7.
+const LEVELS: usize = 5;
+/// Height over width.
+const RATIOS: [f32; 3] = [0.5, 1.0, 2.0];
+/// The pyramid halves maps so far.
+const MULTIPLE: usize = 32;
+/// The longest side that images get when nothing is said.
+const MOST_SIDE: usize = 512;
+/// At the start every anchor is an object with this probability.
+const PRIOR: f64 = 0.01;
+/// The focal loss: the weight of objects, and how little easy anchors count.
+const ALPHA: f32 = 0.25;
+const GAMMA: i32 = 2;
+/// Less is not worth a candidate.
+const LEAST: f32 = 0.01;
+
+/// The choices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RetinaNetConfig {
+    /// Classes.
+    pub classes: usize,
+    /// Rows and columns of the input, a multiple of 32.
+    pub side: usize,
+    /// The smallest anchor of a level, in strides of the level.
+    pub scale: f32,
+}
+
+/// A convolution of 3 x 3 or 1 x 1 that keeps the size, in torchvision's `Sequential`.
+type Named = Vec<Conv2d>;
+
+fn conv(
+    [inputs, outputs]: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    std: f64,
+    device: &Device,
+) -> Conv2d {
+    let (pad, initializer) = (
+        kernel / 2,
+        match std {
+            0.0 => Initializer::KaimingUniform { gain: 1.0, fan_out_only: false },
+            std => Initializer::Normal { mean: 0.0, std },
+        },
+    );
+    let mut own = Conv2dConfig::new([inputs, outputs], [kernel; 2])
+        .with_stride([stride; 2])
+        .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
+        .with_initializer(initializer)
+        .init(device);
+    own.bias = Some(Initializer::Zeros.init([outputs], device));
+    own.into()
+}
+
+/// P6 and P7.
+#[derive(Module, Debug)]
+pub struct Extra {
+    p6: Conv2d,
+    p7: Conv2d,
+}
+
+/// A feature pyramid over the maps of a backbone.
+#[derive(Module, Debug)]
+pub struct Pyramid {
+    inner_blocks: Vec<Named>,
+    layer_blocks: Vec<Named>,
+    extra_blocks: Extra,
+}
+
+impl Pyramid {
+    fn new(inputs: &[usize], device: &Device) -> Self {
+        let last = inputs.last().copied().unwrap_or(CHANNELS);
+        let inner = |&inputs: &usize| vec![conv([inputs, CHANNELS], 1, 1, 0.0, device)];
+        Self {
+            inner_blocks: inputs.iter().map(inner).collect(),
+            layer_blocks: inputs
+                .iter()
+                .map(|_| vec![conv([CHANNELS; 2], 3, 1, 0.0, device)])
+                .collect(),
+            extra_blocks: Extra {
+                p6: conv([last, CHANNELS], 3, 2, 0.0, device),
+                p7: conv([CHANNELS; 2], 3, 2, 0.0, device),
+            },
+        }
+    }
+
+    /// C3 to C5, from fine to coarse, to P3 to P7.
+    fn forward(&self, maps: Vec<Tensor<4>>) -> Vec<Tensor<4>> {
+        let coarsest = maps.last().cloned();
+        let mut out = Vec::new();
+        let mut above: Option<Tensor<4>> = None;
+        let blocks = self.inner_blocks.iter().zip(&self.layer_blocks);
+        for ((inner, layer), map) in blocks.zip(maps).rev() {
+            let lateral = inner[0].forward(map);
+            let merged = match above {
+                Some(above) => lateral + double(above),
+                None => lateral,
+            };
+            out.insert(0, layer[0].forward(merged.clone()));
+            above = Some(merged);
+        }
+        let Extra { p6, p7 } = &self.extra_blocks;
+        out.extend(coarsest.map(|map| p6.forward(map)));
+        out.extend(out.last().cloned().map(|map| p7.forward(relu(map))));
+        out
+    }
+}
+
+/// Each place twice along both sides.
+fn double(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let x = x.reshape([batch, channels, height, 1, width, 1]).repeat_dim(3, 2).repeat_dim(5, 2);
+    x.reshape([batch, channels, 2 * height, 2 * width])
+}
+
+/// The backbone with its pyramid.
+#[derive(Module, Debug)]
+pub struct Body {
+    body: ResNet,
+    fpn: Pyramid,
+}
+
+/// The head that says classes.
+#[derive(Module, Debug)]
+pub struct Classification {
+    conv: Vec<Named>,
+    cls_logits: Conv2d,
+}
+
+/// The head that says boxes.
+#[derive(Module, Debug)]
+pub struct Regression {
+    conv: Vec<Named>,
+    bbox_reg: Conv2d,
+}
+
+/// Both heads, the same for all levels.
+#[derive(Module, Debug)]
+pub struct Head {
+    classification_head: Classification,
+    regression_head: Regression,
+}
+
+/// The network.
+#[derive(Module, Debug)]
+pub struct RetinaNet {
+    backbone: Body,
+    head: Head,
+}
+
+/// Four convolutions and the last one, rows of `numbers` for each anchor:
+/// `[batch, anchors, numbers]`.
+fn through(convs: &[Named], last: &Conv2d, map: Tensor<4>, numbers: usize) -> Tensor<3> {
+    let x = convs.iter().fold(map, |x, conv| conv[0].forward_with(x, Activation::Relu));
+    let x = last.forward(x); // [batch, anchors of a place * numbers, rows, columns]
+    let batch = x.dims()[0];
+    x.permute([0, 2, 3, 1]).reshape([batch as i32, -1, numbers as i32])
+}
+
+impl RetinaNet {
+    /// Images `[batch, 3, side, side]` to logits `[batch, anchors, classes]` and boxes
+    /// `[batch, anchors, 4]`, level by level.
+    pub fn forward(&self, images: Tensor<4>, classes: usize) -> (Tensor<3>, Tensor<3>) {
+        let stages = self.backbone.body.stages(images);
+        let maps = stages.into_iter().skip(1).map(|(_, map)| map).collect(); // C3, C4, C5
+        let levels = self.backbone.fpn.forward(maps);
+        let Head { classification_head: said, regression_head: at } = &self.head;
+        let logits =
+            levels.iter().map(|map| through(&said.conv, &said.cls_logits, map.clone(), classes));
+        let boxes = levels.iter().map(|map| through(&at.conv, &at.bbox_reg, map.clone(), 4));
+        (Tensor::cat(logits.collect(), 1), Tensor::cat(boxes.collect(), 1))
+    }
+}
+
+impl RetinaNetConfig {
+    /// All anchors in pixels, in the order of the network's outputs.
+    pub fn anchors(&self) -> Vec<BoundingBox> {
+        let mut size = self.side;
+        let mut all = Vec::new();
+        for level in 0..LEVELS {
+            // Each level's map is half of the one before, rounded up.
+            size = if level == 0 { self.side / STRIDE } else { size.div_ceil(2) };
+            let stride = STRIDE << level;
+            let least = self.scale * stride as f32;
+            // Whole numbers, as in torchvision.
+            let sizes = [0.0, 1.0, 2.0].map(|third: f32| (least * 2f32.powf(third / 3.0)).floor());
+            // There strides are whole parts of the image, also where a map was rounded up.
+            all.extend(grid(&cell(&sizes, &RATIOS), [size; 2], [self.side / size; 2]));
+        }
+        all
+    }
+}
+
+impl DetectorConfig for RetinaNetConfig {
+    type Network = RetinaNet;
+
+    const FIXED: &'static [&'static str] = &["classes"];
+
+    fn meaning(field: &str) -> &'static str {
+        match field {
+            "side" => "rows and columns of the input, a multiple of 32",
+            "scale" => "the smallest anchor of a level in strides of the level, 1 to 4",
+            _ => "",
+        }
+    }
+
+    fn new(seen: &Seen) -> Self {
+        let longest = seen.image[0].max(seen.image[1]);
+        let side = longest.next_multiple_of(MULTIPLE).clamp(2 * MULTIPLE, MOST_SIDE);
+        let mut sides: Vec<f32> = seen.sides.iter().map(|[w, h]| (w * h).sqrt()).collect();
+        sides.sort_by(f32::total_cmp);
+        let small = sides.get(sides.len() / 10).copied().unwrap_or(1.0) * side as f32;
+        let scale = (small / STRIDE as f32).round().clamp(1.0, 4.0);
+        Self { classes: seen.classes, side, scale }
+    }
+
+    fn finished(self, _: &Seen) -> Result<Self, String> {
+        if self.side < MULTIPLE || !self.side.is_multiple_of(MULTIPLE) || self.side > 4096 {
+            return Err(format!(
+                "side={}: expected a multiple of {MULTIPLE}, 4096 at most",
+                self.side
+            ));
+        }
+        match (0.5..=16.0).contains(&self.scale) {
+            true => Ok(self),
+            false => Err(format!("scale={}: expected 0.5 to 16", self.scale)),
+        }
+    }
+
+    fn init(&self, device: &Device) -> RetinaNet {
+        let config = ResNetConfig::resnet50(0).without_head();
+        let channels: Vec<usize> =
+            config.levels().iter().skip(1).map(|level| level.channels).collect();
+        let tower = || (0..DEPTH).map(|_| vec![conv([CHANNELS; 2], 3, 1, 0.01, device)]).collect();
+        let anchors = RATIOS.len() * 3;
+        let mut cls_logits = conv([CHANNELS, anchors * self.classes], 3, 1, 0.01, device);
+        let prior = Initializer::Constant { value: -((1.0 - PRIOR) / PRIOR).ln() };
+        cls_logits.bias = Some(prior.init([anchors * self.classes], device));
+        RetinaNet {
+            backbone: Body { body: config.init(device), fpn: Pyramid::new(&channels, device) },
+            head: Head {
+                classification_head: Classification { conv: tower(), cls_logits },
+                regression_head: Regression {
+                    conv: tower(),
+                    bbox_reg: conv([CHANNELS, anchors * 4], 3, 1, 0.01, device),
+                },
+            },
+        }
+    }
+
+    fn preprocess(&self) -> Preprocess {
+        // ImageNet's, as the backbone's weights of others want them.
+        let (mean, std) = (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]);
+        let resize = Resize::Letterbox;
+        Preprocess::Image { channels: 3, height: self.side, width: self.side, resize, mean, std }
+    }
+
+    fn loss(&self, network: &RetinaNet, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
+        let (device, count, classes) = (images.device(), truth.len(), self.classes);
+        let (logits, boxes) = network.forward(images, classes);
+        let anchors = self.anchors();
+        let matched = |objects: &Vec<Object>| {
+            let boxes: Vec<BoundingBox> =
+                objects.iter().map(|object| object.bounding_box).collect();
+            Matcher::RETINANET.apply(&anchors, &boxes)
+        };
+        let matches: Vec<Vec<Match>> = truth.par_iter().map(matched).collect();
+        let total = count * anchors.len();
+        // 1 at the class of each object; 0 in the second where an anchor is left out.
+        let (mut wanted, mut counted) = (vec![0.0; total * classes], vec![1.0; total]);
+        let (mut places, mut deltas, mut found) = (Vec::new(), Vec::new(), vec![0f32; count]);
+        for (image, (matches, objects)) in matches.iter().zip(truth).enumerate() {
+            for (anchor, own) in matches.iter().enumerate() {
+                let place = image * anchors.len() + anchor;
+                match own {
+                    Match::Background => {}
+                    Match::Ignored => counted[place] = 0.0,
+                    Match::Object(object) => {
+                        let object = &objects[*object];
+                        wanted[place * classes + object.label] = 1.0;
+                        places.push(place as i64);
+                        deltas.extend(
+                            DeltaCoder::PLAIN.encode(&object.bounding_box, &anchors[anchor]),
+                        );
+                        found[image] += 1.0;
+                    }
+                }
+            }
+        }
+        // Each image's loss is over its own objects.
+        let share = |image: usize| 1.0 / (found[image].max(1.0) * count as f32);
+        for (place, weight) in counted.iter_mut().enumerate() {
+            *weight *= share(place / anchors.len());
+        }
+        let shares: Vec<f32> =
+            places.iter().map(|&place| share(place as usize / anchors.len())).collect();
+        let table = |values: Vec<f32>, width: usize| {
+            let rows = values.len() / width;
+            Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &device)
+        };
+        let logits = logits.reshape([total, classes]);
+        let focal = focal(logits, table(wanted, classes)) * table(counted, 1);
+        let classification = focal.sum();
+        if places.is_empty() {
+            return Loss::new(classification, count);
+        }
+        let rows = places.len();
+        let places = Tensor::<1, Int>::from_data(TensorData::new(places, [rows]), &device);
+        let said = boxes.reshape([total, 4]).select(0, places);
+        let regression = ((said - table(deltas, 4)).abs() * table(shares, 1)).sum();
+        let total = classification.clone() + regression.clone();
+        let shown =
+            vec![("loss", total.clone()), ("class_loss", classification), ("box_loss", regression)];
+        Loss { total, shown, count }
+    }
+
+    fn detect(&self, network: &RetinaNet, images: Tensor<4>) -> Vec<Vec<Detection>> {
+        let (logits, boxes) = network.forward(images, self.classes);
+        let (logits, boxes) = (values(logits), values(boxes));
+        let anchors = self.anchors();
+        let image = |(logits, boxes): (&[f32], &[f32])| {
+            let mut all = Vec::new();
+            let rows = logits.chunks(self.classes).zip(boxes.chunks(4)).zip(&anchors);
+            for ((logits, at), anchor) in rows {
+                let scores = logits.iter().map(|&logit| sigmoid(logit)).enumerate();
+                let mut good = scores.filter(|(_, score)| *score >= LEAST).peekable();
+                if good.peek().is_none() {
+                    continue;
+                }
+                let own = DeltaCoder::PLAIN.decode([at[0], at[1], at[2], at[3]], anchor);
+                let bounding_box = own.clip(self.side, self.side);
+                all.extend(good.map(|(label, score)| Detection { label, score, bounding_box }));
+            }
+            all
+        };
+        let logits = logits.par_chunks(anchors.len() * self.classes);
+        logits.zip(boxes.par_chunks(anchors.len() * 4)).map(image).collect()
+    }
+}
+
+/// The focal loss of each logit against 0 or 1.
+fn focal(logits: Tensor<2>, wanted: Tensor<2>) -> Tensor<2> {
+    let against = wanted.clone().neg() + 1.0;
+    let right = sigmoids(logits.clone());
+    let wrong = right.clone().neg() + 1.0;
+    let objects = wanted * log_sigmoid(logits.clone()) * wrong.powi_scalar(GAMMA) * ALPHA;
+    let rest = against * log_sigmoid(logits.neg()) * right.powi_scalar(GAMMA) * (1.0 - ALPHA);
+    (objects + rest).neg()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenfold_core::device;
+    use tenfold_core::weights::module_keys;
+
+    fn config(side: usize) -> RetinaNetConfig {
+        RetinaNetConfig { classes: 3, side, scale: 2.0 }
+    }
+
+    #[test]
+    fn as_many_anchors_as_outputs() {
+        let device = device::open("cpu").unwrap();
+        let config = config(64);
+        // 8, 4, 2, 1 and 1 rows.
+        assert_eq!(config.anchors().len(), 9 * (64 + 16 + 4 + 1 + 1));
+        let network = config.init(&device);
+        let (logits, boxes) = network.forward(Tensor::zeros([1, 3, 64, 64], &device), 3);
+        assert_eq!((logits.dims(), boxes.dims()), ([1, 774, 3], [1, 774, 4]));
+        let first = config.anchors()[0];
+        assert_eq!(first, cell(&[16.0], &[0.5])[0]);
+        // Names of torchvision's weights.
+        let keys: Vec<String> = module_keys(&network).into_iter().map(|(key, _)| key).collect();
+        for name in [
+            "backbone.body.layer3.5.conv2.weight",
+            "backbone.fpn.inner_blocks.2.0.weight",
+            "backbone.fpn.extra_blocks.p7.bias",
+            "head.classification_head.conv.3.0.bias",
+            "head.regression_head.bbox_reg.weight",
+        ] {
+            assert!(keys.iter().any(|key| key == name), "{name}: {keys:?}");
+        }
+    }
+
+    #[test]
+    fn the_focal_loss_of_numbers_that_a_person_can_derive() {
+        let device = device::open("cpu").unwrap();
+        let logits = Tensor::<2>::from_data([[0.0, 0.0, 9.0]], &device);
+        let wanted = Tensor::<2>::from_data([[1.0, 0.0, 1.0]], &device);
+        let own = values(focal(logits, wanted));
+        // -alpha (1 - p)^2 ln p at p = 1/2.
+        let expected = 0.25 * 0.25 * 2f32.ln();
+        assert!((own[0] - expected).abs() < 1e-6 && (own[1] - 3.0 * expected).abs() < 1e-6);
+        assert!(own[2] < 1e-9);
+    }
+
+    #[test]
+    fn images_with_and_without_objects() {
+        let device = device::autodiff_device(&device::open("cpu").unwrap(), 1);
+        let config = config(64);
+        let network = config.init(&device);
+        let own =
+            Object { label: 1, bounding_box: BoundingBox::new(8.0, 8.0, 30.0, 24.0), mask: None };
+        for truth in [vec![vec![], vec![]], vec![vec![own], vec![]]] {
+            let loss = config.loss(&network, Tensor::ones([2, 3, 64, 64], &device), &truth);
+            assert!(values(loss.total)[0].is_finite());
+        }
+    }
+
+    #[test]
+    fn doubling_repeats_each_place() {
+        let device = device::open("cpu").unwrap();
+        let x = Tensor::<4>::from_data([[[[1.0, 2.0]]]], &device);
+        assert_eq!(values(double(x)), [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+    }
+}

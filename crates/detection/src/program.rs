@@ -1,0 +1,35 @@
+//! The program: the zoo on the command line.
+
+use crate::flags::{EvalFlags, PredictFlags, TrainFlags};
+use crate::task::Detecting;
+use crate::zoo::{Zoo, with_config};
+use std::path::Path;
+use tenfold_core::cli::{NoVerbs, On, Program};
+use tenfold_core::task::Verbs;
+use tenfold_core::zoo::Card;
+
+impl Program for Zoo {
+    const PROGRAM: &'static str = env!("CARGO_PKG_NAME");
+    const ABOUT: &'static str = "Trains, measures and uses detectors: what is in an image, and where, for a person to confirm";
+
+    type Train = TrainFlags;
+    type Eval = EvalFlags;
+    type Predict = PredictFlags;
+    type More = NoVerbs;
+
+    fn card(self) -> Card {
+        Zoo::card(self)
+    }
+
+    fn verbs(self) -> Box<dyn Verbs<Self>> {
+        with_config!(self, Config => Box::new(Detecting::<Config>::new(self)))
+    }
+
+    fn data_dir(own: &TrainFlags) -> Option<&Path> {
+        own.data.data_dir.as_deref()
+    }
+
+    fn on(own: &EvalFlags) -> On<'_> {
+        On::from(&own.on)
+    }
+}

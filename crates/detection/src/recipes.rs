@@ -1,0 +1,29 @@
+//! How each model is trained when nothing is said.
+
+use crate::augment::Augment;
+use crate::zoo::Zoo;
+use tenfold_core::cli::args::Recipe;
+use tenfold_core::data::scenes;
+
+/// What each step keeps of the average of the weights.
+pub const AVERAGE: f64 = 0.999;
+
+/// Epochs, batches and learning rate for data of this name.
+pub fn recipe(model: Zoo, data: &str) -> Recipe {
+    let drawn = data == scenes::NAME;
+    let (epochs, batch_size, lr) = match (model, drawn) {
+        (Zoo::YoloV2Small, true) => (10, 32, 2e-3),
+        (Zoo::YoloV2Small, false) => (60, 8, 2e-3),
+        (Zoo::RetinaNet, true) => (2, 16, 5e-4),
+        (Zoo::RetinaNet, false) => (40, 8, 3e-4),
+    };
+    Recipe { batch_size, warmup: 0.05, clip_norm: Some(10.0), ..Recipe::new(epochs, lr) }
+}
+
+/// What is done to training images: drawn ones are as many and as different as one likes.
+pub fn augment(data: &str) -> Augment {
+    match data {
+        scenes::NAME => Augment { flip: true, ..Augment::default() },
+        _ => Augment::PHOTOGRAPHS,
+    }
+}

@@ -1,0 +1,276 @@
+//! Detectors as core's [`Task`]: data, configuration, learner, measuring.
+
+use crate::batches::{Batch, Batches};
+use crate::config::RunConfig;
+use crate::data;
+use crate::draw;
+use crate::finder::Finder;
+use crate::flags::TrainFlags;
+use crate::metrics::Judged;
+use crate::models::detector::{DetectorConfig, Seen};
+use crate::parts::nms::Nms;
+use crate::recipes;
+use crate::scores;
+use crate::write;
+use crate::zoo::Zoo;
+use burn::module::Module;
+use burn::tensor::Device;
+use image::DynamicImage;
+use rayon::prelude::*;
+use std::io::Write;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::sync::Arc;
+use tenfold_core::data::{Object, scenes};
+use tenfold_core::device::autodiff_device;
+use tenfold_core::set::{Field, set_fields};
+use tenfold_core::task::predict::{self, Drawing};
+use tenfold_core::task::prelude::*;
+use tenfold_core::task::{Asked, introduction};
+use tenfold_core::train::loader::{Epoch, Loader};
+use tenfold_core::zoo::did_you_mean;
+
+/// Images that priors are measured on, at most.
+const MOST_MEASURED: usize = 1_000;
+/// Images that are read at once while a split is measured.
+const PART: usize = 64;
+
+/// One of the zoo's models.
+pub(crate) struct Detecting<C> {
+    model: Zoo,
+    config: PhantomData<C>,
+}
+
+type Config<C> = RunConfig<C, NamedData>;
+
+impl<C: DetectorConfig> Detecting<C> {
+    pub(crate) fn new(model: Zoo) -> Self {
+        Self { model, config: PhantomData }
+    }
+
+    /// What was found in the images of a split, and what is there.
+    fn judged(
+        network: &C::Network,
+        config: &Config<C>,
+        data: &DataSet<Vec<Object>>,
+        split: Split,
+    ) -> Result<Vec<Judged>> {
+        let device = network.devices().into_iter().next().unwrap_or_default();
+        let finder = Finder::new(config, network.clone(), &device);
+        let examples = data.split(split);
+        // The same classes may stand in another order in other data.
+        let place = |name: &String| config.labels.iter().position(|own| own == name);
+        let labels: Vec<Option<usize>> = data.classes.iter().map(place).collect();
+        let mut all = Vec::with_capacity(examples.len());
+        for first in (0..examples.len()).step_by(PART) {
+            let part = first..(first + PART).min(examples.len());
+            let part = part.into_par_iter().map(|index| examples.get(index));
+            let part = part.collect::<Result<Vec<_>>>()?;
+            let inputs: Vec<&Input> = part.iter().map(|example| &example.input).collect();
+            for (example, found) in part.iter().zip(finder.find(&inputs)?) {
+                let own = |object: &Object| Some((labels[object.label]?, object.bounding_box));
+                all.push(Judged {
+                    objects: example.target.iter().filter_map(own).collect(),
+                    found,
+                });
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// What a model's configuration is made of: see [`Seen`].
+fn seen(data: &DataSet<Vec<Object>>, seed: u64) -> Result<Seen> {
+    let count = data.train.len().min(MOST_MEASURED);
+    let of_image = |place: usize| {
+        let example = data.train.get(place * data.train.len() / count)?;
+        let Input::Image(image) = &example.input else { return Ok(Vec::new()) };
+        let longer = image.width().max(image.height()) as f32;
+        let side = |object: &Object| {
+            let [_, _, w, h] = object.bounding_box.xywh();
+            [w / longer, h / longer]
+        };
+        Ok(example.target.iter().map(side).collect())
+    };
+    let sides = (0..count).into_par_iter().map(of_image).collect::<Result<Vec<Vec<_>>>>()?.concat();
+    if sides.is_empty() {
+        return Err(Error::argument(
+            "--data",
+            "no object in the training images; expected one at least",
+        ));
+    }
+    let image = match data.kind {
+        Kind::Images { height, width, .. } => [width, height],
+        _ => [scenes::SIDE; 2],
+    };
+    Ok(Seen { classes: data.classes.len(), image, sides, seed })
+}
+
+impl<C: DetectorConfig> Task for Detecting<C> {
+    type Zoo = Zoo;
+    type Choice = NamedData;
+    type Data = DataSet<Vec<Object>>;
+    type Config = Config<C>;
+    type Model = Weights<C::Network>;
+
+    const SETTLED: &'static [&'static str] = &["threshold"];
+
+    fn zoo(&self) -> Zoo {
+        self.model
+    }
+
+    fn choose(&self, flags: &Flags<Zoo>) -> Result<NamedData> {
+        Ok(NamedData::new(&flags.own.data, flags.run.seed(), scenes::NAME))
+    }
+
+    fn chosen(config: &Config<C>) -> &NamedData {
+        &config.data
+    }
+
+    fn open(&self, choice: &NamedData, data_dir: Option<&Path>) -> Result<Self::Data> {
+        data::open(&choice.name, &choice.options(data_dir))
+    }
+
+    fn configure(
+        &self,
+        flags: &Flags<Zoo>,
+        choice: NamedData,
+        data: &Self::Data,
+    ) -> Result<Config<C>> {
+        let TrainFlags { supervised, augment, .. } = &flags.own;
+        let seen = seen(data, flags.run.seed())?;
+        let config = set_fields(&C::new(&seen), &flags.run.set, C::FIXED)?;
+        let config = config.finished(&seen).map_err(|why| Error::argument("--set", why))?;
+        let recipe = recipes::recipe(self.model, &choice.name);
+        Ok(RunConfig {
+            labels: data.classes.clone(),
+            preprocess: config.preprocess(),
+            training: supervised.settings(recipe, flags.run.seed()),
+            config,
+            augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
+            data: choice,
+            average: recipes::AVERAGE,
+            nms: Nms::default(),
+            threshold: None,
+        })
+    }
+
+    fn check_data(&self, config: &Config<C>, data: &Self::Data) -> Result<()> {
+        let unknown = data.classes.iter().find(|name| !config.labels.contains(name));
+        let Some(name) = unknown else { return Ok(()) };
+        let meant = did_you_mean(name, config.labels.iter().map(String::as_str));
+        let known = config.labels.join(", ");
+        let why =
+            format!("has the class `{name}`{meant}, which the model was not trained on: {known}");
+        Err(Error::argument("--data", why))
+    }
+
+    fn plan(&self, config: &Config<C>) -> Plan {
+        config.training.plan(Keep::Highest("map50"))
+    }
+
+    fn learner(&self, config: &Config<C>, data: &Self::Data, device: &Device) -> Learning<Self> {
+        let settings = &config.training;
+        let device = autodiff_device(device, settings.seed);
+        let network = drawn(config.config.init(&device));
+        let epoch = Epoch::default();
+        let batches = Batches {
+            examples: data.train.clone(),
+            preprocess: config.preprocess.clone(),
+            augment: config.augment,
+            epoch: epoch.clone(),
+            closed: settings.epochs - settings.epochs / 5 + 1,
+        };
+        let loader = Loader::new(Arc::new(batches), settings.batch_size, device.clone());
+        let loader = loader.shuffled(settings.seed, epoch.clone());
+        let own = config.config.clone();
+        let loss =
+            move |network: &C::Network, (images, truth): Batch| own.loss(network, images, &truth);
+        let learner = Supervised::with_loader(network, loader, epoch, settings, loss, Weights)?;
+        Ok(Box::new(learner.averaged(config.average)))
+    }
+
+    fn model(&self, config: &Config<C>, device: &Device) -> Result<Self::Model> {
+        Ok(Weights(config.config.init(device)))
+    }
+
+    fn measure(
+        &self,
+        Weights(network): &Self::Model,
+        config: &Config<C>,
+        data: &Self::Data,
+        split: Split,
+        purpose: Purpose<'_, Zoo>,
+    ) -> Result<Scores> {
+        let judged = Self::judged(network, config, data, split)?;
+        let mut scores = scores::scores(&judged, &config.labels, split);
+        if let Purpose::Choose = purpose {
+            // What the curves show.
+            scores.json.retain(|name, _| ["map", "map50", "count"].contains(&name.as_str()));
+        }
+        Ok(scores)
+    }
+
+    fn settle(
+        &self,
+        Weights(network): &Self::Model,
+        config: &mut Config<C>,
+        data: &Self::Data,
+    ) -> Result<()> {
+        config.threshold =
+            scores::threshold(&Self::judged(network, config, data, Split::Validation)?);
+        Ok(())
+    }
+
+    fn answerer(&self, model: Self::Model, config: Config<C>, device: &Device) -> Answering {
+        Ok(Box::new(Finder::new(&config, model.0, device)))
+    }
+
+    fn predict(
+        &self,
+        model: Self::Model,
+        config: Config<C>,
+        device: &Device,
+        asked: &Asked<'_, Zoo>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let mut finder = Finder::new(&config, model.0, device);
+        if let Some(threshold) = asked.own.threshold {
+            finder = finder.with_threshold(threshold as f32);
+        }
+        if let (Some(format), Some(folder)) = (asked.own.format, &asked.own.out) {
+            write::annotations(format, folder, &finder, asked.paths)?;
+        }
+        let draw = |path: &Path, image: &DynamicImage, proposal: &Proposal| {
+            draw::write(path, image, proposal)
+        };
+        let drawing = asked.own.draw.as_deref().map(|folder| Drawing { folder, write: &draw });
+        predict::run(&finder, asked.paths, asked.args, drawing.as_ref(), out)
+    }
+
+    fn fields(&self, flags: &Flags<Zoo>) -> Result<Vec<Field>> {
+        let _ = flags;
+        let seen = Seen {
+            classes: 2,
+            image: [scenes::SIDE; 2],
+            sides: vec![[0.25; 2]],
+            seed: flags.run.seed(),
+        };
+        let value = serde_json::to_value(C::new(&seen)).unwrap_or_default();
+        let fields = value.as_object().into_iter().flatten();
+        let own = fields.filter(|(name, _)| !C::FIXED.contains(&name.as_str()));
+        let field = |(name, default): (&String, &serde_json::Value)| Field {
+            name: name.clone(),
+            meaning: C::meaning(name),
+            default: default.clone(),
+        };
+        Ok(own.map(field).collect())
+    }
+
+    fn introduce(&self, config: &Config<C>, data: &Self::Data) -> String {
+        let [_, height, width] = config.preprocess.shape();
+        let augment = serde_json::to_string(&config.augment).unwrap_or_default();
+        let own = introduction(self, config, data);
+        format!("{own}; {width}x{height} pixels, augmentation {augment}")
+    }
+}

@@ -1,0 +1,128 @@
+//! The verbs, end to end, on a few images in files.
+
+use crate::finder::Finder;
+use crate::zoo::Zoo;
+use image::{Rgb, RgbImage};
+use serde_json::Value;
+use std::path::Path;
+use tenfold_core::data::Input;
+use tenfold_core::device;
+use tenfold_core::suggest::Propose;
+use tenfold_core::zoo::Zoo as _;
+
+/// Runs a command line: its status, stdout and stderr.
+fn run(line: &[&str]) -> (u8, String, String) {
+    let args = ["tenfold-detection"].iter().chain(line).map(|word| (*word).into());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = tenfold_core::cli::run::<Zoo>(args.collect::<Vec<_>>(), &mut out, &mut err);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status, text(out), text(err))
+}
+
+fn json(line: &[&str]) -> Value {
+    let (status, out, err) = run(line);
+    assert_eq!(status, 0, "{err}");
+    serde_json::from_str(&out).unwrap()
+}
+
+/// Twenty images of a red or green square, one of them empty, as YOLO has them.
+fn data(folder: &Path) {
+    for i in 0..20u32 {
+        let (x, y) = (4 + i * 7 % 24, 4 + i * 5 % 24);
+        let inside = |at: u32, from: u32| (from..from + 16).contains(&at);
+        let colour = if i % 2 == 0 { [220, 30, 30] } else { [30, 220, 30] };
+        let square = |column, row| inside(column, x) && inside(row, y) && i != 19;
+        let pixel = |column, row| Rgb(if square(column, row) { colour } else { [40; 3] });
+        RgbImage::from_fn(48, 48, pixel).save(folder.join(format!("{i}.png"))).unwrap();
+        let [x, y] = [x, y].map(|at| (at as f32 + 8.0) / 48.0);
+        let side = 16.0 / 48.0;
+        let text =
+            if i == 19 { String::new() } else { format!("{} {x} {y} {side} {side}\n", i % 2) };
+        std::fs::write(folder.join(format!("{i}.txt")), text).unwrap();
+    }
+    std::fs::write(folder.join("classes.txt"), "red\ngreen\n").unwrap();
+}
+
+#[test]
+fn every_model_trains_measures_answers_and_exports() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let images = path("images");
+    std::fs::create_dir(&images).unwrap();
+    data(Path::new(&images));
+    for (_, model) in Zoo::ALL {
+        let out = path(model);
+        let line = [
+            "train",
+            model,
+            "--data",
+            &images,
+            "--out",
+            &out,
+            "--epochs",
+            "2",
+            "--batch-size",
+            "4",
+            "--json",
+        ];
+        let summary = json(&line);
+        assert!(summary["examples"]["train"].as_u64() == Some(16), "{summary}");
+        assert!(run(&line).0 == 1, "a taken folder");
+
+        let scores = json(&["eval", &out, "--json", "--split", "train"]);
+        for figure in
+            ["map50", "map", "map75", "voc2007", "recall100", "count", "split", "data", "skipped"]
+        {
+            assert!(!scores[figure].is_null(), "{model} {figure}: {scores}");
+        }
+
+        let file = path("model.safetensors");
+        assert_eq!(run(&["export", &out, &file]).0, 0);
+        let image = format!("{images}/0.png");
+        let ask = |run: &str| json(&["predict", run, &image, "--json", "--threshold", "0"]);
+        let answers = ask(&out);
+        assert_eq!(answers, ask(&file));
+        let objects = answers[0]["objects"].as_array().unwrap();
+        assert!(!objects.is_empty() && objects.len() <= 100);
+        for object in objects {
+            let sides: Vec<f64> =
+                object["box"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+            assert!(sides[0] >= 0.0 && sides[0] + sides[2] <= 48.001, "{sides:?}");
+        }
+        let written = path("written");
+        let (drawn, voc) = (path("drawn"), ["--format", "voc", "--out", &written]);
+        let asked = [&["predict", &out, &image, "--draw", &drawn][..], &voc].concat();
+        assert_eq!(run(&asked).0, 0);
+        assert!(Path::new(&written).join("0.xml").is_file());
+        assert_eq!(std::fs::read_dir(&drawn).unwrap().count(), 1);
+
+        let finder = Finder::from_file(Path::new(&out), &device::open("cpu").unwrap()).unwrap();
+        assert!(finder.places() && finder.labels() == ["red", "green"]);
+        let own = Input::Image(image::open(&image).unwrap().into_rgb8().into());
+        let found = finder.find(&[&own]).unwrap();
+        assert_eq!(found[0].len(), objects.len());
+        std::fs::remove_dir_all(&written).unwrap();
+        std::fs::remove_dir_all(&drawn).unwrap();
+        std::fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn wrong_lines_are_told() {
+    for (line, status, why) in [
+        (&["train", "yolov2_smal"][..], 2, "yolov2_small"),
+        (&["train", "yolov2_small", "--augment", "turn"], 2, "flip"),
+        (&["train", "yolov2_small", "--data", "nowhere"], 1, "nowhere"),
+        (&["train", "yolov2_small", "--limit", "20", "--set", "side=12"], 1, "multiple of 8"),
+        (
+            &["train", "yolov2_small", "--limit", "20", "--set", "classes=3"],
+            1,
+            "no choice `classes`",
+        ),
+        (&["predict", "run", "a.png", "--format", "voc"], 2, "--out"),
+    ] {
+        let (own, _, err) = run(line);
+        assert_eq!(own, status, "{line:?}: {err}");
+        assert!(err.contains(why), "{line:?}: {err}");
+    }
+}

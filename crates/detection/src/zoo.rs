@@ -1,0 +1,78 @@
+//! The closed list of this crate's models: names, cards, and the one macro that goes from a name
+//! to a type.
+
+use crate::models::detector::{DetectorConfig, Seen};
+use tenfold_classification::models::parameters;
+use tenfold_core::data::scenes;
+use tenfold_core::device;
+use tenfold_core::zoo::{self, Card};
+
+/// The models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zoo {
+    /// RetinaNet, ResNet-50 with a feature pyramid.
+    RetinaNet,
+    /// YOLO v2, small.
+    YoloV2Small,
+}
+
+impl zoo::Zoo for Zoo {
+    const TASK: &'static str = "detection";
+    const ALL: &'static [(Self, &'static str)] =
+        &[(Self::RetinaNet, "retinanet_resnet50_fpn"), (Self::YoloV2Small, "yolov2_small")];
+}
+
+/// Runs `$body` with `$Config` as the Config type of a model.
+macro_rules! with_config {
+    ($zoo:expr, $Config:ident => $body:expr) => {
+        match $zoo {
+            $crate::zoo::Zoo::RetinaNet => {
+                type $Config = $crate::models::retinanet::RetinaNetConfig;
+                $body
+            }
+            $crate::zoo::Zoo::YoloV2Small => {
+                type $Config = $crate::models::yolov2_small::YoloV2SmallConfig;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use with_config;
+
+impl Zoo {
+    /// The line of `models`.
+    pub fn card(self) -> Card {
+        let (title, paper, year) = match self {
+            Self::RetinaNet => (
+                "RetinaNet, ResNet-50-FPN",
+                "Lin et al., Focal Loss for Dense Object Detection",
+                2017,
+            ),
+            Self::YoloV2Small => {
+                ("YOLO v2, small", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
+            }
+        };
+        let (image, sides) = ([scenes::SIDE; 2], vec![[0.25; 2]]);
+        let seen = Seen { classes: scenes::classes().len(), image, sides, seed: 1 };
+        let parameters = with_config!(self, Config => {
+            device::open("cpu").map_or(0, |cpu| parameters(&Config::new(&seen).init(&cpu)))
+        });
+        let name = zoo::Zoo::name(self);
+        Card { name, title, paper, year, parameters, data: scenes::NAME }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenfold_core::zoo::Zoo as _;
+
+    #[test]
+    fn every_model_has_a_card_and_a_network() {
+        for &(model, name) in Zoo::ALL {
+            let card = model.card();
+            assert!(card.parameters > 0 && card.year > 2000, "{card:?}");
+            assert_eq!((card.name, Zoo::named(name)), (name, Some(model)));
+        }
+    }
+}
