@@ -163,7 +163,7 @@ fn encoded(cells: &Cells, schema: &Schema, places: &[Option<usize>]) -> Result<V
         let word = shown(places[column].map_or("", |place| &row.cells[place]));
         let rows = if count == 1 { "1 row has".into() } else { format!("{count} rows have") };
         note(format_args!(
-            "{path}: {rows} a `{name}` never seen in training (`{word}` in line {line}): taken as \
+            "{path}: {rows} a value of `{name}` never seen in training (`{word}` in line {line}): taken as \
              none of the known values"
         ));
     }

@@ -320,6 +320,7 @@ fn told(holds: &Holds) -> String {
     match holds {
         Holds::Number { min, max, median, percent } => {
             let unit = if *percent { " %" } else { "" };
+            let [min, max, median] = [min, max, median].map(|&number| rounded(number));
             format!("{min} to {max}{unit}, median {median}")
         }
         Holds::Words { values, .. } => {
@@ -335,6 +336,12 @@ fn told(holds: &Holds) -> String {
         }
         Holds::Other { why, .. } => why.clone(),
     }
+}
+
+/// Six digits of a number, or all of a whole one.
+fn rounded(number: f64) -> f64 {
+    let unit = 10f64.powi(5 - number.abs().log10().floor().clamp(-300.0, 5.0) as i32);
+    if number.fract() == 0.0 { number } else { (number * unit).round() / unit }
 }
 
 /// The beginning of a cell, for a message of one line.
