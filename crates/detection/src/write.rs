@@ -204,6 +204,7 @@ mod tests {
                 limit: None,
                 target: None,
                 task: None,
+                table: tenfold_core::data::csv::TableOptions::default(),
             };
             let data = crate::data::open(folder.path().to_str().unwrap(), &options).unwrap();
             assert_eq!((&data.classes[..], data.skipped.len()), (&labels[..], 0), "{format:?}");

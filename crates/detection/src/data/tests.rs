@@ -11,7 +11,14 @@ const VOC: &str = "<annotation><filename>NAME</filename><size><width>40</width><
     </annotation>";
 
 fn options() -> OpenOptions {
-    OpenOptions { data_dir: "nowhere".into(), seed: 1, limit: None, target: None, task: None }
+    OpenOptions {
+        data_dir: "nowhere".into(),
+        seed: 1,
+        limit: None,
+        target: None,
+        task: None,
+        table: tenfold_core::data::csv::TableOptions::default(),
+    }
 }
 
 fn put(folder: &Path, name: &str, text: &str) {
