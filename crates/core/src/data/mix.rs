@@ -83,7 +83,7 @@ mod tests {
     impl Dataset<Example, Error> for Rows {
         fn get(&self, index: usize) -> Result<Example, Error> {
             let (value, target) = self.0[index];
-            Ok(Example { input: Input::Text(value.to_string()), target })
+            Ok(Example { input: Input::Text(value.to_string()), target, file: None })
         }
 
         fn len(&self) -> usize {
@@ -114,7 +114,8 @@ mod tests {
         assert_eq!((all.train.len(), all.validation.len(), all.test.len()), (1_020, 11, 1));
         let mut seen = std::collections::BTreeSet::new();
         for index in 0..all.train.len() {
-            let Example { input: Input::Text(text), target } = all.train.get(index).unwrap() else {
+            let Example { input: Input::Text(text), target, .. } = all.train.get(index).unwrap()
+            else {
                 unreachable!()
             };
             match text.parse::<f32>().unwrap() {
