@@ -111,7 +111,7 @@ mod tests {
         let decided = data(&["a", "b", "new"], &[(-1.0, 2), (-2.0, 0)]);
         let all = mixed(&decided, &data(&["b", "a"], &own), 7).unwrap();
         // A thousand of the run's, and each decision ten times.
-        assert_eq!((all.train.len(), all.validation.len(), all.test.len()), (1_020, 11, 1));
+        assert_eq!((all.train.len(), all.validation.len(), all.test.len()), (1_020, 2, 1));
         let mut seen = std::collections::BTreeSet::new();
         for index in 0..all.train.len() {
             let Example { input: Input::Text(text), target, .. } = all.train.get(index).unwrap()
