@@ -14,6 +14,15 @@ pub fn grouped(number: usize) -> String {
     indicatif::HumanCount(number as u64).to_string()
 }
 
+/// A rate in at most seven characters, however short the time that it was measured in.
+fn short(rate: f64) -> String {
+    match rate {
+        rate if rate < 1e6 => grouped(rate as usize),
+        rate if rate < 1e9 => format!("{:.0}M", rate / 1e6),
+        rate => format!("{:.0}G", (rate / 1e9).min(9999.0)),
+    }
+}
+
 /// A bar on stderr where that is a terminal: one line, whatever its message.
 pub fn bar(total: usize) -> Option<ProgressBar> {
     std::io::stderr().is_terminal().then(|| styled(ProgressBar::new(total as u64)))
@@ -25,7 +34,7 @@ fn styled(bar: ProgressBar) -> ProgressBar {
     let template = "{prefix} [{bar:16}] {percent:>3} %  {rate}/s  {eta:>4} left  {wide_msg}";
     // indicatif's own rate has nine decimals.
     let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{:>6}", grouped(state.per_sec() as usize));
+        let _ = write!(out, "{:>6}", short(state.per_sec()));
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
@@ -79,14 +88,14 @@ mod tests {
     fn a_bar_stays_on_one_line_of_eighty_columns() {
         let terminal = Terminal::default();
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-        let bar = styled(ProgressBar::with_draw_target(Some(5_000_000), target));
+        let bar =
+            styled(ProgressBar::with_draw_target(Some(5_000_000), target)).with_position(1_234_567);
         bar.set_prefix("interval 100/100");
         bar.set_message("loss 0.1234  accuracy 0.5000  perplexity 1234.5678  entropy 0.1234");
-        bar.set_position(1_234_567);
         bar.force_draw();
         let lines = terminal.0.lock().unwrap();
-        let shown = lines.iter().find(|line| line.contains("loss 0.1234")).expect("a bar");
-        assert!(shown.contains("interval 100/100 [===>") && shown.contains(" 24 %"), "{shown}");
+        let shown = lines.iter().rfind(|line| line.contains("loss 0.1234")).expect("a bar");
+        assert!(shown.contains("interval 100/100 [===>") && shown.contains(" 25 %"), "{shown}");
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:?}");
     }
 
