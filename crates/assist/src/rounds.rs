@@ -5,7 +5,7 @@ use crate::active::{Active, lock};
 use crate::model;
 use crate::queue::Queue;
 use crate::retrain::{Progress, Refused, Stage};
-use crate::state::State;
+use crate::state::{LEAST_JUDGES, State};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,6 @@ use tenfold_core::{Result, files, weights};
 
 /// Fewer decisions than this are not worth a training.
 const LEAST: usize = 20;
-/// Fewer items than this judge nobody's weights.
-pub const LEAST_JUDGES: usize = 20;
 
 /// Why a training was not begun.
 pub enum Unready {

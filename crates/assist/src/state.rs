@@ -23,6 +23,9 @@ use tokio::sync::watch;
 /// Who decides where no person does.
 pub const NOBODY: &str = "(model)";
 
+/// Fewer items than this judge nobody's weights.
+pub const LEAST_JUDGES: usize = 20;
+
 /// What was chosen on the command line.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -255,7 +258,7 @@ impl State {
             "labels": self.labels().len(),
             "auto_accept": auto_accept,
             "retrain": self.retrain.status(),
-            "fixed": {"decided": fixed, "needed": crate::rounds::LEAST_JUDGES},
+            "fixed": {"decided": fixed, "needed": LEAST_JUDGES},
             "baseline": self.settings.baseline,
             "order": self.settings.order,
             "version": env!("CARGO_PKG_VERSION"),

@@ -95,7 +95,7 @@ mod tests {
         bar.force_draw();
         let lines = terminal.0.lock().unwrap();
         let shown = lines.iter().rfind(|line| line.contains("loss 0.1234")).expect("a bar");
-        assert!(shown.contains("interval 100/100 [===>") && shown.contains(" 24 %"), "{shown}");
+        assert!(shown.contains("interval 100/100 [===>") && shown.contains(" 25 %"), "{shown}");
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:?}");
     }
 

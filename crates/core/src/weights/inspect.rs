@@ -5,20 +5,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use burn::module::Module;
 use burn::store::bridge;
 use burn::tensor::{DType, TensorData};
 
-use super::source::MAX_HEADER;
-use super::{load, source};
+use super::source::{self, MAX_HEADER};
 use crate::{Error, Result};
-
-/// Names and shapes of a module's own weights, as [`save`](super::save) would write them,
-/// sorted by name. Weights that are not initialised yet stay so.
-pub fn module_keys<M: Module>(module: &M) -> Vec<(String, Vec<usize>)> {
-    let expected = load::expected(module).into_iter();
-    expected.map(|(key, expected)| (key, expected.shape.to_vec())).collect()
-}
 
 /// One tensor of a weights file, by its name in the file, as 32-bit numbers in the file's own
 /// layout.

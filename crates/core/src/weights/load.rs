@@ -3,32 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
-use burn::store::{
-    BurnToPyTorchAdapter, FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleContext,
-    ModuleSnapshot, PyTorchToBurnAdapter, bridge,
-};
-use burn::tensor::{Bool, BoolStore, DType, Int, Shape, Tensor};
+use burn::store::{FloatCastAdapter, ModuleSnapshot, PyTorchToBurnAdapter};
 
+use super::expected::{Expected, expected};
 use super::nesting::{choose, is_counter, named};
+use super::options::{LoadOptions, Rename};
 use super::source::{self, Format};
 use crate::{Error, Result};
-
-/// How to fit a weights file to a module.
-#[derive(Debug, Clone, Default)]
-pub struct LoadOptions {
-    /// Regular expressions and what replaces their matches, `$1` being a group. They turn
-    /// the file's keys into the module's, each working on the result of the one before.
-    pub rename: Vec<(String, String)>,
-    /// Regular expressions for the module's keys that keep their values, such as `^fc\.` for
-    /// a new head. The same keys in the file are not used, whatever their shapes.
-    pub skip: Vec<String>,
-    /// Accept keys that only the module or only the file has. Shapes must agree even so.
-    pub partial: bool,
-    /// Refuse a file without the checksum that [`save`](super::save) puts into each.
-    pub sealed: bool,
-}
 
 /// What [`load`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,31 +117,6 @@ fn misfit<const N: usize>(path: &Path, problems: [Vec<String>; N]) -> Error {
     Error::file(path, format!("does not fit the model: {}", named(problems)))
 }
 
-/// From the file's keys to the module's, as the options say.
-pub(super) struct Rename(Box<dyn Fn(&str) -> String>);
-
-impl Default for Rename {
-    fn default() -> Self {
-        Self(Box::new(str::to_string))
-    }
-}
-
-impl Rename {
-    pub fn new(options: &LoadOptions) -> Result<Self> {
-        let patterns = KeyRemapper::from_patterns(options.rename.clone());
-        let patterns = patterns.map_err(|e| Error::argument("key map", e))?.to_regex_pairs();
-        Ok(Self(Box::new(move |key| {
-            patterns.iter().fold(key.to_string(), |key, (from, to)| {
-                from.replace_all(&key, to.as_str()).into_owned()
-            })
-        })))
-    }
-
-    pub fn apply(&self, key: &str) -> String {
-        (self.0)(key)
-    }
-}
-
 /// The file's tensors by the module's keys, without what is wrapped around them.
 fn unwrap(
     path: &Path,
@@ -181,98 +139,5 @@ fn unwrap(
     match twice.is_empty() {
         true => Ok(offered),
         false => Err(misfit(path, [twice.into_iter().collect()])),
-    }
-}
-
-/// A parameter or buffer of the module, under PyTorch's name and in PyTorch's layout.
-pub(super) struct Expected {
-    /// Where Burn finds it.
-    path: String,
-    pub(super) shape: Shape,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Float,
-    Int,
-    Bool,
-}
-
-impl Kind {
-    fn accepts(self, dtype: DType) -> bool {
-        match self {
-            Self::Float => dtype.is_float(),
-            Self::Int => dtype.is_int() || dtype.is_uint(),
-            Self::Bool => dtype.is_bool(),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Float => "floats",
-            Self::Int => "integers",
-            Self::Bool => "booleans",
-        }
-    }
-}
-
-/// What the module needs, without initialising parameters that are not yet: a large model
-/// would spend a second drawing numbers that are overwritten at once.
-pub(super) fn expected<M: Module>(module: &M) -> BTreeMap<String, Expected> {
-    let mut visitor = Visitor::default();
-    module.visit(&mut visitor);
-    visitor.found
-}
-
-#[derive(Default)]
-struct Visitor {
-    path: Vec<String>,
-    containers: Vec<String>,
-    found: BTreeMap<String, Expected>,
-}
-
-impl Visitor {
-    fn add(&mut self, shape: Shape, kind: Kind) {
-        let path = self.path.join(".");
-        let dtype = match kind {
-            Kind::Float => DType::F32,
-            Kind::Int => DType::I64,
-            Kind::Bool => DType::Bool(BoolStore::Native),
-        };
-        // Burn's own adapter tells the name and the layout; the data is never asked for.
-        let tensor = bridge::deferred(path.clone(), dtype, shape, None, || {
-            Err(PackError::TensorNotFound(String::new()))
-        });
-        let tensor = BurnToPyTorchAdapter.adapt(tensor, ModuleContext::new(&self.containers));
-        self.found.insert(tensor.name, Expected { path, shape: tensor.shape, kind });
-    }
-}
-
-impl ModuleVisitor for Visitor {
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.containers.push(container_type.to_string());
-        if !container_type.starts_with("Enum:") {
-            self.path.push(name.to_string());
-        }
-    }
-
-    fn exit_module(&mut self, _name: &str, container_type: &str) {
-        self.containers.pop();
-        if !container_type.starts_with("Enum:") {
-            self.path.pop();
-        }
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.add(param.lazy_shape(), Kind::Float);
-    }
-
-    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.add(param.lazy_shape(), Kind::Int);
-    }
-
-    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.add(param.lazy_shape(), Kind::Bool);
     }
 }

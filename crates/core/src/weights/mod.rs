@@ -10,10 +10,12 @@
 
 mod checkpoint;
 mod deferred;
+mod expected;
 mod inspect;
 mod load;
 mod named;
 mod nesting;
+mod options;
 mod pickle;
 mod rebuild;
 mod save;
@@ -28,10 +30,12 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-pub use inspect::{metadata, module_keys, read};
-pub use load::{LoadOptions, LoadReport, load};
+pub use expected::module_keys;
+pub use inspect::{metadata, read};
+pub use load::{LoadReport, load};
 pub use named::{Named, find};
 pub use nesting::{Keys, differences, keys, keys_for, nestings};
+pub use options::LoadOptions;
 pub use save::save;
 pub use source::Format;
 

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use burn::module::Module;
 
-use super::load::{LoadOptions, Rename};
-use super::{module_keys, source};
+use super::expected::module_keys;
+use super::options::{LoadOptions, Rename};
+use super::source;
 use crate::Result;
 
 /// Names of tensors and their shapes.
