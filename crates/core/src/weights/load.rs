@@ -5,7 +5,10 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
-use burn::store::{FloatCastAdapter, ModuleSnapshot, PyTorchToBurnAdapter};
+use burn::store::{
+    FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
+};
+use burn::tensor::DType;
 
 use super::expected::{Expected, expected};
 use super::nesting::{choose, is_counter, named};
