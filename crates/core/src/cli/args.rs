@@ -163,7 +163,7 @@ impl Recipe {
     pub fn for_examples(self, examples: usize, steps: usize, flags: &SupervisedFlags) -> Self {
         let eighth = (examples as f64 / 8.0).max(1.0).log2().round().exp2() as usize;
         let mut batch_size = eighth.clamp(self.batch_size.min(8), self.batch_size);
-        if batch_size > 2 && examples % batch_size == 1 {
+        if examples > batch_size && examples % batch_size == 1 {
             batch_size -= 1;
         }
         // What a person asked for counts, and the epochs follow from it.

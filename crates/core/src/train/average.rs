@@ -73,12 +73,12 @@ mod tests {
         let near = |own: Vec<f32>, expected: [f32; 2]| {
             own.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5)
         };
-        assert!(near(values(average.network.gamma.val()), [31.0 / 11.0; 2]));
+        assert!(near(values(average.network.gamma.val()), [29.0 / 11.0; 2]));
         let mean = values(average.network.running_mean.value_sync());
         assert!(near(mean.clone(), [36.0 / 11.0, 72.0 / 11.0]), "{mean:?}");
         // Later ones keep what was asked.
         average.add(&network.valid(), 1000);
-        let expected = 0.9 * 31.0 / 11.0 + 0.3;
+        let expected = 0.9 * 29.0 / 11.0 + 0.3;
         assert!(near(values(average.network.gamma.val()), [expected; 2]));
     }
 }
