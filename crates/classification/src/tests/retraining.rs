@@ -98,7 +98,12 @@ fn outputs_of_known_classes_are_kept_by_their_names() {
         config.config = serde_json::to_value(new(4)).unwrap();
         let [channels, height, width] = new(4).input_shape();
         config.preprocess = new(4).preprocess().unwrap_or_else(|| {
-            Preprocess::fit(&Kind::Images { channels, height, width }, &data.train).unwrap()
+            Preprocess::fit(
+                &Kind::Images { channels, height, width },
+                &data.train,
+                tenfold_core::data::Resize::Stretch,
+            )
+            .unwrap()
         });
         let fresh = drawn(new(4).init(&device));
         let now = start_from::<C>(fresh, &start, &config).unwrap();
