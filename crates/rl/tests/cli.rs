@@ -53,7 +53,7 @@ fn a_run_is_trained_measured_shown_and_exported() {
     assert_eq!(metrics.lines().count(), 2 * 5);
     assert!(metrics.lines().all(|line| parsed(line)["step"].as_u64().unwrap() > 0));
     let curves = std::fs::read_to_string(run.join("curves.svg")).unwrap();
-    assert!(curves.contains("mean_return") && curves.contains("step"));
+    assert!(curves.contains("mean return") && curves.contains("step"));
 
     let found = parsed(&done(&["eval", text(&run), "--episodes", "30", "--json"]));
     assert_eq!(found["returns"].as_array().unwrap().len(), 30);
