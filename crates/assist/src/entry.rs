@@ -318,7 +318,7 @@ mod tests {
     fn columns_of_words_are_one_column_again() {
         let columns = ["age", "sex=female", "sex=male", "a=b", "deck=A", "deck=B"];
         let columns = columns.map(String::from);
-        let shown = |row: &[f32]| {
+        let shown = |row: &[f64]| {
             let pair = |cell: Value| format!("{}: {}", cell["name"], cell["value"]);
             cells(&columns, row)
                 .into_iter()
