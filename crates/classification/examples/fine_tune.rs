@@ -24,14 +24,7 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let data_dir = default_data_dir();
-    let options = OpenOptions {
-        data_dir,
-        seed: 1,
-        limit: None,
-        target: None,
-        task: None,
-        table: Default::default(),
-    };
+    let options = OpenOptions { data_dir, seed: 1, ..OpenOptions::default() };
     let data = open(folder, &options)?;
     let device = device::open("cpu")?.autodiff();
     device.seed(1);

@@ -5,7 +5,6 @@
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamConfig, GradientsParams};
-use std::path::PathBuf;
 use tenfold_classification::batches::{Batch, plain_batches};
 use tenfold_classification::models::lenet::LeNetConfig;
 use tenfold_classification::models::{ModelConfig, Network};
@@ -14,14 +13,7 @@ use tenfold_core::train::loader::{Epoch, Loader};
 use tenfold_core::{Result, device};
 
 fn main() -> Result<()> {
-    let options = OpenOptions {
-        data_dir: PathBuf::new(),
-        seed: 1,
-        limit: None,
-        target: None,
-        task: None,
-        table: Default::default(),
-    };
+    let options = OpenOptions { seed: 1, ..OpenOptions::default() };
     let glyphs = open("glyphs", &options)?;
     let preprocess = Preprocess::fit(&glyphs.kind, &glyphs.train, Resize::Stretch)?;
     let device = device::open("cpu")?.autodiff();

@@ -7,6 +7,7 @@ use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, non_negati
 use tenfold_core::data::csv::{Decimal, TableOptions};
 use tenfold_core::data::{Augment, Preprocess, Task};
 use tenfold_core::train::loss::LossKind;
+use tenfold_core::{Error, Result};
 
 /// How images of another size are brought to the network's.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,42 @@ impl TableFlags {
             categorical: self.categorical.clone(),
             ..TableOptions::default()
         }
+    }
+}
+
+/// A model that is fitted at once has no steps: a flag about them is refused rather than
+/// ignored.
+///
+/// # Errors
+/// The first such flag.
+pub fn refuse_steps(model: &str, flags: &TrainFlags) -> Result<()> {
+    let TrainFlags { supervised: own, loss, l1, l2, augment, weights, .. } = flags;
+    let given = [
+        ("--epochs", own.epochs.is_some()),
+        ("--batch-size", own.batch_size.is_some()),
+        ("--lr", own.lr.is_some()),
+        ("--loss", loss.is_some()),
+        ("--class-weights", flags.class_weights),
+        ("--l1", l1.is_some()),
+        ("--l2", l2.is_some()),
+        ("--optimizer", own.optimizer.is_some()),
+        ("--momentum", own.momentum.is_some()),
+        ("--nesterov", own.nesterov),
+        ("--weight-decay", own.weight_decay.is_some()),
+        ("--clip-norm", own.clip_norm.is_some()),
+        ("--schedule", own.schedule.is_some()),
+        ("--warmup", own.warmup.is_some()),
+        ("--augment", augment.is_some()),
+        ("--patience", own.patience.is_some()),
+        ("--weights", weights.is_some()),
+        ("--layer-decay", flags.layer_decay.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            let why = format!("`{model}` is fitted to all examples at once: leave this flag out");
+            Err(Error::argument(flag, why))
+        }
+        None => Ok(()),
     }
 }
 

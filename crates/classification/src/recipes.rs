@@ -1,17 +1,27 @@
 //! How each model is trained when nothing is said. The choices for logistic regression, the
 //! perceptron and LeNet are measured, see the README.
 
-use crate::flags::TrainFlags;
+use crate::config::RunConfig;
+use crate::flags::{ResizeKind, TrainFlags};
+use crate::labels;
+use crate::models::{ModelConfig, Stem};
 use crate::zoo::Zoo;
-use tenfold_core::cli::args;
-use tenfold_core::data::{Augment, DataSet, Kind};
+use std::path::{Path, PathBuf};
+use tenfold_core::cli::args::{self, Few, SupervisedFlags};
+use tenfold_core::data::{Augment, DataSet, Kind, Preprocess, Resize};
+use tenfold_core::progress::{grouped, note};
 use tenfold_core::task::Flags;
 use tenfold_core::train::Settings;
 use tenfold_core::train::schedule::ScheduleKind;
+use tenfold_core::zoo::Zoo as _;
+use tenfold_core::{Error, Result};
 
-/// Optimiser steps below which a network has learnt next to nothing of a few images; measured,
-/// see crates/classification/README.md.
-const STEPS: usize = 280;
+/// What networks need of a few images: with fewer steps LeNet and ResNet-18 stay near guessing on
+/// sets of 60, and larger batches leave the averages of batch normalisation at their start.
+const FEW: Few = Few { steps: 280, batches: 7, smallest: 8, warmup: 0.0 };
+
+/// Photographs below this many are learnt from weights that others trained, where these are there.
+const FEW_PHOTOGRAPHS: usize = 2_000;
 
 /// Numbers that depend on the model.
 struct Recipe {
@@ -57,7 +67,7 @@ pub fn settings(model: Zoo, flags: &Flags<Zoo>, data: &DataSet) -> Settings {
         args::Recipe { epochs, batch_size: 64, lr, weight_decay, clip_norm, schedule, warmup };
     let own = &flags.own;
     let usual = match kind {
-        Kind::Images { .. } => usual.for_examples(data.train.len(), STEPS, &own.supervised),
+        Kind::Images { .. } => images(usual, data.train.len(), &own.supervised),
         // Their recipes have the epochs for it.
         Kind::Rows { .. } | Kind::Texts => usual,
     };
@@ -71,6 +81,16 @@ pub fn settings(model: Zoo, flags: &Flags<Zoo>, data: &DataSet) -> Settings {
     }
 }
 
+/// The recipe for so many images. A last batch of one is avoided, because batch normalisation
+/// learns nothing from it: its variance is 0.
+fn images(usual: args::Recipe, count: usize, flags: &SupervisedFlags) -> args::Recipe {
+    let mut own = usual.suited(&FEW, flags, |batch| count.div_ceil(batch));
+    if count > own.batch_size && count % own.batch_size == 1 {
+        own.batch_size -= 1;
+    }
+    own
+}
+
 /// What is done to the training images; nothing to tables.
 pub fn augment(model: Zoo, flags: &TrainFlags, kind: &Kind) -> Option<Augment> {
     let pictures = matches!(kind, Kind::Images { .. });
@@ -81,4 +101,136 @@ pub fn augment(model: Zoo, flags: &TrainFlags, kind: &Kind) -> Option<Augment> {
     }
     let chosen = flags.augment.clone().or(default);
     chosen.filter(|augment| pictures && !augment.is_none())
+}
+
+/// What is done to an input: what comes with the network, or is measured on the training
+/// examples.
+pub fn preprocess<C: ModelConfig>(
+    network: &C,
+    flags: &TrainFlags,
+    data: &DataSet,
+) -> Result<Preprocess> {
+    let [_, height, width] = network.input_shape();
+    let asked = flags.resize.map(|resize| match resize {
+        ResizeKind::Stretch => Resize::Stretch,
+        ResizeKind::Letterbox => Resize::Letterbox,
+        ResizeKind::Crop => Resize::ShorterSide(height.min(width)),
+    });
+    if asked.is_some() && !matches!(data.kind, Kind::Images { .. }) {
+        return Err(Error::argument("--resize", "this data has no images"));
+    }
+    match network.preprocess() {
+        Some(Preprocess::Image { channels, height, width, resize, mean, std }) => {
+            let resize = asked.unwrap_or(resize);
+            Ok(Preprocess::Image { channels, height, width, resize, mean, std })
+        }
+        Some(rows) => Ok(rows),
+        None => {
+            let kind = sized(&data.kind, network.input_shape());
+            Preprocess::fit(&kind, &data.train, asked.unwrap_or(Resize::Stretch))
+        }
+    }
+}
+
+/// Weights that the loss gives each class, so that all count the same: 1 on average over the
+/// examples.
+pub fn class_weights(data: &DataSet) -> Result<Vec<f32>> {
+    if data.values.is_some() {
+        return Err(Error::argument("--class-weights", "this data has a number to predict"));
+    }
+    let mut counts = vec![0usize; data.classes.len()];
+    for place in 0..data.train.len() {
+        counts[data.train.get(place)?.target] += 1;
+    }
+    let (all, classes) = (data.train.len() as f32, counts.len() as f32);
+    // A class of which there is nothing to learn from counts as if there were one example.
+    Ok(counts.into_iter().map(|count| all / (classes * count.max(1) as f32)).collect())
+}
+
+/// The weights that others trained and that a few photographs are best learnt from, where
+/// nothing is said and they have been fetched; where not, the line that fetches them is told.
+pub fn pretrained<C: ModelConfig>(
+    model: Zoo,
+    network: &C,
+    flags: &Flags<Zoo>,
+    data: &DataSet,
+    data_dir: Option<&Path>,
+) -> Option<PathBuf> {
+    let name = PathBuf::from(model.name());
+    let steered = !flags.run.set.is_empty();
+    let photographs = matches!(data.kind, Kind::Images { channels: 3, .. })
+        && network.sizes().stem == Some(Stem::ImageNet)
+        && Path::new(&data.name).is_dir();
+    if !photographs || steered || data.train.len() >= FEW_PHOTOGRAPHS {
+        return None;
+    }
+    let count = grouped(data.train.len());
+    if labels::find(&name, data_dir).is_ok() {
+        note(format_args!(
+            "{count} photographs: starts from the fetched weights `{}`",
+            model.name()
+        ));
+        return Some(name);
+    }
+    note(format_args!(
+        "{count} photographs are few for random weights: `cargo xtask fetch weights/{}` fetches \
+         some that were trained on ImageNet, to start from",
+        model.name()
+    ));
+    None
+}
+
+/// What was chosen from the number and size of the examples, behind the introduction.
+pub fn chosen<C: ModelConfig>(config: &RunConfig, data: &DataSet) -> String {
+    let mut text = String::new();
+    let Ok(network) = config.network::<C>(Path::new("config.json")) else { return text };
+    if network.fit().is_none() {
+        let Settings { batch_size, epochs, .. } = config.training;
+        let steps = data.train.len().div_ceil(batch_size) * epochs;
+        let steps = grouped(steps);
+        text += &format!("; batches of {batch_size}, {epochs} epochs, {steps} steps");
+    }
+    if let Preprocess::Image { height, width, resize, .. } = config.preprocess {
+        let how = match resize {
+            Resize::Stretch => "stretched to",
+            Resize::Letterbox => "letterboxed to",
+            Resize::ShorterSide(_) => "cut to",
+        };
+        text += &format!("; images {how} {width}x{height}");
+        if network.sizes().stem == Some(Stem::Small) {
+            text += " (the first layers keep small images large, unlike torchvision's: `--size 224` \
+                     for those)";
+        }
+    }
+    text
+}
+
+/// The data's kind at the size in which the model takes it.
+fn sized(kind: &Kind, [channels, height, width]: [usize; 3]) -> Kind {
+    match kind {
+        Kind::Images { .. } => Kind::Images { channels, height, width },
+        Kind::Rows { .. } | Kind::Texts => kind.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_images_get_smaller_batches_and_more_epochs() {
+        let of = |count, flags: &SupervisedFlags| {
+            let usual = args::Recipe { batch_size: 64, ..args::Recipe::new(5, 1e-3) };
+            let own = images(usual, count, flags);
+            (own.batch_size, own.epochs)
+        };
+        let none = SupervisedFlags::default();
+        assert_eq!(of(54, &none), (8, 40));
+        assert_eq!(of(160, &none), (16, 28));
+        assert_eq!(of(3_600, &none), (64, 5), "as ever, where there are enough");
+        assert_eq!(of(57, &none).0, 7, "not a last batch of one");
+        assert_eq!(of(1, &none), (8, 280));
+        let asked = SupervisedFlags { batch_size: Some(64), ..none };
+        assert_eq!(of(54, &asked).1, 280, "epochs follow from the batch asked for");
+    }
 }

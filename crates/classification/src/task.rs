@@ -2,8 +2,8 @@
 
 use crate::batches::{BATCH, Batch, ExampleBatches, plain_batches, read_back, read_labels};
 use crate::config::{self, DataChoice, Interval, Regression, RunConfig, Start};
-use crate::flags::{EvalFlags, Onward, ResizeKind, TrainFlags};
-use crate::models::{Matrix, ModelConfig, Network, Stem, infer};
+use crate::flags::{EvalFlags, Onward, TrainFlags, refuse_steps};
+use crate::models::{Matrix, ModelConfig, Network, infer};
 use crate::predictor::Predictor;
 use crate::regression::{self, Errors, NumberBatches};
 use crate::scores::{self, Scores};
@@ -15,22 +15,20 @@ use burn::tensor::Device;
 use burn::tensor::activation::log_softmax;
 use rayon::prelude::*;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use tenfold_core::calibrate;
 use tenfold_core::cli::Program;
 use tenfold_core::cli::args::{DataFlags, SupervisedFlags, kept_path};
-use tenfold_core::data::{DataSet, Examples, Kind, Preprocess, Resize};
+use tenfold_core::data::{DataSet, Examples, Kind};
 use tenfold_core::device::autodiff_device;
-use tenfold_core::progress::{bar, grouped, note};
+use tenfold_core::progress::{bar, note};
 use tenfold_core::set::Field;
 use tenfold_core::suggest::{Propose, RetrainPlan};
 use tenfold_core::task::{self, Flags, Purpose, Split, Task};
 use tenfold_core::train::loader::{Collate, Loader};
 use tenfold_core::train::loss::LossConfig;
-use tenfold_core::train::{
-    AtOnce, Keep, Learner, Plan, Settings, Supervised, Unit, Weights, drawn,
-};
+use tenfold_core::train::{AtOnce, Keep, Learner, Plan, Supervised, Unit, Weights, drawn};
 use tenfold_core::trained::Trained;
 use tenfold_core::viz::font;
 use tenfold_core::zoo::Zoo as _;
@@ -38,9 +36,6 @@ use tenfold_core::{Error, Result, data, weights};
 
 /// The numbers that a temperature is fitted to at most: 20,000 examples of 1,000 classes.
 const MOST_LOGITS: usize = 20_000_000;
-
-/// Photographs below this many are learnt from weights that others trained, where these are there.
-const FEW_PHOTOGRAPHS: usize = 2_000;
 
 /// One of the zoo's models.
 pub(crate) struct Classification<C> {
@@ -53,9 +48,11 @@ pub(crate) struct Classification<C> {
 impl<C: ModelConfig> Classification<C> {
     /// The network's Config as the flags change it.
     fn network(&self, flags: &Flags<Zoo>, data: &DataSet) -> Result<C> {
-        let input = match flags.own.size {
-            Some(side) => C::TAKES.of_side(&data.kind, side as usize)?,
-            None => C::input(&data.kind)?,
+        let input = match (&flags.own.onward, flags.own.size) {
+            // Weights go on with what they were trained for, whatever size the new images have.
+            (Some(onward), _) if flags.own.weights.is_some() => onward.preprocess.shape(),
+            (_, Some(side)) => C::TAKES.of_side(&data.kind, side as usize)?,
+            (_, None) => C::input(&data.kind)?,
         };
         let network = (self.new)(input, data.classes.len());
         if flags.own.size.is_some() && flags.run.set.is_empty() {
@@ -218,11 +215,11 @@ impl<C: ModelConfig> Task for Classification<C> {
         let task = task::<C>(self.model, own, data)?;
         let network = self.network(flags, data)?;
         if network.fit().is_some() {
-            refuse_steps(self.model, own)?;
+            refuse_steps(self.model.name(), own)?;
         }
         let weights = own.weights.clone().or_else(|| {
             let data_dir = own.data.data_dir.as_deref();
-            pretrained_by_default(self.model, &network, flags, data, data_dir)
+            recipes::pretrained(self.model, &network, flags, data, data_dir)
         });
         let start = weights.as_ref().map(|named| {
             let named = labels::named(named, own.data.data_dir.as_deref())?;
@@ -244,7 +241,7 @@ impl<C: ModelConfig> Task for Classification<C> {
             labels: data.classes.clone(),
             preprocess: match &own.onward {
                 Some(onward) if own.weights.is_some() => onward.preprocess.clone(),
-                _ => preprocess(&network, own, data)?,
+                _ => recipes::preprocess(&network, own, data)?,
             },
             columns,
             regression: match &data.values {
@@ -255,7 +252,7 @@ impl<C: ModelConfig> Task for Classification<C> {
             data: DataChoice { task: Some(task), schema, ..choice },
             training: recipes::settings(self.model, flags, data),
             class_weights: match own.class_weights {
-                true => Some(class_weights(data)?),
+                true => Some(recipes::class_weights(data)?),
                 false => None,
             },
             loss: LossConfig::new(task, own.loss, own.l1.unwrap_or(0.0), own.l2.unwrap_or(0.0))?,
@@ -435,7 +432,7 @@ impl<C: ModelConfig> Task for Classification<C> {
         if let (Some(scale), [target]) = (&config.regression, &config.labels[..]) {
             note(format_args!("predicts the number `{target}`, {:.4} on average", scale.mean));
         }
-        task::introduction(self, config, data) + &chosen::<C>(config, data).unwrap_or_default()
+        task::introduction(self, config, data) + &recipes::chosen::<C>(config, data)
     }
 
     fn fields(&self, flags: &Flags<Zoo>) -> Result<Vec<Field>> {
@@ -475,7 +472,6 @@ impl<C: ModelConfig> Task for Classification<C> {
             supervised,
             loss: Some(config.loss.kind),
             class_weights: config.class_weights.is_some(),
-            size: side(&config.preprocess),
             l1: Some(config.loss.l1),
             l2: Some(config.loss.l2),
             augment: Some(config.augment.clone().map_or_else(none, Ok)?),
@@ -542,155 +538,4 @@ fn task<C: ModelConfig>(model: Zoo, flags: &TrainFlags, data: &DataSet) -> Resul
         });
     }
     Ok(task)
-}
-
-/// A model that is fitted at once has no steps: a flag about them is refused rather than
-/// ignored.
-fn refuse_steps(model: Zoo, flags: &TrainFlags) -> Result<()> {
-    let TrainFlags { supervised: own, loss, l1, l2, augment, weights, .. } = flags;
-    let given = [
-        ("--epochs", own.epochs.is_some()),
-        ("--batch-size", own.batch_size.is_some()),
-        ("--lr", own.lr.is_some()),
-        ("--loss", loss.is_some()),
-        ("--l1", l1.is_some()),
-        ("--l2", l2.is_some()),
-        ("--optimizer", own.optimizer.is_some()),
-        ("--momentum", own.momentum.is_some()),
-        ("--nesterov", own.nesterov),
-        ("--weight-decay", own.weight_decay.is_some()),
-        ("--clip-norm", own.clip_norm.is_some()),
-        ("--schedule", own.schedule.is_some()),
-        ("--warmup", own.warmup.is_some()),
-        ("--augment", augment.is_some()),
-        ("--patience", own.patience.is_some()),
-        ("--weights", weights.is_some()),
-        ("--layer-decay", flags.layer_decay.is_some()),
-    ];
-    match given.into_iter().find(|(_, given)| *given) {
-        Some((flag, _)) => {
-            let name = model.name();
-            let why = format!("`{name}` is fitted to all examples at once: leave this flag out");
-            Err(Error::argument(flag, why))
-        }
-        None => Ok(()),
-    }
-}
-
-/// What is done to an input: what comes with the network, or is measured on the training
-/// examples.
-fn preprocess<C: ModelConfig>(
-    network: &C,
-    flags: &TrainFlags,
-    data: &DataSet,
-) -> Result<Preprocess> {
-    let [_, height, width] = network.input_shape();
-    let asked = flags.resize.map(|resize| match resize {
-        ResizeKind::Stretch => Resize::Stretch,
-        ResizeKind::Letterbox => Resize::Letterbox,
-        ResizeKind::Crop => Resize::ShorterSide(height.min(width)),
-    });
-    if asked.is_some() && !matches!(data.kind, Kind::Images { .. }) {
-        return Err(Error::argument("--resize", "this data has no images"));
-    }
-    match network.preprocess() {
-        Some(Preprocess::Image { channels, height, width, resize, mean, std }) => {
-            let resize = asked.unwrap_or(resize);
-            Ok(Preprocess::Image { channels, height, width, resize, mean, std })
-        }
-        Some(rows) => Ok(rows),
-        None => {
-            let kind = sized(&data.kind, network.input_shape());
-            Preprocess::fit(&kind, &data.train, asked.unwrap_or(Resize::Stretch))
-        }
-    }
-}
-
-/// Weights that the loss gives each class, so that all count the same: 1 on average over the
-/// examples.
-fn class_weights(data: &DataSet) -> Result<Vec<f32>> {
-    if data.values.is_some() {
-        return Err(Error::argument("--class-weights", "this data has a number to predict"));
-    }
-    let mut counts = vec![0usize; data.classes.len()];
-    for place in 0..data.train.len() {
-        counts[data.train.get(place)?.target] += 1;
-    }
-    let (all, classes) = (data.train.len() as f32, counts.len() as f32);
-    // A class of which there is nothing to learn from counts as if there were one example.
-    Ok(counts.into_iter().map(|count| all / (classes * count.max(1) as f32)).collect())
-}
-
-/// The weights that others trained and that a few photographs are best learnt from, where
-/// nothing is said and they have been fetched; where not, the line that fetches them is told.
-fn pretrained_by_default<C: ModelConfig>(
-    model: Zoo,
-    network: &C,
-    flags: &Flags<Zoo>,
-    data: &DataSet,
-    data_dir: Option<&Path>,
-) -> Option<PathBuf> {
-    let name = PathBuf::from(model.name());
-    let steered = !flags.run.set.is_empty();
-    let photographs = matches!(data.kind, Kind::Images { channels: 3, .. })
-        && network.sizes().stem == Some(Stem::ImageNet)
-        && Path::new(&data.name).is_dir();
-    if !photographs || steered || data.train.len() >= FEW_PHOTOGRAPHS {
-        return None;
-    }
-    let count = grouped(data.train.len());
-    if labels::named(&name, data_dir).is_ok() {
-        note(format_args!(
-            "{count} photographs: starts from the fetched weights `{}`",
-            model.name()
-        ));
-        return Some(name);
-    }
-    note(format_args!(
-        "{count} photographs are few for random weights: `cargo xtask fetch weights/{}` fetches \
-         some that were trained on ImageNet, to start from",
-        model.name()
-    ));
-    None
-}
-
-/// The side of the square images that a run takes; its retraining takes the same.
-fn side(preprocess: &Preprocess) -> Option<u32> {
-    match *preprocess {
-        Preprocess::Image { height, width, .. } if height == width => u32::try_from(height).ok(),
-        _ => None,
-    }
-}
-
-/// What was chosen from the number and size of the examples, behind the introduction.
-fn chosen<C: ModelConfig>(config: &RunConfig, data: &DataSet) -> Result<String> {
-    let network: C = config.network(Path::new("config.json"))?;
-    let mut text = String::new();
-    if network.fit().is_none() {
-        let Settings { batch_size, epochs, .. } = config.training;
-        let steps = data.train.len().div_ceil(batch_size) * epochs;
-        let steps = grouped(steps);
-        text += &format!("; batches of {batch_size}, {epochs} epochs, {steps} steps");
-    }
-    if let Preprocess::Image { height, width, resize, .. } = config.preprocess {
-        let how = match resize {
-            Resize::Stretch => "stretched to",
-            Resize::Letterbox => "letterboxed to",
-            Resize::ShorterSide(_) => "cut to",
-        };
-        text += &format!("; images {how} {width}x{height}");
-        if network.sizes().stem == Some(Stem::Small) {
-            text += " (the first layers keep small images large, unlike torchvision's: `--size 224` \
-                     for those)";
-        }
-    }
-    Ok(text)
-}
-
-/// The data's kind at the size in which the model takes it.
-fn sized(kind: &Kind, [channels, height, width]: [usize; 3]) -> Kind {
-    match kind {
-        Kind::Images { .. } => Kind::Images { channels, height, width },
-        Kind::Rows { .. } | Kind::Texts => kind.clone(),
-    }
 }

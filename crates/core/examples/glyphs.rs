@@ -3,7 +3,6 @@
 //! `cargo run --release -p tenfold-core --example glyphs -- glyphs.png`
 
 use image::{GrayImage, imageops};
-use std::path::PathBuf;
 use tenfold_core::data::{Input, OpenOptions, open};
 use tenfold_core::{Error, Result};
 
@@ -11,14 +10,7 @@ const COLUMNS: usize = 20;
 
 fn main() -> Result<()> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "glyphs.png".into());
-    let options = OpenOptions {
-        data_dir: PathBuf::new(),
-        seed: 1,
-        limit: None,
-        target: None,
-        task: None,
-        table: Default::default(),
-    };
+    let options = OpenOptions { seed: 1, ..OpenOptions::default() };
     let glyphs = open("glyphs", &options)?;
     let mut filled = vec![0; glyphs.classes.len()];
     let mut sheet = GrayImage::new(28 * COLUMNS as u32, 28 * filled.len() as u32);

@@ -198,14 +198,8 @@ mod tests {
             for (name, text) in render(format, &all, &labels).unwrap() {
                 std::fs::write(folder.path().join(name), text).unwrap();
             }
-            let options = OpenOptions {
-                data_dir: "nowhere".into(),
-                seed: 1,
-                limit: None,
-                target: None,
-                task: None,
-                table: tenfold_core::data::csv::TableOptions::default(),
-            };
+            let options =
+                OpenOptions { data_dir: "nowhere".into(), seed: 1, ..OpenOptions::default() };
             let data = crate::data::open(folder.path().to_str().unwrap(), &options).unwrap();
             assert_eq!((&data.classes[..], data.skipped.len()), (&labels[..], 0), "{format:?}");
             let objects: Vec<Object> = data.train.get(0).unwrap().target;

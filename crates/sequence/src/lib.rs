@@ -29,7 +29,6 @@ pub mod cider;
 pub mod config;
 mod dispatch;
 #[cfg(feature = "cli")]
-mod few;
 #[cfg(feature = "cli")]
 pub mod flags;
 pub mod images;

@@ -154,23 +154,39 @@ impl Recipe {
     }
 
     /// The same for so few examples that its epochs would be too few optimiser steps to learn
-    /// from: in batches of about an eighth of the examples, 8 at least, and with so many epochs
-    /// that there are `steps`. Where there are many examples nothing changes.
-    ///
-    /// A last batch of one example is avoided, because batch normalisation learns nothing from
-    /// it: its variance is 0.
+    /// from: in smaller batches and for more epochs. A batch size makes `steps` an epoch. What
+    /// the flags say stands, and plenty of data leaves everything as it is.
     #[must_use]
-    pub fn for_examples(self, examples: usize, steps: usize, flags: &SupervisedFlags) -> Self {
-        let eighth = (examples as f64 / 8.0).max(1.0).log2().round().exp2() as usize;
-        let mut batch_size = eighth.clamp(self.batch_size.min(8), self.batch_size);
-        if examples > batch_size && examples % batch_size == 1 {
-            batch_size -= 1;
+    pub fn suited(
+        self,
+        few: &Few,
+        flags: &SupervisedFlags,
+        steps: impl Fn(usize) -> usize,
+    ) -> Self {
+        let mut own = self;
+        while own.batch_size > few.smallest && steps(own.batch_size) < few.batches {
+            own.batch_size = (own.batch_size / 2).max(few.smallest);
         }
-        // What a person asked for counts, and the epochs follow from it.
-        let batch_size = flags.batch_size.map_or(batch_size, |size| size as usize);
-        let epochs = steps.div_ceil(examples.div_ceil(batch_size).max(1));
-        Self { batch_size, epochs: self.epochs.max(epochs), ..self }
+        let batch_size = flags.batch_size.map_or(own.batch_size, |size| size as usize);
+        own.epochs = self.epochs.max(few.steps.div_ceil(steps(batch_size).max(1)));
+        if own != self {
+            own.warmup = self.warmup.max(few.warmup);
+        }
+        own
     }
+}
+
+/// What a training needs at least, whatever its data: see [`Recipe::suited`].
+#[derive(Clone, Copy, Debug)]
+pub struct Few {
+    /// Optimiser steps; a training of fewer has hardly left its initial weights.
+    pub steps: usize,
+    /// Batches in an epoch, below which batches are made smaller ...
+    pub batches: usize,
+    /// ... but not smaller than this: their gradients are mostly noise.
+    pub smallest: usize,
+    /// Part of few steps in which the learning rate rises.
+    pub warmup: f64,
 }
 
 impl SupervisedFlags {
@@ -355,19 +371,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_examples_get_smaller_batches_and_more_epochs() {
-        let chosen = |examples, flags: &SupervisedFlags| {
-            let recipe = Recipe::new(5, 1e-3).for_examples(examples, 280, flags);
-            (recipe.batch_size, recipe.epochs)
+    fn few_examples_make_as_many_steps_as_more() {
+        let few = Few { steps: 600, batches: 16, smallest: 4, warmup: 0.1 };
+        let of = |examples: usize, flags: &SupervisedFlags| {
+            let usual = Recipe { batch_size: 32, warmup: 0.02, ..Recipe::new(12, 1e-3) };
+            let own = usual.suited(&few, flags, |batch| examples.div_ceil(batch));
+            (own.batch_size, own.epochs, own.warmup)
         };
         let none = SupervisedFlags::default();
-        assert_eq!(chosen(54, &none), (8, 40));
-        assert_eq!(chosen(200, &none), (32, 40));
-        assert_eq!(chosen(3_600, &none), (64, 5), "as before, where there are enough");
-        assert_eq!(chosen(65, &none), (7, 28), "not a last batch of one");
-        assert_eq!(chosen(1, &none), (8, 280));
-        let flags = SupervisedFlags { batch_size: Some(64), ..none };
-        assert_eq!(chosen(54, &flags), (64, 280), "epochs follow from the batch asked for");
+        assert_eq!(of(1600, &none), (32, 12, 0.02));
+        assert_eq!(of(3200, &none), (32, 12, 0.02));
+        assert_eq!(of(300, &none), (16, 32, 0.1));
+        assert_eq!(of(48, &none), (4, 50, 0.1));
+        assert_eq!(of(1, &none), (4, 600, 0.1));
+        // The batch size that is asked for has its own number of epochs.
+        let asked = SupervisedFlags { batch_size: Some(48), ..none };
+        assert_eq!(of(48, &asked).1, 600);
     }
 
     #[test]

@@ -3,14 +3,7 @@ use crate::data::Input;
 use image::{GrayImage, Luma};
 
 fn options(data_dir: &Path) -> OpenOptions {
-    OpenOptions {
-        data_dir: data_dir.to_owned(),
-        seed: 1,
-        limit: None,
-        target: None,
-        task: None,
-        table: Default::default(),
-    }
+    OpenOptions { data_dir: data_dir.to_owned(), seed: 1, ..OpenOptions::default() }
 }
 
 fn sizes(data: &DataSet) -> [usize; 3] {

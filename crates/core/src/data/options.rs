@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::csv::{TableOptions, Task};
 
 /// How to open a data set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// Where fetched data sets are: see [`default_data_dir`].
     pub data_dir: PathBuf,

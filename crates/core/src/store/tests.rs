@@ -54,14 +54,7 @@ fn filled(folder: &Path, count: usize) -> Store {
 }
 
 fn options() -> OpenOptions {
-    OpenOptions {
-        data_dir: PathBuf::new(),
-        seed: 1,
-        limit: None,
-        target: None,
-        task: None,
-        table: Default::default(),
-    }
+    OpenOptions { seed: 1, ..OpenOptions::default() }
 }
 
 #[test]

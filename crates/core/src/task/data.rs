@@ -41,9 +41,7 @@ impl NamedData {
             data_dir: data_dir.map_or_else(default_data_dir, Path::to_path_buf),
             seed: self.seed,
             limit: self.limit,
-            target: None,
-            task: None,
-            table: Default::default(),
+            ..OpenOptions::default()
         }
     }
 }

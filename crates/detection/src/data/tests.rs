@@ -11,14 +11,7 @@ const VOC: &str = "<annotation><filename>NAME</filename><size><width>40</width><
     </annotation>";
 
 fn options() -> OpenOptions {
-    OpenOptions {
-        data_dir: "nowhere".into(),
-        seed: 1,
-        limit: None,
-        target: None,
-        task: None,
-        table: tenfold_core::data::csv::TableOptions::default(),
-    }
+    OpenOptions { data_dir: "nowhere".into(), seed: 1, ..OpenOptions::default() }
 }
 
 fn put(folder: &Path, name: &str, text: &str) {
