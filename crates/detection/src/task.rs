@@ -207,6 +207,10 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         if let Purpose::Choose = purpose {
             // What the curves show.
             scores.json.retain(|name, _| ["map", "map50", "count"].contains(&name.as_str()));
+            // Without an object in the split there is nothing to choose by: the last round is kept.
+            if scores.json.get("map50").is_none_or(serde_json::Value::is_null) {
+                scores.json.insert("map50".into(), 0.0.into());
+            }
         }
         Ok(scores)
     }

@@ -117,7 +117,7 @@ fn wrong_lines_are_told() {
         (
             &["train", "yolov2_small", "--limit", "20", "--set", "classes=3"],
             1,
-            "no choice `classes`",
+            "unknown setting `classes`",
         ),
         (&["predict", "run", "a.png", "--format", "voc"], 2, "--out"),
     ] {
