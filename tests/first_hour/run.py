@@ -51,7 +51,7 @@ def photographs():
     wanted = {
         "animals": (["cat", "frog", "horse"], 30, "jpg"),
         "vehicles": (["airplane", "automobile", "ship", "truck"], 75, "JPEG"),
-        "sea": (["ship", "frog"], 15, "png"),  # JPEG inside
+        "sea": (["ship", "frog"], 50, "png"),  # JPEG inside
     }
     done = {}
     with archive("cifar10-images") as tar:
@@ -65,7 +65,7 @@ def photographs():
                 if parts[-2] in labels and number < count:
                     done[name, parts[-2]] = number + 1
                     put(f"{name}/{parts[-2]}/{number:03}.{ending}", data)
-            if sum(done.values()) == 90 + 300 + 30:
+            if sum(done.values()) == 90 + 300 + 100:
                 return
 
 
@@ -93,13 +93,14 @@ def tables():
         flowers.append([number] + ["" if pick.random() < 0.05 else cell for cell in row[:4]] + row[4:])
     # As spreadsheets of many countries write it.
     claims = ["claims;payment"] + [";".join(cell.strip().replace(".", ",") for cell in row) for row in rows("auto-insurance")]
-    # Classes in front, words and gaps among the features.
-    people = [["survived", "cabin", "sex", "age", "fare"]]
+    # Words and gaps among the features.
+    people = [["cabin", "sex", "age", "fare", "survived"]]
     for _ in range(300):
         sex, kind, age = pick.choice(["male", "female"]), pick.choice([1, 2, 3]), pick.randint(1, 80)
         chance = 1 / (1 + math.exp(-(3 * (sex == "female") - 1.2 * (kind - 2) - 0.02 * age - 0.5)))
         age = "" if pick.random() < 0.2 else age
-        people.append(["yes" if pick.random() < chance else "no", kind, sex, age, f"{60 / kind + pick.random():.2f}"])
+        survived = "yes" if pick.random() < chance else "no"
+        people.append([kind, sex, age, f"{60 / kind + pick.random():.2f}", survived])
     for name, table in [("flowers", flowers), ("people", people)]:
         with open(root / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(table)
@@ -107,38 +108,34 @@ def tables():
 
 
 def texts():
-    """The ends of film reviews as a table with the text first; sentences in Chinese, drawn."""
-    reviews = []
-    with archive("review-polarity") as tar:
-        for member in tar:
-            if member.isfile() and member.name.endswith(".txt"):
-                label = "good" if "/pos/" in member.name else "bad"
-                if sum(one[1] == label for one in reviews) < 100:
-                    words = tar.extractfile(member).read().decode("latin-1").split()
-                    reviews.append([" ".join(words[-100:]), label])
-    pick.shuffle(reviews)
+    """Captions of Multi30k in three languages, as a table with the text first; sentences in Chinese, drawn."""
+    captions = []
+    for ending, label in [("en", "English"), ("de", "German"), ("fr", "French")]:
+        lines = gzip.open(mirror / "multi30k" / f"train.{ending}.gz", "rt", encoding="utf-8")
+        captions += [[line.strip(), label] for line, _ in zip(lines, range(60))]
+    pick.shuffle(captions)
     stays = []
     for _ in range(200):
         good = pick.random() < 0.5
         about = pick.choice(["房间", "早餐", "服务", "位置", "床", "浴室"])
         words = ["很干净", "非常好", "我很喜欢", "值得再来"] if good else ["太脏了", "非常差", "我不喜欢", "不会再来"]
         stays.append([pick.choice(["这次", "上周", "我们觉得", ""]) + about + pick.choice(words), "好评" if good else "差评"])
-    for name, table in [("reviews", [["text", "label"]] + reviews), ("stays", [["评论", "标签"]] + stays)]:
+    for name, table in [("captions", [["text", "label"]] + captions), ("stays", [["评论", "标签"]] + stays)]:
         with open(root / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(table)
 
 
 # Program, model, data, figure, floor.
 HOURS = [
-    ("classification", "lenet", "animals", "accuracy", 0.3),
-    ("classification", "lenet", "vehicles", "accuracy", 0.3),
+    ("classification", "lenet", "animals", "accuracy", 0.5),
+    ("classification", "lenet", "vehicles", "accuracy", 0.34),
     ("classification", "lenet", "sea", "accuracy", 0.6),
     ("classification", "lenet", "digits", "accuracy", 0.7),
     ("classification", "lenet", "zero-one", "accuracy", 0.9),
-    ("classification", "mlp", "flowers.csv", "accuracy", 0.8),
+    ("classification", "mlp", "flowers.csv", "accuracy", 0.7),
     ("classification", "mlp", "people.csv", "accuracy", 0.6),
     ("classification", "linear", "claims.csv", "r2", 0.2),
-    ("sequence", "bilstm", "reviews.csv", "accuracy", 0.3),
+    ("sequence", "bilstm", "captions.csv", "accuracy", 0.7),
     ("sequence", "bilstm", "stays.csv", "accuracy", 0.9),
 ]
 
@@ -156,7 +153,7 @@ for program, model, data, name, floor in HOURS:
         print(f"{data:<14}{model:<10}{done.stderr.strip().splitlines()[-1]}")
         short += 1
         continue
-    value = json.loads(done.stdout)[name]
+    value = json.loads(done.stdout).get(name, math.nan)
     short += not value >= floor
     mark = "" if value >= floor else "  SHORT"
     print(f"{data:<14}{model:<10}{name:<10}{value:>8.3f}{floor:>8.2f}{time.monotonic() - begun:>9.1f}{mark}", flush=True)

@@ -203,7 +203,8 @@ impl RunConfig {
             return Err(Error::file(path, "a temperature that is not above zero"));
         }
         if let Some(weights) = &self.class_weights
-            && (weights.len() != classes || weights.iter().any(|weight| !(*weight > 0.0)))
+            && (weights.len() != classes
+                || weights.iter().any(|weight| weight.is_nan() || *weight <= 0.0))
         {
             return Err(Error::file(path, "class_weights: expected a number above 0 a class"));
         }

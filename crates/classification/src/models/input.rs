@@ -144,7 +144,7 @@ impl Takes {
         let refused = |why: String| Err(Error::argument("--size", why));
         match (self, kind) {
             (_, Kind::Rows { .. } | Kind::Texts) => refused("this data has no images".into()),
-            (Self::Cells(most), _) if side > most || side % 4 != 0 => {
+            (Self::Cells(most), _) if side > most || !side.is_multiple_of(4) => {
                 refused(format!("{side}; expected a multiple of 4, at most {most}"))
             }
             _ => Ok([channels, side, side]),

@@ -122,5 +122,5 @@ fn outputs_of_known_classes_are_kept_by_their_names() {
     kept(|classes| LeNetConfig::new([1, 28, 28], classes));
     kept(|classes| MlpConfig::new([1, 28, 28], classes));
     kept(|classes| AlexNetConfig::alexnet(classes).with_input([3, 64, 64]));
-    kept(|classes| CifarResNetConfig::resnet20(classes));
+    kept(CifarResNetConfig::resnet20);
 }

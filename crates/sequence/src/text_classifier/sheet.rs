@@ -196,7 +196,7 @@ fn even(rows: &[Row]) -> bool {
 
 /// Whether the quotation marks of every cell come in pairs.
 fn whole(rows: &[Row]) -> bool {
-    let paired = |cell: &str| cell.matches('"').count() % 2 == 0;
+    let paired = |cell: &str| cell.matches('"').count().is_multiple_of(2);
     rows.iter().all(|row| row.cells.iter().all(paired))
 }
 

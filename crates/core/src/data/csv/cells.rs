@@ -172,7 +172,7 @@ impl Cells {
         }
         let called =
             |wanted: &&str| self.names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-        let called = TARGETS.iter().find_map(|wanted| called(&wanted));
+        let called = TARGETS.iter().find_map(called);
         Ok(called.filter(|_| self.headed).unwrap_or(self.names.len() - 1))
     }
 
