@@ -3,12 +3,14 @@
 //! Everything is drawn or written here from a fixed seed, so that it is the same everywhere.
 
 mod digits;
+mod file;
 mod image;
+mod random;
 mod scenes;
 mod words;
 
-use anyhow::{Context, Result, ensure};
-use std::fs;
+use anyhow::{Result, ensure};
+use file::{File, put};
 use std::path::{Path, PathBuf};
 
 /// Where to write.
@@ -20,9 +22,6 @@ pub struct Args {
     #[arg(long)]
     overwrite: bool,
 }
-
-/// A file's path below the folder of samples, and its bytes.
-type File = (String, Vec<u8>);
 
 /// What commands are given: a file, or a folder whose files belong together.
 struct Sample {
@@ -128,42 +127,6 @@ fn write(dir: &Path, overwrite: bool) -> Result<Vec<String>> {
         lines.push(format!("{name:width$}  {}", used_by.replace("{}", &path.to_string_lossy())));
     }
     Ok(lines)
-}
-
-/// A file that is whole or absent.
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
-    let at = || path.display().to_string();
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(at)?;
-    std::io::Write::write_all(&mut file, bytes).with_context(at)?;
-    file.persist(path).with_context(at)?;
-    Ok(())
-}
-
-/// Random numbers that are the same everywhere: SplitMix64 (Steele, Lea and Flood, 2014).
-struct Random(u64);
-
-impl Random {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn between(&mut self, low: f32, high: f32) -> f32 {
-        low + (high - low) * ((self.bits() >> 40) as f32 / (1u64 << 24) as f32)
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        (self.bits() % count as u64) as usize
-    }
-
-    fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Handwritten digits, white on black, 28 x 28 pixels, as MNIST has them.
 
+use super::file::File;
 use super::image::Image;
-use super::{File, Random};
+use super::random::Random;
 use anyhow::Result;
 
 const SIDE: usize = 28;

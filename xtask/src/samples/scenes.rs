@@ -1,7 +1,8 @@
 //! Images of coloured shapes on a plain ground: one a class, or several with boxes and captions.
 
+use super::file::File;
 use super::image::Image;
-use super::{File, Random};
+use super::random::Random;
 use anyhow::Result;
 
 const SHAPES: [&str; 3] = ["circle", "square", "triangle"];
@@ -104,11 +105,9 @@ pub fn captions(name: &str) -> Result<Vec<File>> {
     for i in 0..SCENES {
         let mut objects = several(&mut random);
         objects.truncate(2);
-        let [first, second] = &objects[..] else { continue };
-        let (side, other) = if first.x < second.x { ("left", "right") } else { ("right", "left") };
-        let (a, b) = (first.told(), second.told());
-        table += &format!("{i:02}.png,{a} on the {side} of {b}\n");
-        table += &format!("{i:02}.png,{b} on the {other} of {a}\n");
+        let [a, b] = &objects[..] else { continue };
+        let (a, b) = (a.told(), b.told());
+        table += &format!("{i:02}.png,{a} and {b}\n{i:02}.png,{b} and {a}\n");
         let image = draw(64, &objects, &mut random).0;
         files.push((format!("{name}/Images/{i:02}.png"), image.png(false)?));
     }
@@ -134,10 +133,7 @@ fn several(random: &mut Random) -> Vec<Object> {
 /// The image, and the box around each object.
 fn draw(side: usize, objects: &[Object], random: &mut Random) -> (Image, Vec<[usize; 4]>) {
     let pale = random.between(180.0, 230.0);
-    let mut image = Image::new(side, |_, y| {
-        let light = pale - 20.0 * y as f32 / side as f32;
-        [(); 3].map(|()| (light + random.between(-4.0, 4.0)) as u8)
-    });
+    let mut image = Image::new(side, |_, y| [(pale - 20.0 * y as f32 / side as f32) as u8; 3]);
     let length = side as f32;
     let paint = |object: &Object| {
         image.paint(COLOURS[object.colour].1, |x, y| {

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::collections::BTreeMap;
+use std::fs;
 
 /// Every file below a folder.
 fn tree(dir: &Path) -> BTreeMap<String, Vec<u8>> {

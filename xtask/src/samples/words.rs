@@ -1,6 +1,7 @@
 //! Tables and texts.
 
-use super::{File, Random};
+use super::file::File;
+use super::random::Random;
 use anyhow::Result;
 
 /// A file of lines.
@@ -76,7 +77,7 @@ pub fn reviews(name: &str) -> Result<Vec<File>> {
 
 /// One review.
 pub fn review(name: &str) -> Result<Vec<File>> {
-    file(name, ["The music is wonderful, and the story is gripping.".to_owned()])
+    file(name, ["the music is wonderful, and the story is gripping".to_owned()])
 }
 
 /// 400 sentences in English and in German, a tab between them.
