@@ -35,8 +35,7 @@ pub fn links(
 ) -> Vec<Violation> {
     let mut found = Vec::new();
     for (number, line) in prose(text) {
-        for (before, rest) in line.match_indices("](").map(|(i, _)| line.split_at(i)) {
-            let target = rest[2..].split([')', ' ']).next().unwrap_or("");
+        for (target, image) in targets(line) {
             let (file, heading) = target.split_once('#').unwrap_or((target, ""));
             if target.contains(':') || target.is_empty() {
                 continue;
@@ -49,7 +48,6 @@ pub fn links(
             if !heading.is_empty() && !headings(&there).any(|known| known == heading) {
                 found.push(at(path, number, format!("{file} has no heading #{heading}")));
             }
-            let image = before.rfind('[').is_some_and(|i| before[..i].ends_with('!'));
             let kib = bytes(&file).div_ceil(1024);
             if image && kib > HEAVIEST {
                 let message = format!("{file} has {kib} KiB: an image has at most {HEAVIEST}");
@@ -58,6 +56,17 @@ pub fn links(
         }
     }
     found
+}
+
+/// Where the links of a line lead, and whether each is an image's: `[..](..)`, `![..](..)` and
+/// `<img src="..">`.
+fn targets(line: &str) -> impl Iterator<Item = (&str, bool)> {
+    let links = line.match_indices("](").map(|(i, _)| {
+        let target = line[i + 2..].split([')', ' ']).next().unwrap_or("");
+        (target, line[..i].rfind('[').is_some_and(|open| line[..open].ends_with('!')))
+    });
+    let images = line.split("<img ").skip(1).filter_map(|tag| tag.split_once("src=\""));
+    links.chain(images.map(|(_, rest)| (rest.split('"').next().unwrap_or(""), true)))
 }
 
 /// The path that a link on a page means.

@@ -133,6 +133,8 @@ fn links_lead_somewhere() {
         "[a](#no-heading)",
         "[good](README.md) [bad](README.md#none)",
         "![big](big.png)",
+        "<img src=\"big.png\" width=\"400\" alt=\"big\">",
+        "<img alt=\"none\" src=\"nowhere.png\">",
     ] {
         assert_eq!(found(bad).len(), 1, "{bad}");
     }
