@@ -77,7 +77,8 @@ fn a_second_time_is_refused_and_gives_the_same() {
     assert!(first == second);
 }
 
-/// Every path below `samples/` that a README names is written, and every sample is named.
+/// Every path below `samples/` that a README names is written, and the command of every sample
+/// stands in one.
 #[test]
 fn the_readmes_name_the_samples() {
     let dir = tempfile::tempdir().unwrap();
@@ -98,7 +99,8 @@ fn the_readmes_name_the_samples() {
     for name in &named {
         assert!(dir.path().join(name).exists(), "samples/{name} is not written");
     }
-    for Sample { name, .. } in SAMPLES {
-        assert!(named.iter().any(|n| n.starts_with(name)), "no README uses samples/{name}");
+    for Sample { name, used_by, .. } in SAMPLES {
+        let command = used_by.replace("{}", &format!("samples/{name}"));
+        assert!(pages.iter().any(|page| page.contains(&command)), "no README has `{command}`");
     }
 }
