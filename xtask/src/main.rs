@@ -3,12 +3,13 @@
 mod bench;
 mod fetch;
 mod golden;
+mod samples;
 mod tidy;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Chores of the workspace: fetch data, keep it tidy, regenerate golden fixtures
+/// Chores of the workspace: fetch data, write samples, keep it tidy, regenerate golden fixtures
 #[derive(Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -21,6 +22,8 @@ struct Cli {
 enum Chore {
     /// Fetch data sets, verify them and put them where training finds them
     Fetch(fetch::Args),
+    /// Write small files to try the commands of the READMEs with
+    Samples(samples::Args),
     /// Check the rules that no compiler checks: arrows, tables, paths, features
     Tidy(tidy::Args),
     /// Measure networks on the CPU, alone or beside PyTorch
@@ -32,6 +35,7 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Cli::parse().chore {
         Chore::Fetch(args) => fetch::run(&args),
+        Chore::Samples(args) => samples::run(&args),
         Chore::Tidy(args) => tidy::run(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Golden(args) => golden::run(&args),

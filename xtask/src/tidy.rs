@@ -5,6 +5,7 @@
 
 mod circles;
 mod manifests;
+mod models;
 mod names;
 mod pages;
 mod tokens;
@@ -15,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use violation::{Violation, at};
 
 /// The largest tracked file, in KiB.
@@ -27,7 +28,7 @@ const READMES: [&str; 2] = ["README.md", "README.zh.md"];
 /// Which rules to check.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Skip what needs the task crates built: that their models are in the tables
+    /// Skip what needs the task crates built: that their models and settings are in the tables
     #[arg(long)]
     quick: bool,
 }
@@ -59,13 +60,32 @@ pub fn run(args: &Args) -> Result<()> {
         .filter(|name| !name.contains('/'))
         .map(str::to_owned)
         .collect();
-    let models = if args.quick { Vec::new() } else { models(&root)? };
-    let readmes = READMES.map(|path| text(path).unwrap_or_default());
-    for (path, text) in READMES.iter().zip(&readmes) {
-        found.extend(pages::tables(path, text, "data set", &datasets));
-        found.extend(pages::tables(path, text, "model", &models));
+    let page = "datasets/README.md";
+    found.extend(pages::tables(page, &text(page).unwrap_or_default(), "data set", &datasets));
+    let tasks = if args.quick { Vec::new() } else { models::of_tasks(&root)? };
+    for task in &tasks {
+        let page = format!("crates/{}/README.md", task.name);
+        let text = text(&page).unwrap_or_default();
+        found.extend(pages::tables(&page, &text, "model", &task.models));
+        found.extend(pages::tables(&page, &text, "setting", &task.settings));
     }
+    let readmes = READMES.map(|path| text(path).unwrap_or_default());
     found.extend(pages::commands(READMES[0], &readmes[0], READMES[1], &readmes[1]));
+    found.extend(
+        READMES.iter().zip(&readmes).filter_map(|(path, text)| pages::too_long(path, text)),
+    );
+    let there = |path: &str| {
+        let folder =
+            || tracked.iter().any(|t| t.starts_with(&format!("{path}/"))).then(String::new);
+        // What is no text is there, too.
+        let file = || tracked.iter().any(|t| t == path).then(|| text(path).unwrap_or_default());
+        file().or_else(folder)
+    };
+    let bytes = |path: &str| fs::metadata(root.join(path)).map_or(0, |meta| meta.len());
+    for path in tracked.iter().filter(|path| path.ends_with(".md")) {
+        found.extend(pages::links(path, &text(path).unwrap_or_default(), there, bytes));
+    }
+    let models: Vec<String> = tasks.into_iter().flat_map(|task| task.models).collect();
     for path in tracked.iter().filter(|p| p.starts_with("crates/core/src/")) {
         found.extend(names::names_models(path, &text(path).unwrap_or_default(), &models));
     }
@@ -121,41 +141,6 @@ fn tracked(root: &Path) -> Result<Vec<String>> {
     ensure!(git.status.success(), "git ls-files: {}", String::from_utf8_lossy(&git.stderr).trim());
     let list = String::from_utf8_lossy(&git.stdout);
     Ok(list.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
-}
-
-/// Every model of every task crate that is there, asked of its own command line.
-fn models(root: &Path) -> Result<Vec<String>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut names = Vec::new();
-    for task in
-        manifests::TASKS.iter().filter(|t| root.join(format!("crates/{t}/src/main.rs")).is_file())
-    {
-        let program = format!("tenfold-{task}");
-        // By `--bin`, not `-p`: with the features of the whole workspace, as tests build it.
-        let run = ["run", "--release", "--quiet", "--bin", &program, "--", "models", "--json"];
-        let ran = Command::new(&cargo)
-            .args(run)
-            .current_dir(root)
-            .stderr(Stdio::inherit())
-            .output()
-            .with_context(|| format!("{program}: models --json"))?;
-        ensure!(ran.status.success(), "{program}: models --json: {}", ran.status);
-        let of_task =
-            model_names(&ran.stdout).with_context(|| format!("{program}: models --json"))?;
-        ensure!(!of_task.is_empty(), "{program}: models --json: expected at least one model");
-        names.extend(of_task);
-    }
-    Ok(names)
-}
-
-/// The names in what `models --json` prints.
-fn model_names(json: &[u8]) -> Result<Vec<String>> {
-    #[derive(serde::Deserialize)]
-    struct Model {
-        name: String,
-    }
-    let models: Vec<Model> = serde_json::from_slice(json)?;
-    Ok(models.into_iter().map(|model| model.name).collect())
 }
 
 /// No path of one machine.

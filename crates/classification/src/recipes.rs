@@ -1,5 +1,5 @@
 //! How each model is trained when nothing is said. The choices for logistic regression, the
-//! perceptron and LeNet are measured, see the README.
+//! perceptron and LeNet are measured, see BENCHMARKS.md.
 
 use crate::config::RunConfig;
 use crate::flags::{ResizeKind, TrainFlags};

@@ -7,8 +7,8 @@ use clap::Parser;
 use tenfold_core::zoo::Zoo as _;
 
 /// Environment, agents, the flags of the published command beside them, and the minutes that it
-/// took on one core with AVX-512, where they were measured. The figures stand beside the commands in README.md. A2C and A3C
-/// take MiniRTS as PPO's command sets it up; no figure of theirs is published.
+/// took on one core with AVX-512, where they were measured. The figures stand beside the commands in BENCHMARKS.md. A2C and
+/// A3C take MiniRTS as PPO's command sets it up; no figure of theirs is published.
 #[rustfmt::skip]
 const TABLE: &[(&str, &[&str], &str, Option<u32>)] = &[
     ("breakout", &["ppo"], "--steps 3000000", None),

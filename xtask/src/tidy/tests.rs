@@ -1,8 +1,9 @@
 //! Each rule on text that breaks it.
 
 use super::manifests::{arrows, features};
+use super::models::{model_names, setting_names};
 use super::names::names_models;
-use super::pages::{commands, shell_lines, tables};
+use super::pages::{commands, links, shell_lines, tables, too_long};
 use super::*;
 
 fn names(list: &[&str]) -> Vec<String> {
@@ -93,6 +94,50 @@ fn both_pages_list_the_same_commands() {
     assert_eq!(check(&page.replace("cargo run", "cargo run\ncargo fly")).len(), 1);
     assert_eq!(check("").len(), 1);
     assert_eq!(commands("README.md", "", "README.zh.md", "").len(), 1);
+    // Those in tables and sentences count, too.
+    let table = format!("{page}| digits | `cargo train` |\n");
+    assert_eq!(commands("README.md", &table, "README.zh.md", page).len(), 1);
+    assert_eq!(commands("README.md", &table, "README.zh.md", &table.replace("digits", "数字")), []);
+}
+
+#[test]
+fn the_first_page_is_short() {
+    assert_eq!(too_long("README.md", &"line\n".repeat(200)), None);
+    assert_eq!(too_long("README.md", &"line\n".repeat(201)).unwrap().line, 201);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let page = |path: &str| match path {
+        "a/README.md" => {
+            Some("# A page\n\n## Data: its `form`\n```sh\n## no heading\n```\n".into())
+        }
+        "a/big.png" | "b" => Some(String::new()),
+        _ => None,
+    };
+    let found = |text: &str| {
+        let bytes = |path: &str| if path.ends_with("big.png") { 102_401 } else { 1 };
+        links("a/README.md", text, page, bytes).into_iter().map(|v| v.message).collect::<Vec<_>>()
+    };
+    for good in [
+        "[a](README.md) [b](../b) [web](https://example.org/x)",
+        "[here](#data-its-form) and [there](../a/README.md#a-page)",
+        "[big, but no image](big.png)",
+        "```text\n[not a link](nowhere.md)\n```",
+    ] {
+        assert_eq!(found(good), [""; 0], "{good}");
+    }
+    for bad in [
+        "[a](nowhere.md)",
+        "[a](../README.md)",
+        "[a](#no-heading)",
+        "[good](README.md) [bad](README.md#none)",
+        "![big](big.png)",
+        "<img src=\"big.png\" width=\"400\" alt=\"big\">",
+        "<img alt=\"none\" src=\"nowhere.png\">",
+    ] {
+        assert_eq!(found(bad).len(), 1, "{bad}");
+    }
 }
 
 #[test]
@@ -162,4 +207,12 @@ fn model_names_are_read() {
     assert_eq!(model_names(json).expect("valid"), ["lenet", "mlp"]);
     assert!(model_names(b"{}").is_err());
     assert!(model_names(b"").is_err());
+}
+
+#[test]
+fn setting_names_are_read() {
+    let text =
+        "k        whole number   5           how many\nweights  word           \"distance\"  how\n";
+    assert_eq!(setting_names(text), ["k", "weights"]);
+    assert_eq!(setting_names("this model has nothing to set\n"), [""; 0]);
 }
