@@ -271,7 +271,10 @@ fn tables_that_cannot_be_trained_on() {
         (b"a,b,kind\n1,2,x\n3,4\n", "line 3, field kind: the row has 2 fields; expected 3"),
         (b"a,b,kind\n1,2,x\n3,4,y,5\n", "line 3, field 4: the row has 4 fields; expected 3"),
         (b"a,b,kind\n1,2,x\n3,tall,y\n", "too few examples to hold some out"),
-        (b"a,b,kind\n1,2,x\n3,inf,y\n", "line 3, field b: `inf`; expected a finite number"),
+        (
+            b"a,b,kind\n1,2,x\n3,inf,y\n5,6,x\n5,6,x\n5,6,x\n",
+            "line 3, field b: `inf`; expected a finite number",
+        ),
         (b"a,b,kind\n1,2,\n3,4,\n", "no row has a value in `kind`"),
         (b"a,b,kind\n1,2,x\n3,4,\xFF\n", "line 3, field 3: not UTF-8"),
         (b"", "empty; expected rows"),
