@@ -362,7 +362,7 @@ fn flags_that_cannot_work() {
         (&["mlp", "--weights", "nowhere.pth"], 1, &["nowhere.pth: No such file"]),
         (&["mlp", "--resume"], 1, &["run: not a run folder: it has no config.json"]),
         (&["resnet"], 2, &["'resnet'", "linear, logistic, knn, hog-svm, mlp, lenet"]),
-        (&["mlp", "--lr", "-1"], 2, &["-1"]),
+        (&["mlp", "--lr", "-1"], 2, &["'-1' for '--lr <X>': expected a number above zero"]),
         (&["mlp", "--lr=-1"], 2, &["--lr", "a number above zero"]),
         (&["mlp", "--lr", "0"], 2, &["--lr", "a number above zero"]),
         (&["mlp", "--lr", "NaN"], 2, &["--lr", "a number above zero"]),
@@ -390,6 +390,7 @@ fn flags_that_cannot_work() {
         for &part in expected {
             assert!(outcome.err.contains(part), "{flags:?}: {}", outcome.err);
         }
+        assert!(!outcome.err.contains("-- "), "{flags:?}: {}", outcome.err);
     }
     assert!(!out.exists(), "a refused command line leaves nothing");
 }

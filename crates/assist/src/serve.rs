@@ -39,8 +39,8 @@ pub struct ServeArgs {
     pub run: PathBuf,
     #[arg(long, value_name = "DIR|FILE")]
     #[arg(
-        help = "What is to be confirmed: a folder of images, rows (.csv), texts (.txt, a line each, \
-                  or .jsonl); without it only the interface is served"
+        help = "What is to be confirmed: a folder of images, a table (.csv), or texts (.txt, a line \
+                  each, .jsonl or .csv); without it only the interface is served"
     )]
     pub queue: Option<PathBuf>,
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -133,7 +133,7 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
     };
     let store = Store::open(&path, &origin, model.labels())?;
     if args.queue.is_some() {
-        fill(&store, &queue)?;
+        fill(&store, &queue, &*model)?;
     }
     let past = store.rounds()?;
     let mut settings = Settings {

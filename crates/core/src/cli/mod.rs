@@ -2,6 +2,7 @@
 //! prints an error.
 
 pub mod args;
+mod refusal;
 
 pub use crate::task::{MoreVerbs, NoVerbs, On, Program};
 
@@ -158,10 +159,10 @@ pub fn run_program<P: CommandFactory + FromArgMatches>(
         Ok(parsed) => parsed,
         // Help and version come this way too, with status 0 and on stdout.
         Err(message) => {
-            let text = message.render();
-            let _ =
-                if message.use_stderr() { write!(err, "{text}") } else { write!(out, "{text}") };
-            return u8::try_from(message.exit_code()).unwrap_or(2);
+            let status = u8::try_from(message.exit_code()).unwrap_or(2);
+            let to: &mut dyn Write = if message.use_stderr() { err } else { out };
+            let _ = write!(to, "{}", refusal::worded(message));
+            return status;
         }
     };
     match act(program, &matches, out).and_then(|()| Ok(out.flush()?)) {

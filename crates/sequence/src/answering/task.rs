@@ -66,11 +66,11 @@ impl Learnt for Answering {
 
     fn sizes(data: &Visual, language: &Language) -> String {
         let [train, validation, test] = data.splits.all().map(|split| grouped(split.len()));
-        let words = language.words.len() - SPECIAL.len();
+        let (words, unit) = (language.words.len() - SPECIAL.len(), language.words.unit.plural());
         let answers = language.answers.len();
         format!(
             "{train} images to train on, {validation} to validate, {test} to test, {words} \
-             words, {answers} answers"
+             {unit}, {answers} answers"
         )
     }
 

@@ -138,7 +138,9 @@ impl Learnt for TextClassification {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let read = |file: &Path| {
-            let Texts { rows, said } = texts(file, &classifier.columns, own.column.as_deref())?;
+            let table = texts(file, &classifier.columns, own.column.as_deref())?;
+            let whole = || Ok(Texts { rows: vec![crate::text::read(file)?], said: None });
+            let Texts { rows, said } = table.map_or_else(whole, Ok)?;
             if let Some(said) = said {
                 note(said);
             }
