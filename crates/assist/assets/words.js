@@ -142,6 +142,7 @@ const WORDS = {
   trained: ['New weights in place.', '新权重已启用。'],
   trained_from: ['New weights in place: {before} → {after} right, of {n} items.', '新权重已启用：{n} 项的正确率 {before} → {after}。'],
   worse: ['The new weights were worse and were not put in place: {before} → {after} right, of {n} items.', '新权重更差，未启用：{n} 项的正确率 {before} → {after}。'],
+  known: ['Known classes: {before} → {after} right, of {n} validation examples of the run.', '已有类别：该运行的 {n} 个验证样本的正确率 {before} → {after}。'],
   few_judges: ['The new weights wait: {n} items of the fixed part are decided, {needed} are needed to compare. Take them if you want.', '新权重待定：固定部分已判定 {n} 项，比较需要 {needed} 项。如需要可直接采用。'],
   not_taken: ['The new weights were not put in place: {why}', '新权重未启用：{why}'],
   failed: ['Training failed: {why}', '训练失败：{why}'],

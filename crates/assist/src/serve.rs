@@ -173,7 +173,12 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
     let retrain = Retrain {
         epochs: args.epochs,
         device: args.device.clone(),
-        ..Retrain::new(train, open, past.last().map_or(0, |round| round.round))
+        ..Retrain::new(
+            train,
+            open,
+            Box::new(Z::own_examples),
+            past.last().map_or(0, |round| round.round),
+        )
     };
     let (writer, writing) = Writer::start(store);
     let (asked, jobs) = Model::channel();

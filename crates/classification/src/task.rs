@@ -20,7 +20,8 @@ use std::sync::Arc;
 use tenfold_core::calibrate;
 use tenfold_core::cli::Program;
 use tenfold_core::cli::args::{DataFlags, SupervisedFlags, kept_path};
-use tenfold_core::data::{DataSet, Examples, Kind};
+use tenfold_core::data::split::first;
+use tenfold_core::data::{DataSet, Examples, Input, Kind};
 use tenfold_core::device::autodiff_device;
 use tenfold_core::progress::{bar, note};
 use tenfold_core::set::Field;
@@ -480,6 +481,19 @@ impl<C: ModelConfig> Task for Classification<C> {
             layer_decay: config.training.layer_decay,
             ..flags
         })
+    }
+
+    fn own_examples(&self, config: &RunConfig, most: usize) -> Result<Vec<(Input, String)>> {
+        if config.regression.is_some() {
+            return Ok(Vec::new());
+        }
+        let own = config.data.beside.as_deref().unwrap_or(&config.data);
+        let DataSet { validation, classes, .. } = own.open(None)?;
+        let named = |place| {
+            let example = validation.get(place)?;
+            Ok((example.input, classes[example.target].clone()))
+        };
+        first(validation.len(), Some(most), Some(own.seed)).into_iter().map(named).collect()
     }
 
     fn portable(&self, config: &mut RunConfig) {
