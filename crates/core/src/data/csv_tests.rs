@@ -216,17 +216,17 @@ fn what_a_person_says_of_a_header_holds_for_fetched_tables_too() {
     let given = ["width", "height", "kind"].map(str::to_owned);
     let read = |names, header| {
         let options = TableOptions { header, ..TableOptions::default() };
-        let text = b"a,b,c\n1,2,x\n3,4,y\n5,6,x\n";
+        let text = b"a,b,c\nu,v,x\nw,v,y\nu,z,x\nw,z,y\n";
         let table =
             Table::parse("t.csv", text, names, Some("3"), Some(Task::Classification), &options);
         table.map(|table| (table.columns.join(" "), table.labels.len()))
     };
-    assert_eq!(read(Names::Given(&given), Some(true)).unwrap(), ("a b".into(), 3));
-    assert_eq!(read(Names::Numbers, Some(true)).unwrap(), ("a b".into(), 3));
+    assert_eq!(read(Names::Given(&given), Some(true)).unwrap(), ("a=u a=w b=v b=z".into(), 4));
+    assert_eq!(read(Names::Numbers, Some(true)).unwrap(), ("a=u a=w b=v b=z".into(), 4));
     let bare = read(Names::Header, Some(false)).unwrap();
-    assert!(bare.0.starts_with("1=1 1=3 1=5 1=a") && bare.1 == 4, "{bare:?}");
+    assert!(bare.0.starts_with("1=a 1=u 1=w") && bare.1 == 5, "{bare:?}");
     let all = read(Names::Given(&given), None).unwrap();
-    assert!(all.0.starts_with("width=1") && all.1 == 4, "{all:?}");
+    assert!(all.0.starts_with("width=a width=u") && all.1 == 5, "{all:?}");
 }
 
 #[test]
