@@ -72,7 +72,10 @@ fn ready(queue: &Queue) -> std::result::Result<(), String> {
         return Err(format!("Retraining needs {LEAST} decisions; you have {train}"));
     }
     if fixed == 0 {
-        return Err("Retraining needs a decision of the fixed part; go on deciding".into());
+        return Err(
+            "Retraining needs a decision on a held-out item; you have none yet: decide more items"
+                .into(),
+        );
     }
     Ok(())
 }
@@ -97,7 +100,9 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
             follow(state, &out);
             std::thread::sleep(Duration::from_millis(200));
         }
-        training.join().unwrap_or_else(|_| Err("the training broke down".into()))
+        training.join().unwrap_or_else(|_| {
+            Err("the training stopped with a panic: a bug, please report it".into())
+        })
     });
     ended?;
     follow(state, &out);
@@ -147,15 +152,21 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
     };
     let shown = |sum: f64| told(sum / judged as f64, calibrate::wilson(sum, judged));
     let message = match enough {
-        true => format!("{} before, {} after, on {judged} items", shown(old), shown(new)),
+        true => format!(
+            "accuracy {} before, {} after, on {judged} held-out items",
+            shown(old),
+            shown(new)
+        ),
         false => {
-            format!("comparing needs {LEAST_JUDGES} items of the fixed part; {judged} are decided")
+            format!(
+                "comparing weights needs {LEAST_JUDGES} held-out items with decisions; you have {judged}"
+            )
         }
     };
     note(format_args!("round {round}: {message}"));
     if let Some(Known { examples, before, after, interval_before, interval_after }) = known {
         note(format_args!(
-            "round {round}: known classes: {} before, {} after, on {examples} validation examples \
+            "round {round}: known classes: accuracy {} before, {} after, on {examples} validation examples \
              of the run",
             told(before, interval_before),
             told(after, interval_after)

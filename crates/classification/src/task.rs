@@ -510,7 +510,7 @@ fn check_labels(config: &RunConfig, data: &DataSet) -> Result<()> {
             Some(_) => ["a number", "classes"],
             None => ["classes", "a number"],
         };
-        let why = format!("{}: its target is {own}, and the run tells {others}", data.name);
+        let why = format!("{}: its target is {own}, and the run predicts {others}", data.name);
         return Err(Error::argument("--data", why));
     }
     if data.classes == config.labels {
@@ -539,10 +539,10 @@ fn task<C: ModelConfig>(model: Zoo, flags: &TrainFlags, data: &DataSet) -> Resul
         let (name, data) = (model.name(), &data.name);
         return Err(match (task, flags.task) {
             (data::Task::Regression, Some(_)) => {
-                Error::argument("--task", format!("`{name}` tells classes, no number"))
+                Error::argument("--task", format!("`{name}` predicts classes, no number"))
             }
             (data::Task::Regression, None) => {
-                let why = format!("{data} has a number to predict, and `{name}` tells classes");
+                let why = format!("{data} has a number to predict, and `{name}` predicts classes");
                 Error::argument("--data", why)
             }
             (data::Task::Classification, _) => {

@@ -21,6 +21,19 @@ fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), String::from)
 }
 
+/// The words that a field takes, where it takes one of a few: serde lists them where it meets
+/// another.
+fn words<C: DeserializeOwned>(config: &Value, name: &str) -> Vec<String> {
+    let mut other = config.clone();
+    other[name] = Value::String(String::new());
+    let why = match serde_json::from_value::<C>(other) {
+        Err(why) if config[name].is_string() => why.to_string(),
+        _ => return Vec::new(),
+    };
+    let listed = why.strip_prefix("unknown variant ``, expected ").unwrap_or_default();
+    listed.split('`').skip(1).step_by(2).map(String::from).collect()
+}
+
 /// Changes fields of a model's Config as `--set KEY=VALUE` says. A value is JSON, or a word.
 /// `fixed` are the fields that the data decides.
 ///
@@ -41,7 +54,13 @@ pub fn set_fields<C: Serialize + DeserializeOwned>(
         let known: Vec<String> =
             fields.unwrap_or_default().into_iter().filter(|k| !fixed.contains(&&**k)).collect();
         if !known.iter().any(|name| name == key) {
-            let valued = |name: &String| format!("{name} ({})", shown(&value[name]));
+            let valued = |name: &String| {
+                let all = words::<C>(&value, name);
+                let own = shown(&value[name]);
+                let others = all.iter().filter(|word| **word != own);
+                let words: Vec<&str> = std::iter::once(&own).chain(others).map(|w| &**w).collect();
+                format!("{name} ({})", words.join(" | "))
+            };
             let names = match known.is_empty() {
                 true => "this model has no settings".to_string(),
                 false => {

@@ -40,7 +40,7 @@ enum Verb<Z: Program, V: MoreVerbs> {
         #[arg(long, help = "Print one JSON document")]
         json: bool,
     },
-    #[command(about = "Train a model; without --data on data that needs no download")]
+    #[command(about = "Train a model; without --data, on data that needs no download")]
     Train {
         #[arg(value_parser = model_parser::<Z>(), value_name = "MODEL")]
         #[arg(help = "The model, see `models`")]
@@ -50,21 +50,21 @@ enum Verb<Z: Program, V: MoreVerbs> {
         #[command(flatten)]
         own: Z::Train,
     },
-    #[command(about = "Measure a trained run on a split of its data, or of other data")]
+    #[command(about = "Evaluate a run on a split of its data, or on other data")]
     Eval {
         #[command(flatten)]
         args: EvalArgs,
         #[command(flatten)]
         own: Z::Eval,
     },
-    #[command(about = "Propose answers with confidence for inputs, best first")]
+    #[command(about = "Predict: ranked answers with their confidence for each input")]
     Predict {
         #[command(flatten)]
         args: PredictArgs,
         #[command(flatten)]
         own: Z::Predict,
     },
-    #[command(about = "Write weights and configuration of a run as one portable file")]
+    #[command(about = "Export weights and configuration of a run as one portable file")]
     Export {
         #[command(flatten)]
         args: ExportArgs,

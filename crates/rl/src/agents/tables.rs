@@ -164,7 +164,7 @@ fn rules(spec: &Spec) -> Result<Grid> {
     let found = grids.into_iter().find(|grid| grid.spec().name == spec.name);
     found.ok_or_else(|| {
         let why = format!(
-            "value iteration needs an environment that tells its rules, grid or cliff; {} does not",
+            "value iteration needs an environment with known transitions: grid or cliff; {} has none",
             spec.name
         );
         Error::argument("--env", why)

@@ -61,9 +61,13 @@ pub(super) fn labelled(path: &Path, choice: &DataChoice) -> Result<Labelled> {
     let values: BTreeSet<&str> = body.iter().map(|row| row.cell(label)).collect();
     if asked.target.is_none() && body.len() >= FEW && values.len() * 2 > body.len() {
         let column = sheet.called(label, headed);
+        let other = match width {
+            2 => sheet.name(1 - label, headed),
+            _ => "COLUMN".into(),
+        };
         let why = format!(
             "{} rows, but column {column} was taken as the label and nearly all of its values \
-             differ: name the label's column with --target",
+             differ: name it with `--target {other}`",
             body.len()
         );
         return Err(Error::file(path, why));
