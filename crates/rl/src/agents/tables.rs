@@ -43,9 +43,9 @@ pub struct TableConfig {
 impl TableConfig {
     /// What `--set help` says of each field.
     pub const FIELDS: &[(&str, &str)] = &[
-        ("lr", "step size; value iteration has no use for it"),
-        ("gamma", "discount of a reward one step later"),
-        ("epsilon", "probability of a random action; value iteration has no use for it"),
+        ("lr", "learning rate; not used by value iteration"),
+        ("gamma", "discount factor"),
+        ("epsilon", "epsilon of epsilon-greedy exploration; not used by value iteration"),
     ];
 
     /// The settings of Sutton and Barto's cliff, example 6.6, but for a discount that keeps

@@ -37,10 +37,10 @@ impl Learnt for Answering {
         ("encoder", "small, resnet18 or resnet50"),
         ("side", "rows and columns of the images"),
         ("start", "weights that the encoder starts from: a run or a file"),
-        ("embedding", "features of a word"),
+        ("embedding", "embedding size of a word"),
         ("hidden", "hidden units of an LSTM layer"),
-        ("common", "units in which question and image are fused"),
-        ("dropout", "part of the values set to zero in training"),
+        ("common", "units of the fusion of question and image"),
+        ("dropout", "dropout probability"),
     ];
 
     type Data = Visual;

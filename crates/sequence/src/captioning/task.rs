@@ -43,12 +43,12 @@ impl Learnt for Captioning {
         ("encoder", "small, resnet18 or resnet50"),
         ("side", "rows and columns of the images"),
         ("start", "weights that the encoder starts from: a run or a file"),
-        ("embedding", "features of a word"),
+        ("embedding", "embedding size of a word"),
         ("hidden", "hidden units of the LSTM"),
-        ("attention", "units in which a place is compared with the state"),
-        ("dropout", "part of the values set to zero in training"),
-        ("penalty", "weight of the penalty on attention"),
-        ("longest", "words of the longest caption"),
+        ("attention", "units of the attention layer"),
+        ("dropout", "dropout probability"),
+        ("penalty", "weight of the doubly stochastic attention penalty"),
+        ("longest", "longest caption, in tokens"),
     ];
 
     type Data = Captions;

@@ -48,11 +48,11 @@ impl Learnt for LanguageModel {
         &["--prompt", "--length", "--temperature", "--sample-top-k", "--seed"];
     const FIELDS: &'static [(&'static str, &'static str)] = &[
         ("cell", "rnn, gru or lstm"),
-        ("embedding", "features of a character"),
+        ("embedding", "embedding size of a character"),
         ("hidden", "hidden units of a layer"),
         ("layers", "recurrent layers"),
-        ("dropout", "part of the values set to zero in training"),
-        ("steps", "characters through which gradients flow back"),
+        ("dropout", "dropout probability"),
+        ("steps", "characters of backpropagation through time"),
     ];
     /// A text has two parts: the one that chooses is the one that is reported.
     const REPORTED: Split = Split::Validation;
