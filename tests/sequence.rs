@@ -48,8 +48,8 @@ fn a_text_is_continued() {
         let printed = sequence(args!["eval", &run, "--split", split]).out;
         assert!(printed.starts_with(&format!("{split}: ")), "{printed}");
     }
-    sequence(args!["eval", &run, "--beam", "3"]).fails(&["--beam", "no such choice"]);
-    sequence(args!["predict", &run, "--ask", "why?"]).fails(&["--ask", "no such choice"]);
+    sequence(args!["eval", &run, "--beam", "3"]).fails(&["--beam", "no such option"]);
+    sequence(args!["predict", &run, "--ask", "why?"]).fails(&["--ask", "no such option"]);
 
     let written = sequence(args![
         "predict",

@@ -546,7 +546,7 @@ fn task<C: ModelConfig>(model: Zoo, flags: &TrainFlags, data: &DataSet) -> Resul
                 Error::argument("--data", why)
             }
             (data::Task::Classification, _) => {
-                let why = format!("{data} has classes to tell, and `{name}` predicts a number");
+                let why = format!("{data} has classes to predict, and `{name}` predicts a number");
                 Error::argument("--data", why)
             }
         });

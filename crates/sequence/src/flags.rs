@@ -166,7 +166,7 @@ fn refuse(flags: &[(&'static str, bool)], obeyed: &[&str]) -> Result<()> {
             let has = flags.iter().map(|(flag, _)| *flag).filter(|flag| obeyed.contains(flag));
             let has = has.collect::<Vec<_>>().join(", ");
             let has = if has.is_empty() { has } else { format!("; it has {has}") };
-            Err(Error::argument(*flag, format!("this model has no such choice{has}")))
+            Err(Error::argument(*flag, format!("this model has no such option{has}")))
         }
         None => Ok(()),
     }

@@ -283,7 +283,7 @@ pub struct PredictArgs {
 /// # Errors
 /// Nothing was named.
 pub fn run_and_inputs(paths: &[PathBuf]) -> Result<(&PathBuf, &[PathBuf])> {
-    let none = || Error::argument("RUN", "No run named. Example: predict RUN FILE");
+    let none = || Error::argument("RUN", "no run named. Example: predict runs/x photo.jpg");
     paths.split_first().ok_or_else(none)
 }
 

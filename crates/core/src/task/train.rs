@@ -210,7 +210,7 @@ pub(super) fn report_skipped(skipped: &[String]) {
 /// `--set help`: name, type, default and meaning of each choice.
 fn print_fields(fields: &[Field], out: &mut dyn Write) -> std::io::Result<()> {
     if fields.is_empty() {
-        return writeln!(out, "this model has nothing to set");
+        return writeln!(out, "this model has no settings");
     }
     let kind = |value: &Value| match value {
         Value::Bool(_) => "true or false",

@@ -124,7 +124,7 @@ impl Learnt for Answering {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let question = own.ask.clone().ok_or_else(|| {
-            let why = "nothing is asked. Example: --ask \"what colour is the circle?\"";
+            let why = "no question given. Example: --ask \"what colour is the circle?\"";
             Error::argument("--ask", why)
         })?;
         let (_, unknown) = answerer.language.read(&question)?;
