@@ -83,7 +83,7 @@ fn pictures_that_are_none() {
         fails(args!["predict", &run, &path, "--draw", bad.join("drawn")], &[name, why]);
     }
     fails(args!["predict", &run, bad.join("nowhere.png")], &["nowhere.png: No such file"]);
-    fails(args!["predict", &run], &["INPUT: no files or folders named"]);
+    fails(args!["predict", &run], &["error: Nothing to predict. Example: predict runs/x photo.jpg"]);
     let empty = trained.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     fails(args!["predict", &run, &empty], &["empty: a folder without images"]);
@@ -365,7 +365,7 @@ fn flags_that_cannot_work() {
         (&["mlp", "--weights", "nowhere.pth"], 1, &["nowhere.pth: No such file"]),
         (&["mlp", "--resume"], 1, &["run: not a run folder: it has no config.json"]),
         (&["resnet"], 2, &["'resnet'", "linear, logistic, knn, hog-svm, mlp, lenet"]),
-        (&["mlp", "--lr", "-1"], 2, &["-1"]),
+        (&["mlp", "--lr", "-1"], 2, &["'-1' for '--lr <X>': expected a number above zero"]),
         (&["mlp", "--lr=-1"], 2, &["--lr", "a number above zero"]),
         (&["mlp", "--lr", "0"], 2, &["--lr", "a number above zero"]),
         (&["mlp", "--lr", "NaN"], 2, &["--lr", "a number above zero"]),
@@ -393,6 +393,7 @@ fn flags_that_cannot_work() {
         for &part in expected {
             assert!(outcome.err.contains(part), "{flags:?}: {}", outcome.err);
         }
+        assert!(!outcome.err.contains("-- "), "{flags:?}: {}", outcome.err);
     }
     assert!(!out.exists(), "a refused command line leaves nothing");
 }

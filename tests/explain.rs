@@ -123,7 +123,7 @@ fn a_model_without_maps_says_so() {
     let picture = first_image(&at("pictures"));
     fails(
         args!["predict", at("run"), &picture, "--draw", at("drawn"), "--explain"],
-        &["--explain: this model has no maps to look into; expected a convolutional network"],
+        &["--explain: Grad-CAM needs feature maps: expected a convolutional network"],
     );
     let undrawn = classification(args!["predict", at("run"), &picture, "--explain"]);
     assert_eq!(undrawn.status, 2, "{undrawn:?}");

@@ -48,8 +48,8 @@ fn a_text_is_continued() {
         let printed = sequence(args!["eval", &run, "--split", split]).out;
         assert!(printed.starts_with(&format!("{split}: ")), "{printed}");
     }
-    sequence(args!["eval", &run, "--beam", "3"]).fails(&["--beam", "no such choice"]);
-    sequence(args!["predict", &run, "--ask", "why?"]).fails(&["--ask", "no such choice"]);
+    sequence(args!["eval", &run, "--beam", "3"]).fails(&["--beam", "no such option"]);
+    sequence(args!["predict", &run, "--ask", "why?"]).fails(&["--ask", "no such option"]);
 
     let written = sequence(args![
         "predict",
@@ -215,7 +215,7 @@ fn sentences_are_translated() {
     ]);
     assert!(summary.json()["bleu"].is_number());
     sequence(args!["predict", &run, "--text", " "]).fails(&["an empty text"]);
-    sequence(args!["predict", &run]).fails(&["INPUT", "nothing to predict. Example:", "--text"]);
+    sequence(args!["predict", &run]).fails(&["error: Nothing to predict. Example: predict ", "--text"]);
     // A blank line has its place among the answers.
     let lines = folder.path().join("lines.txt");
     std::fs::write(&lines, "un rats\n\ndeux chiens\n").unwrap();
@@ -284,7 +284,7 @@ fn a_table_of_sixty_texts_is_learnt_with_the_defaults() {
     let printed = sequence(args!["predict", &run, &new]).out;
     assert!(printed.contains("unknown: 1 of 2 words, such as xyzzy"), "{printed}");
     sequence(args!["predict", &run, &new, "--column", "body"]).fails(&["--column", "`body`"]);
-    sequence(args!["predict", &run]).fails(&["nothing to predict. Example: predict", "--text"]);
+    sequence(args!["predict", &run]).fails(&["Nothing to predict. Example: predict", "--text"]);
     // Nothing of another table was learnt from: all of it tests, three rows or one class.
     let rows = ["tea, I say, was lovely", "film, I say, was lovely", "film, I say, was dull"];
     let rows: String = rows.iter().map(|row| format!("up;That {row}\n")).collect();

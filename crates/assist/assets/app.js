@@ -82,6 +82,8 @@ function draw(status) {
     refused: () => (retrain.judged < status.fixed.needed ? t('few_judges', { n: retrain.judged, needed: status.fixed.needed }) : both ? t('worse', shares) : t('not_taken', { why: message })),
     failed: () => t('failed', { why: message }),
   }[stage]?.() ?? message;
+  const known = stage === 'done' || stage === 'refused' ? retrain.known : null;
+  if (known) $('trained').textContent += ` ${t('known', { before: share(known.before, known.interval_before), after: share(known.after, known.interval_after), n: known.examples })}`;
 
   if (state.labels.length !== status.labels && !document.hidden) fetchLabels();
   if (weights !== null && weights !== status.weights.id) decide.refetch();

@@ -6,13 +6,14 @@ use tenfold_core::data::csv::Table;
 use tenfold_core::data::{Kind, folder};
 use tenfold_core::progress::note;
 use tenfold_core::store::{Content, Store};
+use tenfold_core::suggest::Propose;
 use tenfold_core::{Error, Result, files};
 
 /// The deepest folder below the queue's that is looked into.
 const DEEPEST: usize = 16;
 
 /// Adds to the store what is new in the queue.
-pub fn fill(store: &Store, queue: &Path) -> Result<()> {
+pub fn fill(store: &Store, queue: &Path, model: &dyn Propose) -> Result<()> {
     match &store.origin().kind {
         Kind::Rows { columns, schema } if queue.is_file() => {
             let rows = Table::read_rows(queue, columns, schema.as_ref())?;
@@ -26,14 +27,14 @@ pub fn fill(store: &Store, queue: &Path) -> Result<()> {
             store.add_items(names.iter().map(|name| (&name[..], Content::File)))
         }
         Kind::Texts if queue.is_file() => {
-            let texts = texts(queue)?;
+            let texts = texts(queue, model)?;
             store.add_items(
                 texts.iter().map(|(name, text)| (&name[..], Content::Text(text.clone()))),
             )
         }
         Kind::Rows { .. } => Err(Error::file(queue, "the run takes rows: expected a .csv file")),
         Kind::Texts => {
-            Err(Error::file(queue, "the run takes texts: expected a .txt or .jsonl file"))
+            Err(Error::file(queue, "the run takes texts: expected a .txt, .jsonl or .csv file"))
         }
         Kind::Images { .. } => {
             Err(Error::file(queue, "the run takes images: expected a folder of them"))
@@ -41,9 +42,10 @@ pub fn fill(store: &Store, queue: &Path) -> Result<()> {
     }
 }
 
-/// The texts of a file with their names: a line each, or in a `.jsonl` file a JSON string or an
-/// object with `text`, and with `id` where the name is to be that. Empty lines are none.
-fn texts(path: &Path) -> Result<Vec<(String, String)>> {
+/// The texts of a file with their names: those of a table, as the model reads it, or a line each,
+/// which in a `.jsonl` file is a JSON string or an object with `text`, and with `id` where the name
+/// is to be that. Empty ones are none.
+fn texts(path: &Path, model: &dyn Propose) -> Result<Vec<(String, String)>> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Line {
@@ -51,6 +53,10 @@ fn texts(path: &Path) -> Result<Vec<(String, String)>> {
         Object { text: String, id: Option<String> },
     }
     let json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl"));
+    if !json && let Some(rows) = model.texts(path)? {
+        let named = (1..).zip(rows).filter(|(_, text)| !text.trim().is_empty());
+        return Ok(named.map(|(row, text)| (format!("row {row}"), text)).collect());
+    }
     let all = files::read_text(path)?;
     let mut texts = Vec::new();
     for (place, line) in all.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -98,13 +104,35 @@ fn images(queue: &Path, at: &Path, depth: usize, names: &mut Vec<String>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenfold_core::data::Input;
+    use tenfold_core::suggest::Proposal;
+
+    /// Reads the lines of a `.csv` file as rows.
+    struct Reader;
+
+    impl Propose for Reader {
+        fn kind(&self) -> Kind {
+            Kind::Texts
+        }
+        fn labels(&self) -> &[String] {
+            &[]
+        }
+        fn texts(&self, file: &Path) -> Result<Option<Vec<String>>> {
+            let table = file.extension().is_some_and(|ending| ending == "csv");
+            let text = files::read_text(file)?;
+            Ok(table.then(|| text.lines().map(|line| format!("read {line}")).collect()))
+        }
+        fn propose(&self, _: &[&Input], _: usize) -> Result<Vec<Proposal>> {
+            Ok(Vec::new())
+        }
+    }
 
     #[test]
     fn texts_have_the_names_of_their_lines_or_their_own() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str, text: &str| {
             std::fs::write(folder.path().join(name), text).unwrap();
-            texts(&folder.path().join(name))
+            texts(&folder.path().join(name), &Reader)
         };
         let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         let plain = at("a.txt", "one\n\n\"two\"\n").unwrap();
@@ -113,6 +141,8 @@ mod tests {
         let json = at("a.jsonl", lines).unwrap();
         let expected = [pair("line 1", "one"), pair("line 2", "two"), pair("t7", "three")];
         assert_eq!(json, expected);
+        let rows = at("a.csv", "one\ntwo\n").unwrap();
+        assert_eq!(rows, [pair("row 1", "read one"), pair("row 2", "read two")]);
         let why = at("b.jsonl", "\"one\"\n{\"words\": \"two\"}\n").unwrap_err().to_string();
         assert!(why.contains("line 2: expected a JSON string"), "{why}");
     }

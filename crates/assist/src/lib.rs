@@ -51,10 +51,10 @@ pub enum Verbs {
     #[command(about = "Open the page where a person confirms what the model proposes")]
     Serve(Box<ServeArgs>),
     /// What the page saved.
-    #[command(about = "Tell what confirming saved: speed, agreement, accuracy over the rounds")]
+    #[command(about = "Report what suggestions saved: speed, agreement, accuracy by round")]
     Report(ReportArgs),
     /// What was decided.
-    #[command(about = "Write what was decided as CSV, Parquet, COCO or a folder of images")]
+    #[command(about = "Export the decisions as CSV, Parquet, COCO or a folder of images")]
     Labels(LabelsArgs),
 }
 
@@ -62,7 +62,7 @@ pub enum Verbs {
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug)]
 pub struct ReportArgs {
-    #[arg(value_name = "STORE", help = "The store that `serve` wrote")]
+    #[arg(value_name = "STORE", help = "Store of decisions that `serve` wrote")]
     pub store: PathBuf,
     #[arg(long, help = "Print one JSON document")]
     pub json: bool,
@@ -72,7 +72,7 @@ pub struct ReportArgs {
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug)]
 pub struct LabelsArgs {
-    #[arg(value_name = "STORE", help = "The store that `serve` wrote")]
+    #[arg(value_name = "STORE", help = "Store of decisions that `serve` wrote")]
     pub store: PathBuf,
     #[arg(value_name = "OUT")]
     #[arg(help = "FILE.csv, FILE.parquet, FILE.json (COCO), or a folder for images by label")]

@@ -168,7 +168,7 @@ impl Report {
         let Self { decisions, automatic, agreement, saved, .. } = self;
         writeln!(
             out,
-            "{decisions} decisions, {} as proposed, {} a minute",
+            "{decisions} decisions, {} confirmed as suggested, {} per minute",
             percent(self.confirmed_share),
             number(self.decisions_per_minute)
         )?;
@@ -181,14 +181,11 @@ impl Report {
             )?;
         }
         let Audit { accepted, audited, audit_errors } = automatic;
-        writeln!(
-            out,
-            "{accepted} accepted without a person; {audit_errors} of {audited} audited were wrong"
-        )?;
+        writeln!(out, "{accepted} auto-accepted; {audit_errors} of {audited} audited were wrong")?;
         for (what, times) in [
             ("confirmed", self.seconds.confirmed),
             ("corrected", self.seconds.corrected),
-            ("from nothing", self.seconds.from_nothing),
+            ("unassisted", self.seconds.from_nothing),
         ] {
             if let Some(Times { median, mean, count }) = times {
                 writeln!(out, "{what:<12}  {median:.2} s median, {mean:.2} s mean of {count}")?;
@@ -197,7 +194,7 @@ impl Report {
         if let (Some(speedup), Some(minutes)) = (saved.speedup, saved.minutes) {
             writeln!(
                 out,
-                "{speedup:.1} times as fast as from nothing: {minutes:.1} minutes saved"
+                "speed-up over labelling without suggestions: {speedup:.1}; {minutes:.1} minutes saved"
             )?;
         }
         if let (Some(share), Some(kappa)) = (agreement.share, agreement.kappa) {
@@ -209,7 +206,7 @@ impl Report {
             let (share, median) = (percent(*confirmed_share), number(*seconds_median));
             writeln!(
                 out,
-                "{person}: {decisions} decisions, {share} as proposed, {median} s median"
+                "{person}: {decisions} decisions, {share} confirmed as suggested, {median} s median"
             )?;
         }
         for Accuracy { round, decisions, accuracy, taken } in &self.rounds {

@@ -4,7 +4,7 @@
 use crate::active::{Active, lock};
 use crate::model;
 use crate::queue::Queue;
-use crate::retrain::{Progress, Refused, Stage};
+use crate::retrain::{Known, Progress, Refused, Stage};
 use crate::state::{LEAST_JUDGES, State};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +15,12 @@ use tenfold_core::data::Input;
 use tenfold_core::progress::note;
 use tenfold_core::run::Run;
 use tenfold_core::store::{Item, Round, now};
-use tenfold_core::suggest::{Agreement, Propose, RetrainPlan};
+use tenfold_core::suggest::{Agreement, Answer, Propose, RetrainPlan};
 use tenfold_core::train::history;
 use tenfold_core::{Result, files, weights};
+
+/// Validation examples of the run that known classes are compared on, at most.
+const VALIDATED: usize = 500;
 
 /// Fewer decisions than this are not worth a training.
 const LEAST: usize = 20;
@@ -69,7 +72,10 @@ fn ready(queue: &Queue) -> std::result::Result<(), String> {
         return Err(format!("Retraining needs {LEAST} decisions; you have {train}"));
     }
     if fixed == 0 {
-        return Err("Retraining needs a decision of the fixed part; go on deciding".into());
+        return Err(
+            "Retraining needs a decision on a held-out item; you have none yet: decide more items"
+                .into(),
+        );
     }
     Ok(())
 }
@@ -94,7 +100,9 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
             follow(state, &out);
             std::thread::sleep(Duration::from_millis(200));
         }
-        training.join().unwrap_or_else(|_| Err("the training broke down".into()))
+        training.join().unwrap_or_else(|_| {
+            Err("the training stopped with a panic: a bug, please report it".into())
+        })
     });
     ended?;
     follow(state, &out);
@@ -112,6 +120,7 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
     let answers =
         references.chunks(model::BATCH).flat_map(|batch| model::suggest(&*model, batch, 1));
     let new = agreeing(&agreement, answers, &truths);
+    let known = known(state, &*model);
     let judged = truths.len();
     // Of few items the share says nothing: then it is not told, and a person chooses.
     let enough = judged >= LEAST_JUDGES;
@@ -132,22 +141,37 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
     };
     {
         let mut progress = lock(&state.retrain.progress);
-        progress.judged = judged;
+        (progress.judged, progress.known) = (judged, known);
         (progress.accuracy_before, progress.accuracy_after) = (before, after);
         (progress.interval_before, progress.interval_after) = (interval(old), interval(new));
     }
     state.writer.round(made.clone()).map_err(|why| why.to_string())?;
-    let told = |sum: f64| {
-        let [low, high] = calibrate::wilson(sum, judged).map(|part| part * 100.0);
-        format!("{:.2} % ({low:.1} to {high:.1} %)", sum / judged as f64 * 100.0)
+    let told = |part: f64, interval: [f64; 2]| {
+        let [low, high] = interval.map(|part| part * 100.0);
+        format!("{:.2} % ({low:.1} to {high:.1} %)", part * 100.0)
     };
+    let shown = |sum: f64| told(sum / judged as f64, calibrate::wilson(sum, judged));
     let message = match enough {
-        true => format!("{} before, {} after, on {judged} items", told(old), told(new)),
+        true => format!(
+            "accuracy {} before, {} after, on {judged} held-out items",
+            shown(old),
+            shown(new)
+        ),
         false => {
-            format!("comparing needs {LEAST_JUDGES} items of the fixed part; {judged} are decided")
+            format!(
+                "comparing weights needs {LEAST_JUDGES} held-out items with decisions; you have {judged}"
+            )
         }
     };
     note(format_args!("round {round}: {message}"));
+    if let Some(Known { examples, before, after, interval_before, interval_after }) = known {
+        note(format_args!(
+            "round {round}: known classes: accuracy {} before, {} after, on {examples} validation examples \
+             of the run",
+            told(before, interval_before),
+            told(after, interval_after)
+        ));
+    }
     let mut progress = lock(&state.retrain.progress);
     progress.message = message;
     if !take {
@@ -160,6 +184,36 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
     state.model.swap(model, active.id.clone());
     state.activate(active);
     Ok(())
+}
+
+/// How the weights in place and new ones answer what the run was validated with.
+fn known(state: &State, new: &dyn Propose) -> Option<Known> {
+    let own = (state.retrain.own)(&state.active().run, VALIDATED).unwrap_or_else(|why| {
+        note(format_args!("known classes are not compared: {why}"));
+        Vec::new()
+    });
+    let examples = own.len();
+    let annotated = |label| vec![Annotation { at: None, answer: Answer::Label(label) }];
+    let (inputs, truths): (Vec<Input>, Vec<_>) =
+        own.into_iter().map(|(input, label)| (input, annotated(label))).unzip();
+    let agreement = state.queue().agreement;
+    let (mut before, mut after) = (0.0, 0.0);
+    // In batches, between which people who wait get their suggestions.
+    for (inputs, truths) in inputs.chunks(model::BATCH).zip(truths.chunks(model::BATCH)) {
+        let old = state.model.suggest_and_wait(inputs.to_vec()).ok()?;
+        before += agreeing(&agreement, old.into_iter(), truths);
+        let inputs: Vec<&Input> = inputs.iter().collect();
+        after += agreeing(&agreement, model::suggest(new, &inputs, 1).into_iter(), truths);
+    }
+    let part = |sum: f64| sum / examples as f64;
+    let interval = |sum: f64| calibrate::wilson(sum, examples);
+    (examples > 0).then(|| Known {
+        examples,
+        before: part(before),
+        after: part(after),
+        interval_before: interval(before),
+        interval_after: interval(after),
+    })
 }
 
 /// Puts weights in place that were found worse. Whether there are any.

@@ -38,52 +38,52 @@ pub struct ServeArgs {
     #[arg(value_name = "RUN", help = "Run folder that `train` made")]
     pub run: PathBuf,
     #[arg(long, value_name = "DIR|FILE")]
-    #[arg(
-        help = "What is to be confirmed: a folder of images, rows (.csv), texts (.txt, a line each, \
-                  or .jsonl); without it only the interface is served"
-    )]
+    #[arg(help = "Items to label: a folder of images, a table (.csv), or texts (.txt, a line \
+                  each, .jsonl or .csv); without it, only the API is served")]
     pub queue: Option<PathBuf>,
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    #[arg(help = "Where to listen; port 0 takes a free one")]
+    #[arg(help = "Address to listen at; port 0 takes a free port")]
     pub at: String,
     #[arg(long, value_name = "FILE")]
-    #[arg(help = "Where decisions are kept [default: RUN/decisions.sqlite]")]
+    #[arg(help = "Store of decisions [default: RUN/decisions.sqlite]")]
     pub store: Option<PathBuf>,
     #[arg(long, value_name = "RISK", value_parser = part)]
-    #[arg(help = "Accept without a person what is wrong at most in this part, such as 0.01")]
+    #[arg(help = "Auto-accept: expected errors at most this fraction, such as 0.01")]
     pub auto_accept: Option<f64>,
     #[arg(long, value_name = "PART", default_value = "0.05", value_parser = part)]
-    #[arg(help = "Part of what was accepted without a person that a person is asked about")]
+    #[arg(help = "Fraction of the auto-accepted items that a person checks")]
     pub audit: f64,
     #[arg(long, value_name = "PART", default_value = "0.05", value_parser = part)]
-    #[arg(help = "Part of all items that two people are asked about, to see whether they agree")]
+    #[arg(help = "Fraction of the items that two people label, to measure their agreement")]
     pub shared: f64,
-    #[arg(long, value_enum, default_value = "given", help = "Which items come first")]
+    #[arg(long, value_enum, default_value = "given", help = "Order of the items")]
     pub order: Order,
-    #[arg(long, help = "Withhold the suggestions, to measure what they save")]
+    #[arg(long, help = "Hide the suggestions, to measure labelling without them")]
     pub baseline: bool,
-    #[arg(long, value_name = "K", default_value = "9", help = "How many alternatives are shown")]
+    #[arg(long, value_name = "K", default_value = "9", help = "Number of suggestions shown")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=9))]
     pub top_k: u32,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(help = "Epochs of a training on what was decided [default: the run's own]")]
+    #[arg(help = "Epochs of retraining [default: the run's own]")]
     pub epochs: Option<u32>,
     #[arg(long, value_name = "SECONDS", default_value = "300")]
-    #[arg(help = "How long an item stays with a person who does nothing")]
+    #[arg(help = "Seconds for which an item stays reserved for a person who does nothing")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub lease: u32,
     #[arg(long, value_name = "TOKEN")]
-    #[arg(help = "What a request must know, on other addresses than this machine's own \
-                  [default: drawn, and printed]")]
+    #[arg(help = "Token that requests must carry when the address is not this machine's own \
+                  [default: drawn at random and printed]")]
     pub token: Option<String>,
     #[arg(long = "host", value_name = "NAME")]
-    #[arg(help = "A name under which the server may be asked, beside its address")]
+    #[arg(help = "Another host name under which the server accepts requests")]
     pub hosts: Vec<String>,
-    #[arg(long, value_name = "MIB", default_value = "16", help = "The largest upload")]
+    #[arg(long, value_name = "MIB", default_value = "16", help = "Size of the largest upload")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=512))]
     pub upload: u32,
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
+    #[arg(
+        help = "Device: cpu, ndarray, cuda, cuda:N or vulkan; GPUs need a build with their feature"
+    )]
     pub device: String,
 }
 
@@ -133,7 +133,7 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
     };
     let store = Store::open(&path, &origin, model.labels())?;
     if args.queue.is_some() {
-        fill(&store, &queue)?;
+        fill(&store, &queue, &*model)?;
     }
     let past = store.rounds()?;
     let mut settings = Settings {
@@ -156,7 +156,7 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
     let mut active = Active::of(&name, 0, run, settings.risk)?;
     if let Some(round) = rounds::last_taken(&past) {
         let folder = Path::new(&round.run);
-        note(format_args!("with the weights of round {}, in {}", round.round, round.run));
+        note(format_args!("using the weights of round {}, in {}", round.round, round.run));
         model = open(folder)?;
         active = Active::of(&name, round.round, folder, settings.risk)?;
         active.accuracy = round.accuracy;
@@ -173,7 +173,12 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
     let retrain = Retrain {
         epochs: args.epochs,
         device: args.device.clone(),
-        ..Retrain::new(train, open, past.last().map_or(0, |round| round.round))
+        ..Retrain::new(
+            train,
+            open,
+            Box::new(Z::own_examples),
+            past.last().map_or(0, |round| round.round),
+        )
     };
     let (writer, writing) = Writer::start(store);
     let (asked, jobs) = Model::channel();
@@ -188,7 +193,7 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
     greet(&state, address, out)?;
     let runtime = tokio::runtime::Runtime::new().context("threads to serve with")?;
     runtime.block_on(http::serve(listener, state.clone()))?;
-    note("stopping: what was under way is answered");
+    note("stopping: open requests are answered first");
     state.stop();
     interrupt::request();
     rounds::wait(&state, FAREWELL);

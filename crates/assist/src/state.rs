@@ -212,7 +212,7 @@ impl State {
         // The queue stays locked, or a person could be handed what is being accepted.
         match self.writer.decide_and_wait(decisions.clone()) {
             Ok(_) => decisions.iter().for_each(|decision| queue.apply(decision)),
-            Err(why) => note(format_args!("error: nothing is accepted without a person: {why}")),
+            Err(why) => note(format_args!("error: auto-accept: {why}")),
         }
     }
 
@@ -222,7 +222,7 @@ impl State {
         let mut queue = self.queue();
         if !queue.suspended && queue.audit().breaks(risk) {
             queue.suspended = true;
-            note("the audit finds more errors than promised: nothing is accepted without a person");
+            note("auto-accept stopped: the audit found more errors than expected");
         }
     }
 
@@ -277,24 +277,24 @@ fn automation(
         _ if suspended => {
             let Audit { audited, audit_errors, .. } = audit;
             let text = format!(
-                "suspended: {audit_errors} of {audited} audited items were wrong, more than the \
-                 promised {percent} %; every item is open to people again"
+                "auto-accept stopped: {audit_errors} of {audited} audited items were wrong, more than the \
+                 expected {percent} %; people decide every item again"
             );
             ("suspended", text)
         }
         None => {
             let text = format!(
-                "nothing is accepted without a person: on held-out data no confidence promises \
-                 at most {percent} % errors"
+                "auto-accept: off, since no confidence threshold keeps the expected errors at most \
+                 {percent} % on held-out data"
             );
             ("none_possible", text)
         }
         Some(Threshold { confidence, accepted, errors, bound }) => {
             let text = format!(
-                "accepted without a person from a confidence of {:.2} % on: {errors} of {accepted} \
-                 held-out examples were wrong there, at most {:.2} % with 95 % confidence",
-                confidence * 100.0,
+                "auto-accept: expected errors at most {:.2} % from a confidence of {:.2} % ({errors} of \
+                 {accepted} held-out examples were wrong there; 95 % confidence)",
                 bound * 100.0,
+                confidence * 100.0,
             );
             ("accepting", text)
         }

@@ -313,6 +313,11 @@ mod tests {
         assert!(why.contains("), dropout (0.2), hidden ([512,256])"), "{why}");
         let why = message(set(&mlp, "dropuot=0.5"));
         assert!(why.contains("`dropuot`: did you mean `dropout`? this model has"), "{why}");
+        let lenet = LeNetConfig::new([1, 28, 28], 10);
+        let why = set(&lenet, "dropuot=0.5").unwrap_err().to_string();
+        let all =
+            "did you mean `dropout`? this model has dropout (0.4), variant (modern | lecun1998)";
+        assert!(why.ends_with(all), "{why}");
         assert!(message(set(&mlp, "classes=3")).contains("unknown setting `classes`"));
         assert!(
             message(set(&mlp, "hidden=wide")).starts_with("--set: `hidden=wide`: invalid type")

@@ -30,6 +30,10 @@ pub fn run(args: &FeaturesFlags, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     let device = device::open(&args.device)?;
     let (predictor, inputs) = choose(&args.paths, &args.foreign, &device)?;
+    if inputs.is_empty() {
+        let why = "no images or tables named. Example: features runs/x photos/ --out features.npy";
+        return Err(Error::argument("INPUT", why).into());
+    }
     let Inputs { paths, mut faults } = Inputs::new(inputs)?;
     let features = embed(&predictor, &paths, &mut faults)?;
     if features.names.is_empty() {

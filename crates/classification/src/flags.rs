@@ -26,40 +26,52 @@ pub enum ResizeKind {
 pub struct TrainFlags {
     #[command(flatten)]
     pub data: DataFlags,
-    #[arg(long, value_name = "COLUMN", help = "CSV: the label's column, by name or number")]
+    #[arg(long, value_name = "COLUMN", help = "CSV: the column to predict, by name or number")]
     pub target: Option<String>,
-    #[arg(long, value_enum, help = "CSV: whether that column holds classes or measurements")]
+    #[arg(long, value_enum, help = "CSV: predict a class or a number")]
     pub task: Option<Task>,
     #[command(flatten)]
     pub table: TableFlags,
     #[command(flatten)]
     pub supervised: SupervisedFlags,
-    #[arg(long, value_enum, help = "Loss [default: cross-entropy; mse for numbers]")]
+    #[arg(long, value_enum, help = "Loss [default: cross-entropy; mse for regression]")]
     pub loss: Option<LossKind>,
-    #[arg(long, help = "Classes with few examples count as much as those with many")]
+    #[arg(long, help = "Weight the loss so that rare classes count as much as frequent ones")]
     pub class_weights: bool,
     #[arg(long, value_name = "X", value_parser = non_negative)]
-    #[arg(help = "Penalty on the sum of the absolute weights")]
+    #[arg(help = "L1 penalty: X times the sum of the absolute weights")]
     pub l1: Option<f64>,
     #[arg(long, value_name = "X", value_parser = non_negative)]
-    #[arg(help = "Penalty on half the sum of the squared weights")]
+    #[arg(help = "L2 penalty: X times half the sum of the squared weights")]
     pub l2: Option<f64>,
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=1024))]
-    #[arg(help = "Images: pixels a side that the network takes [default: follows from the data]")]
+    #[arg(
+        help = "Images: width and height of the network's input [default: follows from the data]"
+    )]
     pub size: Option<u32>,
     #[arg(long, value_enum)]
-    #[arg(help = "Images of another size: stretched, with black bars, or cut [default: stretch; \
-                  crop under torchvision's stem]")]
+    #[arg(
+        help = "How images are resized: stretched, with black bars, or cropped [default: stretch; \
+                  crop under torchvision's stem]"
+    )]
     pub resize: Option<ResizeKind>,
     #[arg(long, value_name = "SPEC")]
-    #[arg(help = "Such as crop:2,flip,affine:10:0.1:0.9-1.1:5,jitter:0.2,cutout:0.25, or none")]
+    #[arg(
+        help = "Data augmentation, such as crop:2,flip,affine:10:0.1:0.9-1.1:5,jitter:0.2,cutout:0.25, or none"
+    )]
     pub augment: Option<Augment>,
-    #[arg(long, value_name = "FILE|NAME", help = "Start from these weights, a file or fetched")]
+    #[arg(
+        long,
+        value_name = "FILE|NAME",
+        help = "Start from these weights: a file or a fetched name"
+    )]
     pub weights: Option<PathBuf>,
     #[arg(long, requires = "weights", help = "Train the last layer only")]
     pub freeze_backbone: bool,
     #[arg(long, value_name = "X", value_parser = ratio)]
-    #[arg(help = "Each part of the network learns at X times the rate of the part above it")]
+    #[arg(
+        help = "Layer-wise decay: each part of the network learns at X times the rate of the part above it"
+    )]
     pub layer_decay: Option<f64>,
     /// Of a training on decisions, which no flag asks for.
     #[arg(skip)]
@@ -86,15 +98,17 @@ pub struct TableFlags {
     #[arg(long, conflicts_with = "header", help = "CSV: the first row is an example")]
     pub no_header: bool,
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
-    #[arg(help = "CSV: what separates cells: a character, tab, or space for any number of blanks")]
+    #[arg(help = "CSV: delimiter: a character, tab, or space for any number of blanks")]
     pub delimiter: Option<char>,
-    #[arg(long, value_enum, value_name = "point|comma", help = "CSV: what precedes a fraction")]
+    #[arg(long, value_enum, value_name = "point|comma", help = "CSV: decimal separator")]
     pub decimal: Option<Decimal>,
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
-    #[arg(help = "CSV: leave out these columns and no others, or none [default: identifiers]")]
+    #[arg(
+        help = "CSV: ignore these columns and no others; none ignores no column [default: identifiers]"
+    )]
     pub ignore: Option<Vec<String>>,
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
-    #[arg(help = "CSV: take these columns for words, whatever they hold")]
+    #[arg(help = "CSV: treat these columns as categorical")]
     pub categorical: Vec<String>,
 }
 
@@ -168,13 +182,11 @@ pub struct EvalFlags {
     #[command(flatten)]
     pub on: SplitFlags,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Write the confusion matrix and the worst mistakes as images")]
+    #[arg(help = "Draw the confusion matrix and the worst mistakes as images in DIR")]
     pub draw: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "draw")]
-    #[arg(
-        help = "Draw labels with this font (.ttf, .otf, .ttc); else the system's are searched for \
-                  characters that the built-in one lacks"
-    )]
+    #[arg(help = "Font for labels (.ttf, .otf, .ttc); without it, system fonts are searched for \
+                  characters that the built-in one lacks")]
     pub font: Option<PathBuf>,
 }
 
@@ -184,16 +196,14 @@ pub struct EvalFlags {
 pub struct PredictFlags {
     #[command(flatten)]
     pub foreign: Foreign,
-    #[arg(long, value_name = "DIR", help = "Write each image with its label on it")]
+    #[arg(long, value_name = "DIR", help = "Draw the labels on each image, into DIR")]
     pub draw: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "draw")]
-    #[arg(
-        help = "Draw labels with this font (.ttf, .otf, .ttc); else the system's are searched for \
-                  characters that the built-in one lacks"
-    )]
+    #[arg(help = "Font for labels (.ttf, .otf, .ttc); without it, system fonts are searched for \
+                  characters that the built-in one lacks")]
     pub font: Option<PathBuf>,
     #[arg(long, requires = "draw")]
-    #[arg(help = "Draw where the best suggestion comes from, as a heat map (Grad-CAM)")]
+    #[arg(help = "Draw a heat map of where the best suggestion comes from (Grad-CAM)")]
     pub explain: bool,
 }
 
@@ -203,20 +213,24 @@ pub struct PredictFlags {
 pub struct Foreign {
     #[arg(long, value_name = "MODEL")]
     #[arg(value_parser = tenfold_core::cli::model_parser::<crate::Zoo>())]
-    #[arg(help = "In place of a RUN: the model that --weights belongs to, or whose fetched \
+    #[arg(help = "Instead of a RUN: the model that --weights belongs to, or whose fetched \
                   weights are taken")]
     pub model: Option<crate::Zoo>,
     #[arg(long, value_name = "FILE|NAME")]
-    #[arg(help = "An exported file, or with --model weights that others trained, a file or \
-                  fetched; no RUN then")]
+    #[arg(
+        help = "Instead of a RUN: an exported file; with --model, weights trained elsewhere, a file or \
+                  fetched; no RUN then"
+    )]
     pub weights: Option<PathBuf>,
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "model")]
-    #[arg(help = "With --model: what the weights do not tell, such as normalise=imagenet")]
+    #[arg(
+        help = "With --model: a setting that weights do not contain, such as normalise=imagenet"
+    )]
     pub set: Vec<String>,
-    #[arg(long, value_name = "FILE", help = "With --model: labels, one a line")]
+    #[arg(long, value_name = "FILE", help = "With --model: file of labels, one per line")]
     pub labels: Option<PathBuf>,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Where fetched weights are [default: $TENFOLD_DATA or the cache folder]")]
+    #[arg(help = "Folder of fetched weights [default: $TENFOLD_DATA or the cache folder]")]
     pub data_dir: Option<PathBuf>,
 }
 
@@ -225,25 +239,27 @@ pub struct Foreign {
 #[derive(Args, Clone, Debug)]
 pub struct FeaturesFlags {
     #[arg(value_name = "RUN|INPUT", required = true, num_args = 1..)]
-    #[arg(help = "Run folder, then images, folders of images or CSV files")]
+    #[arg(help = "Run folder, then the inputs: images, folders of images or CSV files")]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub foreign: Foreign,
     #[arg(long, value_name = "FILE", required_unless_present = "neighbours")]
-    #[arg(help = "Write the features to FILE.safetensors, FILE.npy or FILE.parquet")]
+    #[arg(help = "Write the feature vectors to FILE.safetensors, FILE.npy or FILE.parquet")]
     pub out: Option<PathBuf>,
-    #[arg(long, value_name = "IMAGE", help = "Rank the inputs by their likeness to this one")]
+    #[arg(long, value_name = "IMAGE", help = "Rank the inputs by similarity to this image")]
     pub neighbours: Option<PathBuf>,
-    #[arg(long, value_name = "K", default_value = "8", help = "How many neighbours")]
+    #[arg(long, value_name = "K", default_value = "8", help = "Number of neighbours")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=400))]
     pub top_k: u32,
     #[arg(long, value_name = "DIR", requires = "neighbours")]
-    #[arg(help = "Write the neighbours as one image, DIR/neighbours.png")]
+    #[arg(help = "Draw the neighbours as one image, DIR/neighbours.png")]
     pub draw: Option<PathBuf>,
     #[arg(long, help = "Print one JSON document")]
     pub json: bool,
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    #[arg(help = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compiled in")]
+    #[arg(
+        help = "Device: cpu, ndarray, cuda, cuda:N or vulkan; GPUs need a build with their feature"
+    )]
     pub device: String,
 }
 
@@ -255,19 +271,19 @@ pub struct ImportFlags {
     #[arg(value_parser = tenfold_core::cli::model_parser::<crate::Zoo>())]
     #[arg(help = "The model that the weights belong to")]
     pub model: crate::Zoo,
-    #[arg(value_name = "FILE|NAME", help = "Weights that others trained, a file or fetched")]
+    #[arg(value_name = "FILE|NAME", help = "Weights trained elsewhere: a file or a fetched name")]
     pub weights: PathBuf,
     #[arg(value_name = "FILE", help = "The file to write, such as model.safetensors")]
     pub file: PathBuf,
     #[arg(long, value_name = "NAME|DIR|FILE")]
-    #[arg(help = "The data they were trained on, which has the labels in their order")]
+    #[arg(help = "The data they were trained on, for the labels in their order")]
     pub data: String,
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    #[arg(help = "What the weights do not tell, such as normalise=imagenet")]
+    #[arg(help = "A setting that weights do not contain, such as normalise=imagenet")]
     pub set: Vec<String>,
     #[arg(long, help = "Replace the file where there is one")]
     pub overwrite: bool,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Where fetched data is [default: $TENFOLD_DATA or the cache folder]")]
+    #[arg(help = "Folder of fetched data sets [default: $TENFOLD_DATA or the cache folder]")]
     pub data_dir: Option<PathBuf>,
 }

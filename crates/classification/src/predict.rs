@@ -73,7 +73,7 @@ pub(crate) fn choose<'a>(
 fn warm(predictor: &Predictor, picture: &DynamicImage) -> Result<DynamicImage> {
     let heat = predictor.explain(&[&Input::Image(picture.clone())])?;
     let heat = heat.and_then(|mut heat| heat.pop()).ok_or_else(|| {
-        let why = "this model has no maps to look into; expected a convolutional network";
+        let why = "Grad-CAM needs feature maps: expected a convolutional network";
         Error::argument("--explain", why)
     })?;
     let window = predictor.preprocess().window(picture.width(), picture.height());

@@ -47,13 +47,17 @@ impl Program for Zoo {
 #[derive(Subcommand)]
 pub enum More {
     #[allow(missing_docs, reason = "the help text says it")]
-    #[command(about = "Write penultimate features of each input, or rank inputs by likeness")]
+    #[command(
+        about = "Write feature vectors (embeddings) of the inputs, or rank them by similarity"
+    )]
     Features {
         #[command(flatten)]
         flags: FeaturesFlags,
     },
     #[allow(missing_docs, reason = "the help text says it")]
-    #[command(about = "Write weights that others trained as a file that every verb takes as a run")]
+    #[command(
+        about = "Import weights trained elsewhere as a file that every command takes as a run"
+    )]
     Import {
         #[command(flatten)]
         flags: ImportFlags,

@@ -204,7 +204,7 @@ impl Scores {
              {split} examples"
         );
         if high - low > WIDE {
-            text += "\nso few examples do not tell one model from another: read the interval";
+            text += "\ntoo few examples to compare models: see the interval";
         }
         text
     }

@@ -35,7 +35,7 @@ pub fn start_from<C: ModelConfig>(
     let older = of_classes::<C>(config, &start.labels)?;
     if older.is_none() {
         note(format_args!(
-            "{}: other classes than this data; the last layer starts anew",
+            "{}: other classes than this data; the last layer is initialised at random",
             path.display()
         ));
     }

@@ -20,7 +20,8 @@ use std::sync::Arc;
 use tenfold_core::calibrate;
 use tenfold_core::cli::Program;
 use tenfold_core::cli::args::{DataFlags, SupervisedFlags, kept_path};
-use tenfold_core::data::{DataSet, Examples, Kind};
+use tenfold_core::data::split::first;
+use tenfold_core::data::{DataSet, Examples, Input, Kind};
 use tenfold_core::device::autodiff_device;
 use tenfold_core::progress::{bar, note};
 use tenfold_core::set::Field;
@@ -482,6 +483,19 @@ impl<C: ModelConfig> Task for Classification<C> {
         })
     }
 
+    fn own_examples(&self, config: &RunConfig, most: usize) -> Result<Vec<(Input, String)>> {
+        if config.regression.is_some() {
+            return Ok(Vec::new());
+        }
+        let own = config.data.beside.as_deref().unwrap_or(&config.data);
+        let DataSet { validation, classes, .. } = own.open(None)?;
+        let named = |place| {
+            let example = validation.get(place)?;
+            Ok((example.input, classes[example.target].clone()))
+        };
+        first(validation.len(), Some(most), Some(own.seed)).into_iter().map(named).collect()
+    }
+
     fn portable(&self, config: &mut RunConfig) {
         // Where the weights came from is a path of this machine, of no use elsewhere.
         config.start = None;
@@ -496,7 +510,7 @@ fn check_labels(config: &RunConfig, data: &DataSet) -> Result<()> {
             Some(_) => ["a number", "classes"],
             None => ["classes", "a number"],
         };
-        let why = format!("{}: its target is {own}, and the run tells {others}", data.name);
+        let why = format!("{}: its target is {own}, and the run predicts {others}", data.name);
         return Err(Error::argument("--data", why));
     }
     if data.classes == config.labels {
@@ -525,14 +539,14 @@ fn task<C: ModelConfig>(model: Zoo, flags: &TrainFlags, data: &DataSet) -> Resul
         let (name, data) = (model.name(), &data.name);
         return Err(match (task, flags.task) {
             (data::Task::Regression, Some(_)) => {
-                Error::argument("--task", format!("`{name}` tells classes, no number"))
+                Error::argument("--task", format!("`{name}` predicts classes, no number"))
             }
             (data::Task::Regression, None) => {
-                let why = format!("{data} has a number to predict, and `{name}` tells classes");
+                let why = format!("{data} has a number to predict, and `{name}` predicts classes");
                 Error::argument("--data", why)
             }
             (data::Task::Classification, _) => {
-                let why = format!("{data} has classes to tell, and `{name}` predicts a number");
+                let why = format!("{data} has classes to predict, and `{name}` predicts a number");
                 Error::argument("--data", why)
             }
         });

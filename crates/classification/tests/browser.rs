@@ -396,6 +396,9 @@ fn learns(server: &Server, page: &Page, round: usize) {
             && ["done", "refused", "failed"].contains(&status["retrain"]["state"].as_str().unwrap())
     });
     assert_ne!(ended["retrain"]["state"], "failed", "{ended}");
+    // The run's own validation examples judge what became of the classes that it knew.
+    assert!(ended["retrain"]["known"]["examples"].as_u64() > Some(0), "{ended}");
+    page.browser.until("document.querySelector('#trained').innerText.includes('Known classes')");
     if ended["retrain"]["state"] == "refused" {
         // Worse on the few of the fixed part: a person may want them all the same.
         page.browser.until("!document.querySelector('#take').hidden");

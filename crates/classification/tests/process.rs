@@ -79,6 +79,24 @@ fn a_disk_that_fills_up_keeps_the_last_checkpoint() {
 }
 
 #[test]
+fn a_run_is_measured_from_another_folder_than_it_was_trained_in() {
+    let (folder, run_folder) = folder();
+    for (class, level) in [("dark", 10), ("bright", 200)] {
+        std::fs::create_dir_all(folder.path().join("data").join(class)).unwrap();
+        for i in 0..20 {
+            let path = folder.path().join(format!("data/{class}/{i}.png"));
+            image(&path, |x, y| level + ((x + y + i) % 28) as u8);
+        }
+    }
+    let mut train = program();
+    train.args("train logistic --data data --out run --epochs 1".split(' '));
+    succeed(train.current_dir(folder.path()));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut eval = program();
+    succeed(eval.arg("eval").arg(&run_folder).current_dir(elsewhere.path()));
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let (folder, _) = folder();
     // Permissions do not bind root, under which tests may run: a file in the way does.

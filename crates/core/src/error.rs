@@ -45,6 +45,9 @@ pub enum Error {
         /// Why it cannot work, and what would.
         why: String,
     },
+    /// `predict` without inputs, and what could stand behind it, such as `runs/x photo.jpg`.
+    #[error("Nothing to predict. Example: predict {0}")]
+    NoInput(String),
     /// Training stopped before its end.
     #[error("training: {0}")]
     Training(String),

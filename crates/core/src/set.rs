@@ -16,9 +16,30 @@ pub struct Field {
     pub default: Value,
 }
 
-/// A value as `--set` takes it.
-fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), String::from)
+/// A value as `--set` takes it: a word without quotation marks, a number that was one of 32 bits
+/// with their digits, 0.99 and not 0.9900000095367432.
+pub fn shown(value: &Value) -> String {
+    match value {
+        Value::String(word) => word.clone(),
+        Value::Number(number) if number.is_f64() => match number.as_f64() {
+            Some(wide) if f64::from(wide as f32) == wide => format!("{:?}", wide as f32),
+            _ => number.to_string(),
+        },
+        _ => value.to_string(),
+    }
+}
+
+/// The words that a field takes, where it takes one of a few: serde lists them where it meets
+/// another.
+fn words<C: DeserializeOwned>(config: &Value, name: &str) -> Vec<String> {
+    let mut other = config.clone();
+    other[name] = Value::String(String::new());
+    let why = match serde_json::from_value::<C>(other) {
+        Err(why) if config[name].is_string() => why.to_string(),
+        _ => return Vec::new(),
+    };
+    let listed = why.strip_prefix("unknown variant ``, expected ").unwrap_or_default();
+    listed.split('`').skip(1).step_by(2).map(String::from).collect()
 }
 
 /// Changes fields of a model's Config as `--set KEY=VALUE` says. A value is JSON, or a word.
@@ -41,7 +62,13 @@ pub fn set_fields<C: Serialize + DeserializeOwned>(
         let known: Vec<String> =
             fields.unwrap_or_default().into_iter().filter(|k| !fixed.contains(&&**k)).collect();
         if !known.iter().any(|name| name == key) {
-            let valued = |name: &String| format!("{name} ({})", shown(&value[name]));
+            let valued = |name: &String| {
+                let all = words::<C>(&value, name);
+                let own = shown(&value[name]);
+                let others = all.iter().filter(|word| **word != own);
+                let words: Vec<&str> = std::iter::once(&own).chain(others).map(|w| &**w).collect();
+                format!("{name} ({})", words.join(" | "))
+            };
             let names = match known.is_empty() {
                 true => "this model has no settings".to_string(),
                 false => {
@@ -59,4 +86,16 @@ pub fn set_fields<C: Serialize + DeserializeOwned>(
             .map_err(|why| wrong(format!("`{change}`: {why}")))?;
     }
     serde_json::from_value(value).map_err(|why| wrong(why.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_as_a_person_types_them() {
+        let narrow = serde_json::to_value(0.99_f32).unwrap();
+        let all = [narrow, 0.1.into(), 3.into(), "small".into(), serde_json::json!([1, 2])];
+        assert_eq!(all.each_ref().map(shown), ["0.99", "0.1", "3", "small", "[1,2]"]);
+    }
 }

@@ -7,7 +7,7 @@ use crate::geometry::{BoundingBox, Point, Rle};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a model says of one input: slots, all of which may be right at once. A class is one
 /// slot without a region; detections are a slot each.
@@ -371,6 +371,16 @@ pub trait Propose: Send {
     /// How far two people's answers, or a person's and the model's, are the same.
     fn agreement(&self) -> Agreement {
         Agreement::default()
+    }
+
+    /// The texts of a file that the model reads as a table, a row each, empty ones among them;
+    /// `None` where each line is a text.
+    ///
+    /// # Errors
+    /// A table that it cannot read.
+    fn texts(&self, file: &Path) -> Result<Option<Vec<String>>> {
+        let _ = file;
+        Ok(None)
     }
 
     /// What it says of each input, with up to `top` alternatives a slot.

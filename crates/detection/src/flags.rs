@@ -16,7 +16,7 @@ pub struct TrainFlags {
     pub supervised: SupervisedFlags,
     #[arg(long, value_name = "SPEC")]
     #[arg(
-        help = "Such as flip,scale:0.3,colour:0.2,mosaic:0.5, or none [default: flip for scenes, \
+        help = "Data augmentation, such as flip,scale:0.3,colour:0.2,mosaic:0.5, or none [default: flip for scenes, \
                   else all of these]"
     )]
     pub augment: Option<Augment>,
@@ -35,12 +35,17 @@ pub struct EvalFlags {
 #[derive(Args, Clone, Debug, Default)]
 pub struct PredictFlags {
     #[arg(long, value_name = "X", value_parser = fraction)]
-    #[arg(help = "Show boxes from this score on [default: the run's own, best on validation]")]
+    #[arg(help = "Least score of a box [default: the run's own, best on validation]")]
     pub threshold: Option<f64>,
-    #[arg(long, value_name = "DIR", help = "Write each image with its boxes on it")]
+    #[arg(long, value_name = "DIR", help = "Draw the boxes on each image, into DIR")]
     pub draw: Option<PathBuf>,
     #[arg(long, value_enum, requires = "out", help = "Also write the boxes as annotations")]
     pub format: Option<Format>,
-    #[arg(long, value_name = "DIR", requires = "format", help = "Where --format writes to")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "format",
+        help = "Folder for the annotations of --format"
+    )]
     pub out: Option<PathBuf>,
 }

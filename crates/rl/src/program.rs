@@ -12,8 +12,8 @@ use tenfold_core::zoo::Card;
 
 impl Program for Zoo {
     const PROGRAM: &'static str = env!("CARGO_PKG_NAME");
-    const ABOUT: &'static str = "Trains agents in games and control tasks, measures them, lets them \
-         play against each other and against a person; every agent proposes its actions ranked, \
+    const ABOUT: &'static str = "Trains and evaluates reinforcement-learning agents in games and \
+         control tasks; lets them play against each other and against you; ranks their actions \
          for a person to confirm";
 
     type Train = TrainFlags;
@@ -38,18 +38,21 @@ impl Program for Zoo {
 #[derive(Subcommand)]
 #[allow(missing_docs, reason = "the help texts say it")]
 pub enum More {
-    #[command(about = "Let two runs play a game of two players against each other")]
+    #[command(
+        about = "Let two runs play a two-player game against each other: win rate and Elo difference"
+    )]
     Match {
         #[command(flatten)]
         args: MatchArgs,
     },
-    #[command(about = "Play an environment yourself in the terminal; against a run where it has \
-                       two sides")]
+    #[command(about = "Play an environment yourself in the terminal, alone or against a run")]
     Play {
         #[command(flatten)]
         args: PlayArgs,
     },
-    #[command(about = "Raw speed of an environment: steps per second and core, without an agent")]
+    #[command(
+        about = "Measure the raw speed of an environment: steps per second, without an agent"
+    )]
     Speed {
         #[command(flatten)]
         args: SpeedArgs,

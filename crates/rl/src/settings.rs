@@ -10,41 +10,47 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     #[arg(long, value_enum, value_name = "WHO")]
-    #[arg(help = "Strategy games: who plays against the agent [default: simple, or the run's]")]
+    #[arg(help = "Strategy games: opponent of the agent [default: simple, or the run's]")]
     pub opponent: Option<Opponent>,
     #[arg(long, value_enum, value_name = "WHAT")]
-    #[arg(help = "MiniRTS: whether the agent is shown the map, or what can be counted on it \
+    #[arg(help = "MiniRTS: observation of the agent, planes over the map or a row of counts \
                   [default: map, or the run's]")]
     pub observation: Option<Observation>,
     #[arg(long, value_name = "TICKS")]
-    #[arg(help = "Strategy games: ticks from one action of the agent to the next [default: 50]")]
+    #[arg(help = "Strategy games: ticks per action of the agent [default: 50]")]
     pub frame_skip: Option<u32>,
     #[arg(long, value_name = "TICKS")]
-    #[arg(help = "Strategy games: the same of a built-in opponent [default: 20]")]
+    #[arg(help = "Strategy games: ticks per action of a built-in opponent [default: 20]")]
     pub opponent_frame_skip: Option<u32>,
     #[arg(long, value_name = "X")]
-    #[arg(help = "MiniRTS: pay the agent for its lead in units too, X for what costs 1000 \
+    #[arg(help = "MiniRTS: reward shaping, X for each lead in units that cost 1000 \
                   [default: 0]")]
     pub shaping: Option<f32>,
     #[arg(long, value_name = "NAME")]
-    #[arg(help = "Atari: which game, such as pong or space_invaders [default: pong]")]
+    #[arg(help = "Atari: game, such as pong or space_invaders [default: pong]")]
     pub rom: Option<String>,
     #[arg(long, value_name = "PATH")]
-    #[arg(help = "Atari: the Python that has ale-py [default: python3 on the PATH]")]
+    #[arg(help = "Atari: Python interpreter with ale-py [default: python3 on the PATH]")]
     pub python: Option<PathBuf>,
-    #[arg(long, value_name = "FRAMES", help = "Atari: frames that an action lasts [default: 4]")]
+    #[arg(
+        long,
+        value_name = "FRAMES",
+        help = "Atari: frames per action (frame skip) [default: 4]"
+    )]
     pub atari_skip: Option<u8>,
     #[arg(long, value_name = "FRAMES")]
-    #[arg(help = "Atari: the most frames of doing nothing at the start of a game [default: 30]")]
+    #[arg(help = "Atari: most no-op frames at the start of a game [default: 30]")]
     pub noops: Option<u8>,
     #[arg(long, value_name = "BOOL")]
-    #[arg(help = "Atari: whether a lost life ends an episode [default: true]")]
+    #[arg(help = "Atari: end an episode when a life is lost [default: true]")]
     pub episodic_life: Option<bool>,
     #[arg(long, value_name = "BOOL")]
-    #[arg(help = "Atari: whether rewards are clipped to -1, 0 and 1 [default: true]")]
+    #[arg(help = "Atari: clip rewards to -1, 0 and 1 [default: true]")]
     pub clip_rewards: Option<bool>,
     #[arg(long, value_name = "P")]
-    #[arg(help = "Atari: with which probability a frame repeats the last action [default: 0]")]
+    #[arg(
+        help = "Atari: probability that a frame repeats the last action (sticky actions) [default: 0]"
+    )]
     pub sticky: Option<f32>,
 }
 

@@ -192,7 +192,7 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(train(&["dqn", "--set", "replay=8"]).contains("replay: 8 steps hold no batch"));
     assert!(train(&["a3c", "--games", "3"]).contains("cannot be divided among 2 actors"));
     assert!(train(&["q-learning", "--env", "cartpole"]).contains("one-hot, as tables need"));
-    assert!(train(&["value-iteration", "--env", "identity"]).contains("tells its rules"));
+    assert!(train(&["value-iteration", "--env", "identity"]).contains("known transitions"));
     // By the name that the field had before, too.
     let why = train(&["a2c", "--set", "teach=1"]);
     assert!(why.contains("imitation: expected 0, as cartpole has no demonstrator"), "{why}");

@@ -1,3 +1,4 @@
 //! The program as a person uses it: one test program, to be linked once.
 
 mod cli;
+mod play;

@@ -4,6 +4,7 @@
 //! clipped, a Gaussian over the difference of lengths), which the COCO evaluation reports as
 //! CIDEr. Here words are cut by [`words`] and not stemmed, as there.
 
+use crate::vocab::apart;
 use std::collections::{HashMap, HashSet};
 
 /// The longest n-grams.
@@ -15,12 +16,13 @@ const SCALE: f64 = 10.0;
 
 type Words = Vec<String>;
 
-/// A sentence as the scores take it: lower case, without punctuation, cut at white space.
+/// A sentence as the scores take it: lower case, without punctuation, cut at white space, and where
+/// a script sets none, such as Chinese, at each character.
 pub fn words(sentence: &str) -> Words {
     let kept = |c: char| c.is_alphanumeric() || c == '\'' || c == '-';
     let lower = sentence.to_lowercase();
     let words = lower.split(|c: char| !kept(c)).filter(|word| !word.is_empty());
-    words.map(String::from).collect()
+    words.flat_map(apart).collect()
 }
 
 /// CIDEr-D, the mean over all images; 0 to 10. An n-gram counts less the more images have
@@ -89,6 +91,7 @@ mod tests {
     #[test]
     fn words_are_lower_case_without_marks() {
         assert_eq!(words("A man's dog , runs."), ["a", "man's", "dog", "runs"]);
+        assert_eq!(words("\u{4e00}\u{53ea}\u{72d7}\u{3002}"), ["\u{4e00}", "\u{53ea}", "\u{72d7}"]);
     }
 
     #[derive(serde::Deserialize)]

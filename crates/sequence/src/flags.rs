@@ -15,10 +15,14 @@ pub struct TrainFlags {
     pub data: DataFlags,
     #[command(flatten)]
     pub supervised: SupervisedFlags,
-    #[arg(long, value_name = "FROM-TO", help = "Translation: the languages, such as de-en")]
+    #[arg(
+        long,
+        value_name = "FROM-TO",
+        help = "Translation: source and target language, such as de-en"
+    )]
     pub pair: Option<String>,
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u8).range(0..10))]
-    #[arg(help = "Text classification: which tenth of the data is the test split [default: 9]")]
+    #[arg(help = "Text classification: the tenth of the data that is the test split [default: 9]")]
     pub fold: Option<u8>,
     #[arg(long, value_name = "COLUMN")]
     #[arg(help = "Tables: the column of texts, by name or number [default: found by content]")]
@@ -27,7 +31,7 @@ pub struct TrainFlags {
     #[arg(help = "Tables: the column of labels, or of translations [default: found by content]")]
     pub target: Option<String>,
     #[arg(long, value_name = "C", value_parser = delimiter)]
-    #[arg(help = "Tables: the character between columns, or `tab` [default: found by content]")]
+    #[arg(help = "Tables: delimiter, a character or `tab` [default: found by content]")]
     pub delimiter: Option<char>,
     #[arg(long, help = "Tables: the first row is an example, not a header")]
     pub no_header: bool,
@@ -40,7 +44,9 @@ pub struct EvalFlags {
     #[command(flatten)]
     pub on: SplitFlags,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    #[arg(help = "Translations and captions: beam size, hypotheses kept at a time [default: 5]")]
+    #[arg(
+        help = "Translation and captions: beam size, the hypotheses kept at each step [default: 5]"
+    )]
     pub beam: Option<u32>,
 }
 
@@ -51,37 +57,39 @@ pub struct PredictFlags {
     #[arg(
         long,
         value_name = "TEXT",
-        help = "Predict this text instead of a file; may be repeated"
+        help = "Predict this text instead of a file; can be repeated"
     )]
     pub text: Vec<String>,
     #[arg(long, value_name = "COLUMN")]
-    #[arg(help = "Text classification: the files are tables, and this column holds the texts")]
+    #[arg(help = "Text classification: the column of texts in the input tables")]
     pub column: Option<String>,
-    #[arg(long, value_name = "TEXT", help = "Language models: the text to continue")]
+    #[arg(long, value_name = "TEXT", help = "Language model: text to continue")]
     pub prompt: Option<String>,
     #[arg(long, value_name = "N")]
-    #[arg(help = "Language models: how many characters to write [default: 500]")]
+    #[arg(help = "Language model: characters to generate [default: 500]")]
     pub length: Option<usize>,
     #[arg(long, value_name = "X", value_parser = temperature)]
-    #[arg(help = "Language models: 0 takes the most probable character, 1 draws each with its \
+    #[arg(help = "Language model: 0 takes the most probable character, 1 samples each with its \
                   probability [default: 0.8]")]
     pub temperature: Option<f64>,
     #[arg(long, value_name = "K", value_parser = positive)]
-    #[arg(help = "Language models: draw among the K most probable characters only")]
+    #[arg(help = "Language model: sample among the K most probable characters only")]
     pub sample_top_k: Option<usize>,
-    #[arg(
-        long,
-        value_name = "S",
-        help = "Language models: seed of the characters drawn [default: 1]"
-    )]
+    #[arg(long, value_name = "S", help = "Language model: seed of the sampling [default: 1]")]
     pub seed: Option<u64>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-    #[arg(help = "Translations and captions: beam size, hypotheses kept at a time [default: 5]")]
+    #[arg(
+        help = "Translation and captions: beam size, the hypotheses kept at each step [default: 5]"
+    )]
     pub beam: Option<u32>,
-    #[arg(long, value_name = "QUESTION", help = "Visual questions: the question about the images")]
+    #[arg(
+        long,
+        value_name = "QUESTION",
+        help = "Visual question answering: the question about the images"
+    )]
     pub ask: Option<String>,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Translations and captions: write the attention weights as images here; visual \
+    #[arg(help = "Translation and captions: draw the attention weights into DIR; visual \
                   questions: write each image with its answers on it")]
     pub draw: Option<PathBuf>,
 }
@@ -158,7 +166,7 @@ fn refuse(flags: &[(&'static str, bool)], obeyed: &[&str]) -> Result<()> {
             let has = flags.iter().map(|(flag, _)| *flag).filter(|flag| obeyed.contains(flag));
             let has = has.collect::<Vec<_>>().join(", ");
             let has = if has.is_empty() { has } else { format!("; it has {has}") };
-            Err(Error::argument(*flag, format!("this model has no such choice{has}")))
+            Err(Error::argument(*flag, format!("this model has no such option{has}")))
         }
         None => Ok(()),
     }

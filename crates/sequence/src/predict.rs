@@ -68,7 +68,7 @@ pub(crate) fn filled(inputs: &[Input]) -> Vec<&str> {
 /// No input was named.
 pub(crate) fn nothing(args: &PredictArgs, example: &str) -> Error {
     let run = args.paths.first().map_or_else(|| "RUN".into(), |run| run.display().to_string());
-    Error::argument("INPUT", format!("nothing to predict. Example: predict {run} {example}"))
+    Error::NoInput(format!("{run} {example}"))
 }
 
 /// Prints answers as `--json`, or each as `line` writes it.

@@ -253,7 +253,7 @@ fn raw_tokens<'a>(unit: Unit, text: &'a str) -> Box<dyn Iterator<Item = String> 
 }
 
 /// A word, or what it consists of where characters of a script without spaces are in it.
-fn apart(word: &str) -> Vec<String> {
+pub fn apart(word: &str) -> Vec<String> {
     let mut parts: Vec<String> = Vec::new();
     let mut open = false;
     for c in word.chars() {

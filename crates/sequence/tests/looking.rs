@@ -148,7 +148,7 @@ fn questions_are_answered() {
         };
         ask("quelle couleur?", &["--ask: `quelle couleur?`", "knows none of its words"]);
         ask("?", &["--ask: `?` has no words"]);
-        fails(&["predict", run, picture], &["--ask: nothing is asked"]);
+        fails(&["predict", run, picture], &["--ask: no question given"]);
         let text = sequence(&["predict", run, picture, "--ask", "is it red?"]).1;
         assert!(text.contains("2.png  yes ") && text.matches(" %").count() == 3, "{text}");
     }

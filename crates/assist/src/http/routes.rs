@@ -224,7 +224,7 @@ async fn judge(state: &State, person: &str, one: One) -> Result<Decision, Failur
         let queue = state.queue();
         let entry = queue.get(one.item).ok_or_else(|| Failure::wrong("no such item"))?;
         if let Some(name) = one.name.filter(|name| *name != entry.item.name) {
-            return Err(conflict(format!("item {} is not `{name}`: load the page anew", one.item)));
+            return Err(conflict(format!("item {} is not `{name}`: reload the page", one.item)));
         }
         (entry.standing(person, Instant::now()).map_err(conflict)?, entry.broken.is_some())
     };
@@ -289,7 +289,7 @@ fn complete(verdicts: &[Verdict], shown: Option<&Proposal>) -> Result<(), Failur
         match seen.get_mut(slot) {
             Some(count) => *count += 1,
             None => {
-                let why = format!("slot {slot}: {slots} were shown; load the page anew");
+                let why = format!("slot {slot}: {slots} were shown; reload the page");
                 return Err(Failure(StatusCode::CONFLICT, why));
             }
         }

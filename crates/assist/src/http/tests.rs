@@ -109,6 +109,7 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
     let retrain = Retrain::new(
         Box::new(|_| Err("cannot be trained".into())),
         Box::new(|run| Err(tenfold_core::Error::file(run, "no run"))),
+        Box::new(|run, _| Err(tenfold_core::Error::file(run, "no run"))),
         0,
     );
     let (writer, _) = Writer::start(store);

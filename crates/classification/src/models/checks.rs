@@ -30,8 +30,7 @@ pub(super) fn numbers(input: [usize; 3]) -> usize {
 /// [`ModelConfig::FIELDS`] of a model with dropout.
 ///
 /// [`ModelConfig::FIELDS`]: super::ModelConfig::FIELDS
-pub(super) const DROPOUT: (&str, &str) =
-    ("dropout", "part of the hidden units that a training step leaves out, from 0 to below 1");
+pub(super) const DROPOUT: (&str, &str) = ("dropout", "dropout probability, from 0 to below 1");
 
 pub(super) fn check_dropout(dropout: f64) -> Result<(), String> {
     match (0.0..1.0).contains(&dropout) {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use tenfold_kernels::nn::{AvgPool2d, BatchNorm, Conv2d, Linear, MaxPool2d};
 use tenfold_kernels::ops::Epilogue;
 
-/// Table 1: depth, growth rate, maps of the first convolution, layers of the dense blocks.
+/// Table 1: depth, growth rate, feature maps of the first convolution, layers of the dense blocks.
 const TABLE_1: [(usize, usize, usize, [usize; 4]); 4] = [
     (121, 32, 64, [6, 12, 24, 16]),
     (161, 48, 96, [6, 12, 36, 24]),
@@ -96,8 +96,8 @@ impl ModelConfig for DenseNetConfig {
 
     const FIELDS: Fields = &[
         Stem::FIELD,
-        ("growth", "maps that each layer adds, the paper's k"),
-        ("first", "maps of the first convolution"),
+        ("growth", "growth rate: feature maps that each layer adds, the paper's k"),
+        ("first", "feature maps of the first convolution"),
         ("layers", "layers of the four dense blocks"),
     ];
 

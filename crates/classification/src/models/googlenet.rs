@@ -76,7 +76,7 @@ impl ModelConfig for GoogLeNetConfig {
 
     const FIELDS: Fields = &[
         Stem::FIELD,
-        ("auxiliary", "whether there are auxiliary heads to learn from"),
+        ("auxiliary", "auxiliary classifiers in training"),
         (
             "transform_input",
             "whether colour images, normalised by ImageNet's mean and deviation, are brought to \

@@ -85,11 +85,11 @@ impl ModelConfig for HogSvmConfig {
 
     const TAKES: Takes = Takes::Cells(LARGEST);
     const FIELDS: Fields = &[
-        ("orientations", "directions that a histogram tells apart"),
-        ("signed", "whether a dark-to-bright edge is another than a bright-to-dark one"),
-        ("cell", "pixels a side of a cell, which has one histogram"),
-        ("block", "cells a side of a block, which is brought to unit length"),
-        ("c", "what an error costs against wide margins, the C of the literature"),
+        ("orientations", "orientation bins of a histogram"),
+        ("signed", "signed gradients: dark-to-bright and bright-to-dark edges differ"),
+        ("cell", "width and height of a cell in pixels; one histogram per cell"),
+        ("block", "width and height of a block in cells; blocks are normalised"),
+        ("c", "cost of an error, the C of a support vector machine"),
     ];
 
     fn members() -> Vec<Self> {

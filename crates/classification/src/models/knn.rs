@@ -56,8 +56,8 @@ impl ModelConfig for KnnConfig {
     const TASKS: &'static [Task] = &[Task::Classification, Task::Regression];
     const TAKES: Takes = Takes::Anything;
     const FIELDS: Fields = &[
-        ("k", "how many neighbours are asked"),
-        ("weights", "how much a neighbour counts: uniform, or by its distance (distance)"),
+        ("k", "number of neighbours"),
+        ("weights", "weight of a neighbour: uniform, or distance for 1/distance"),
     ];
 
     fn members() -> Vec<Self> {

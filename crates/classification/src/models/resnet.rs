@@ -94,8 +94,8 @@ impl ModelConfig for ResNetConfig {
 
     const FIELDS: Fields = &[
         Stem::FIELD,
-        ("bottleneck", "whether the blocks squeeze their maps through a quarter of the channels"),
-        ("blocks", "how many blocks each of the four stages has"),
+        ("bottleneck", "bottleneck blocks: 1x1, 3x3, 1x1 convolutions instead of two 3x3"),
+        ("blocks", "blocks in each of the four stages"),
     ];
 
     fn members() -> Vec<Self> {

@@ -100,8 +100,8 @@ impl ModelConfig for CifarResNetConfig {
 
     const TAKES: Takes = Takes::ImagesOf(SIDE);
     const FIELDS: Fields = &[
-        ("blocks", "how many blocks each stage has, the paper's n"),
-        ("shortcut", "where the new channels of a shortcut stand: end, or both sides"),
+        ("blocks", "blocks per stage, the paper's n"),
+        ("shortcut", "zero-padded channels of a shortcut: at the end, or on both sides"),
         ("normalise", "mean and deviation of the images: data, or imagenet"),
     ];
 

@@ -110,8 +110,8 @@ impl ModelConfig for VggConfig {
 
     const FIELDS: Fields = &[
         Stem::FIELD,
-        ("convolutions", "how many convolutions stand before each of the five pools"),
-        ("batch_norm", "whether each convolution is normalised"),
+        ("convolutions", "convolutions before each of the five pooling layers"),
+        ("batch_norm", "batch normalisation after each convolution"),
         DROPOUT,
     ];
 

@@ -15,7 +15,7 @@ use burn::tensor::{Device, Int, Tensor};
 use clap::{Args, FromArgMatches};
 use std::collections::BTreeMap;
 use tenfold_core::cli::args::RunFlags;
-use tenfold_core::data::{Kind, Preprocess};
+use tenfold_core::data::{Input, Kind, Preprocess};
 use tenfold_core::suggest::RetrainPlan;
 use tenfold_core::task::{Flags, Task};
 use tenfold_core::train::{drawn, random_stream};
@@ -52,6 +52,16 @@ fn optimiser_rate_schedule_loss_and_augmentation_are_the_runs() {
     let choice = task.choose(&given).unwrap();
     let data = task.open(&choice, None).unwrap();
     let first = task.configure(&given, choice.clone(), &data).unwrap();
+
+    // A round is judged by the run's own validation examples too, and so is the round after it.
+    let own = task.own_examples(&first, 5).unwrap();
+    assert_eq!(own.len(), 5);
+    assert!(own.iter().all(|(_, label)| data.classes.contains(label)));
+    let mut round = first.clone();
+    round.data.beside = Some(Box::new(std::mem::replace(&mut round.data, choice.clone())));
+    round.data.name = "gone.sqlite".into();
+    let labels = |own: Vec<(Input, String)>| own.into_iter().map(|own| own.1).collect::<Vec<_>>();
+    assert_eq!(labels(task.own_examples(&round, 5).unwrap()), labels(own));
 
     let folder = tempfile::tempdir().unwrap();
     let [run, store, out] = ["run", "store", "out"].map(|name| folder.path().join(name));

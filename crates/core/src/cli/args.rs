@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 pub struct RunFlags {
     #[arg(long, value_name = "RUN", help = "Run folder [default: runs/MODEL-DATA]")]
     pub out: Option<PathBuf>,
-    #[arg(long, value_name = "S", help = "Seed of every random number [default: 1]")]
+    #[arg(long, value_name = "S", help = "Seed of all random numbers [default: 1]")]
     pub seed: Option<u64>,
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    #[arg(help = "Change a field of the model's Config; `--set help` lists them")]
+    #[arg(help = "Set a hyper-parameter of the model; `--set help` lists them")]
     pub set: Vec<String>,
     #[arg(long, conflicts_with = "overwrite", help = "Continue the run in the run folder")]
     pub resume: bool,
@@ -60,13 +60,13 @@ const DEVICE_HELP: &str = "cpu, ndarray, cuda, cuda:N or vulkan, as far as compi
 #[derive(Args, Clone, Debug, Default)]
 pub struct DataFlags {
     #[arg(long, value_name = "NAME|DIR|FILE", value_parser = NonEmptyStringValueParser::new())]
-    #[arg(help = "Data: a fetched set, a folder, or a file [default: embedded]")]
+    #[arg(help = "Data: a fetched data set, a folder or a file [default: embedded data]")]
     pub data: Option<String>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     #[arg(help = "Train on the first N examples only")]
     pub limit: Option<u32>,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Where fetched data is [default: $TENFOLD_DATA or the cache folder]")]
+    #[arg(help = "Folder of fetched data sets [default: $TENFOLD_DATA or the cache folder]")]
     pub data_dir: Option<PathBuf>,
 }
 
@@ -88,10 +88,10 @@ pub fn kept_path(file: &Path) -> PathBuf {
 #[derive(Args, Clone, Debug, Default)]
 pub struct SupervisedFlags {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(help = "Passes over the training examples")]
+    #[arg(help = "Epochs: passes over the training examples")]
     pub epochs: Option<u32>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
-    #[arg(help = "Examples per step")]
+    #[arg(help = "Batch size: examples per optimiser step")]
     pub batch_size: Option<u32>,
     #[arg(long, value_name = "X", value_parser = positive, help = "Highest learning rate")]
     pub lr: Option<f64>,
@@ -109,10 +109,10 @@ pub struct SupervisedFlags {
     #[arg(long, value_enum, help = "Learning-rate schedule")]
     pub schedule: Option<ScheduleKind>,
     #[arg(long, value_name = "X", value_parser = fraction)]
-    #[arg(help = "Part of all steps in which the learning rate rises from zero")]
+    #[arg(help = "Fraction of the steps in which the learning rate rises from zero (warm-up)")]
     pub warmup: Option<f64>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(help = "Stop after N epochs without better validation")]
+    #[arg(help = "Stop early after N epochs without a better validation result")]
     pub patience: Option<u32>,
 }
 
@@ -129,9 +129,9 @@ pub struct ExampleFlags {
 /// How a model is trained when nothing is said.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recipe {
-    /// Passes over the training examples.
+    /// Epochs: passes over the training examples.
     pub epochs: usize,
-    /// Examples per step.
+    /// Batch size: examples per optimiser step.
     pub batch_size: usize,
     /// Highest learning rate.
     pub lr: f64,
@@ -253,12 +253,12 @@ pub struct EvalArgs {
 #[derive(Args, Clone, Debug, Default)]
 pub struct SplitFlags {
     #[arg(long, value_name = "NAME|DIR|FILE", value_parser = NonEmptyStringValueParser::new())]
-    #[arg(help = "Other data than the run's")]
+    #[arg(help = "Evaluate on other data than the run's")]
     pub data: Option<String>,
-    #[arg(long, value_enum, default_value = "test", help = "The split to measure on")]
+    #[arg(long, value_enum, default_value = "test", help = "Split to evaluate on")]
     pub split: Split,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Where fetched data is [default: $TENFOLD_DATA or the cache folder]")]
+    #[arg(help = "Folder of fetched data sets [default: $TENFOLD_DATA or the cache folder]")]
     pub data_dir: Option<PathBuf>,
 }
 
@@ -267,9 +267,9 @@ pub struct SplitFlags {
 #[derive(Args, Clone, Debug)]
 pub struct PredictArgs {
     #[arg(value_name = "RUN|INPUT", required = true, num_args = 1..)]
-    #[arg(help = "Run folder or exported file, then inputs: files, or folders of images")]
+    #[arg(help = "Run folder or exported file, then the inputs: files or folders of images")]
     pub paths: Vec<PathBuf>,
-    #[arg(long, value_name = "K", default_value = "3", help = "How many suggestions")]
+    #[arg(long, value_name = "K", default_value = "3", help = "Number of suggestions per input")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub top_k: u32,
     #[arg(long, help = "Print one JSON document")]
@@ -283,7 +283,7 @@ pub struct PredictArgs {
 /// # Errors
 /// Nothing was named.
 pub fn run_and_inputs(paths: &[PathBuf]) -> Result<(&PathBuf, &[PathBuf])> {
-    let none = || Error::argument("RUN", "No run named. Example: predict RUN FILE");
+    let none = || Error::argument("RUN", "no run named. Example: predict runs/x photo.jpg");
     paths.split_first().ok_or_else(none)
 }
 

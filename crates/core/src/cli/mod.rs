@@ -2,6 +2,7 @@
 //! prints an error.
 
 pub mod args;
+mod refusal;
 
 pub use crate::task::{MoreVerbs, NoVerbs, On, Program};
 
@@ -39,7 +40,7 @@ enum Verb<Z: Program, V: MoreVerbs> {
         #[arg(long, help = "Print one JSON document")]
         json: bool,
     },
-    #[command(about = "Train a model; without --data on data that needs no download")]
+    #[command(about = "Train a model; without --data, on data that needs no download")]
     Train {
         #[arg(value_parser = model_parser::<Z>(), value_name = "MODEL")]
         #[arg(help = "The model, see `models`")]
@@ -49,21 +50,21 @@ enum Verb<Z: Program, V: MoreVerbs> {
         #[command(flatten)]
         own: Z::Train,
     },
-    #[command(about = "Measure a trained run on a split of its data, or of other data")]
+    #[command(about = "Evaluate a run on a split of its data, or on other data")]
     Eval {
         #[command(flatten)]
         args: EvalArgs,
         #[command(flatten)]
         own: Z::Eval,
     },
-    #[command(about = "Propose answers with confidence for inputs, best first")]
+    #[command(about = "Predict: ranked answers with their confidence for each input")]
     Predict {
         #[command(flatten)]
         args: PredictArgs,
         #[command(flatten)]
         own: Z::Predict,
     },
-    #[command(about = "Write weights and configuration of a run as one portable file")]
+    #[command(about = "Export weights and configuration of a run as one portable file")]
     Export {
         #[command(flatten)]
         args: ExportArgs,
@@ -158,10 +159,10 @@ pub fn run_program<P: CommandFactory + FromArgMatches>(
         Ok(parsed) => parsed,
         // Help and version come this way too, with status 0 and on stdout.
         Err(message) => {
-            let text = message.render();
-            let _ =
-                if message.use_stderr() { write!(err, "{text}") } else { write!(out, "{text}") };
-            return u8::try_from(message.exit_code()).unwrap_or(2);
+            let status = u8::try_from(message.exit_code()).unwrap_or(2);
+            let to: &mut dyn Write = if message.use_stderr() { err } else { out };
+            let _ = write!(to, "{}", refusal::worded(message));
+            return status;
         }
     };
     match act(program, &matches, out).and_then(|()| Ok(out.flush()?)) {

@@ -25,6 +25,7 @@ use target::{classes, guess, known_labels, numbers, without_target};
 
 pub use cells::{Names, TableOptions};
 pub use number::Decimal;
+pub use records::separator;
 pub use schema::{Column, Holds, Role, Schema};
 pub use target::Task;
 

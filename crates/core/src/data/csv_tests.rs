@@ -212,6 +212,24 @@ fn what_is_missing_is_the_median_or_mode_of_the_rows_that_train() {
 }
 
 #[test]
+fn what_a_person_says_of_a_header_holds_for_fetched_tables_too() {
+    let given = ["width", "height", "kind"].map(str::to_owned);
+    let read = |names, header| {
+        let options = TableOptions { header, ..TableOptions::default() };
+        let text = b"a,b,c\nu,v,x\nw,v,y\nu,z,x\nw,z,y\n";
+        let table =
+            Table::parse("t.csv", text, names, Some("3"), Some(Task::Classification), &options);
+        table.map(|table| (table.columns.join(" "), table.labels.len()))
+    };
+    assert_eq!(read(Names::Given(&given), Some(true)).unwrap(), ("a=u a=w b=v b=z".into(), 4));
+    assert_eq!(read(Names::Numbers, Some(true)).unwrap(), ("a=u a=w b=v b=z".into(), 4));
+    let bare = read(Names::Header, Some(false)).unwrap();
+    assert!(bare.0.starts_with("1=a 1=u 1=w") && bare.1 == 5, "{bare:?}");
+    let all = read(Names::Given(&given), None).unwrap();
+    assert!(all.0.starts_with("width=a width=u") && all.1 == 5, "{all:?}");
+}
+
+#[test]
 fn identifiers_and_free_text_are_ignored_unless_a_person_wants_them() {
     let line = |i: usize| format!("{},person {i},{},{}\n", 7 * i, i % 4, ["x", "y"][i % 2]);
     let text = format!("PassengerId,name,rank,kind\n{}", (0..300).map(line).collect::<String>());

@@ -38,7 +38,7 @@ pub fn open_data(path: &Path, options: &OpenOptions) -> Result<DataSet> {
     let (learn, held) = hold_out(&order, options.seed);
     if learn.is_empty() || held.is_empty() || test.is_empty() {
         let why = format!(
-            "{} decisions to train on and {} of the fixed part to test with; expected two and one",
+            "{} decisions to train on and {} held out to test with; expected at least two and one",
             train.len(),
             test.len()
         );

@@ -4,6 +4,7 @@ use super::data::{Choice, Data};
 use super::predict;
 use super::program::{Asked, Flags, Program};
 use super::split::Split;
+use crate::data::Input;
 use crate::progress::grouped;
 use crate::set::Field;
 use crate::suggest::{Propose, RetrainPlan};
@@ -218,6 +219,16 @@ pub trait Task: Sized + 'static {
     ) -> Result<<Self::Zoo as Program>::Train> {
         let _ = (config, plan);
         Err(Error::file(&trained.path, "this model cannot be trained on decisions"))
+    }
+
+    /// Up to `most` examples that a run of `config` was validated with, and their labels: by them one
+    /// sees what a training on decisions forgets. None where the task has no labels.
+    ///
+    /// # Errors
+    /// Data that is no longer there.
+    fn own_examples(&self, config: &Self::Config, most: usize) -> Result<Vec<(Input, String)>> {
+        let _ = (config, most);
+        Ok(Vec::new())
     }
 
     /// The line on stderr with which a training begins.

@@ -42,7 +42,7 @@ impl Inputs {
     /// Nothing was named.
     pub fn new(named: &[PathBuf]) -> Result<Self> {
         if named.is_empty() {
-            return Err(Error::argument("INPUT", "no files or folders named"));
+            return Err(Error::NoInput("runs/x photo.jpg".into()));
         }
         let (mut paths, mut faults) = (Vec::new(), Vec::new());
         for input in named {

@@ -3,6 +3,7 @@
 use super::split::Split;
 use crate::Result;
 use crate::cli::args::{EvalArgs, PredictArgs, RunFlags, SplitFlags, run_and_inputs};
+use crate::data::Input;
 use crate::suggest::{Propose, RetrainPlan};
 use crate::trained::Trained;
 use crate::zoo::{Card, Zoo};
@@ -91,6 +92,15 @@ pub trait Program: Zoo {
         let trained = Trained::open(&plan.from)?;
         trained.model::<Self>()?.verbs().retrain(&trained, plan)
     }
+
+    /// Up to `most` examples that a run was validated with, before any training on decisions.
+    ///
+    /// # Errors
+    /// Data that is no longer there.
+    fn own_examples(run: &Path, most: usize) -> Result<Vec<(Input, String)>> {
+        let trained = Trained::open(run)?;
+        trained.model::<Self>()?.verbs().own_examples(&trained, most)
+    }
 }
 
 /// Verbs that a program has beside those of its [`Program`].
@@ -176,6 +186,12 @@ pub trait Verbs<Z: Program> {
     /// # Errors
     /// A store that cannot be read, too few decisions, or whatever ends a training.
     fn retrain(&self, trained: &Trained, plan: &RetrainPlan) -> anyhow::Result<()>;
+
+    /// Up to `most` examples that the run was validated with, before any training on decisions.
+    ///
+    /// # Errors
+    /// Data that is no longer there.
+    fn own_examples(&self, trained: &Trained, most: usize) -> Result<Vec<(Input, String)>>;
 
     /// `export`: weights and configuration as one file.
     ///

@@ -10,7 +10,7 @@ use crate::cli::print_json;
 use crate::data::locate::kept_name;
 use crate::progress::{grouped, note};
 use crate::run::{Header, Lock, Run};
-use crate::set::Field;
+use crate::set::{Field, shown};
 use crate::train::{Keep, Progress, Unit, fit, random_stream};
 use crate::trained::Trained;
 use crate::zoo::Zoo;
@@ -210,7 +210,7 @@ pub(super) fn report_skipped(skipped: &[String]) {
 /// `--set help`: name, type, default and meaning of each choice.
 fn print_fields(fields: &[Field], out: &mut dyn Write) -> std::io::Result<()> {
     if fields.is_empty() {
-        return writeln!(out, "this model has nothing to set");
+        return writeln!(out, "this model has no settings");
     }
     let kind = |value: &Value| match value {
         Value::Bool(_) => "true or false",
@@ -222,9 +222,10 @@ fn print_fields(fields: &[Field], out: &mut dyn Write) -> std::io::Result<()> {
     };
     let wide = |of: &dyn Fn(&Field) -> usize| fields.iter().map(of).max().unwrap_or(0);
     let name = wide(&|field| field.name.len());
-    let default = wide(&|field| field.default.to_string().len());
+    // One long default does not push all meanings off the terminal.
+    let default = wide(&|field| shown(&field.default).len()).min(16);
     for Field { name: own, meaning, default: value } in fields {
-        let (kind, value) = (kind(value), value.to_string());
+        let (kind, value) = (kind(value), shown(value));
         writeln!(out, "{own:<name$}  {kind:<13}  {value:<default$}  {meaning}")?;
     }
     Ok(())

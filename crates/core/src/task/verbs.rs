@@ -5,6 +5,7 @@ use super::opened::{config, loaded};
 use super::program::{Asked, Flags, Program, Verbs};
 use super::{eval, export, train};
 use crate::cli::args::{EvalArgs, RunFlags};
+use crate::data::Input;
 use crate::suggest::{Propose, RetrainPlan};
 use crate::trained::Trained;
 use crate::{Result, device};
@@ -57,6 +58,10 @@ impl<T: Task> Verbs<T::Zoo> for T {
             ..RunFlags::default()
         };
         train::run(self, &Flags { run, own, named: true, steers: true }, &mut std::io::sink())
+    }
+
+    fn own_examples(&self, trained: &Trained, most: usize) -> Result<Vec<(Input, String)>> {
+        self.own_examples(&config(self, trained)?, most)
     }
 
     fn export(&self, trained: &Trained, file: &Path) -> Result<()> {

@@ -42,9 +42,9 @@ impl ReinforceConfig {
     pub const FIELDS: &[(&str, &str)] = &[
         ("body", "layers of the network: pool, turn, convs, orthogonal, hidden"),
         ("lr", "learning rate of Adam"),
-        ("gamma", "discount of a reward one step later"),
-        ("baseline", "whether a learnt value is subtracted from returns"),
-        ("batch_size", "steps of whole episodes in an update, at least"),
+        ("gamma", "discount factor"),
+        ("baseline", "subtract a learnt value from the returns (baseline)"),
+        ("batch_size", "least number of steps per update, in whole episodes"),
     ];
 
     /// What suits an environment.

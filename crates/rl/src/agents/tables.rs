@@ -43,9 +43,9 @@ pub struct TableConfig {
 impl TableConfig {
     /// What `--set help` says of each field.
     pub const FIELDS: &[(&str, &str)] = &[
-        ("lr", "step size; value iteration has no use for it"),
-        ("gamma", "discount of a reward one step later"),
-        ("epsilon", "probability of a random action; value iteration has no use for it"),
+        ("lr", "learning rate; not used by value iteration"),
+        ("gamma", "discount factor"),
+        ("epsilon", "epsilon of epsilon-greedy exploration; not used by value iteration"),
     ];
 
     /// The settings of Sutton and Barto's cliff, example 6.6, but for a discount that keeps
@@ -164,7 +164,7 @@ fn rules(spec: &Spec) -> Result<Grid> {
     let found = grids.into_iter().find(|grid| grid.spec().name == spec.name);
     found.ok_or_else(|| {
         let why = format!(
-            "value iteration needs an environment that tells its rules, grid or cliff; {} does not",
+            "value iteration needs an environment with known transitions: grid or cliff; {} has none",
             spec.name
         );
         Error::argument("--env", why)

@@ -90,7 +90,7 @@ pub fn open(name: &str, games: usize, options: &Options) -> Result<Box<dyn Vecto
         let meant = did_you_mean(name, names);
         let why =
             format!("no environment is called `{name}`{meant}; there are {}", names.join(", "));
-        Error::argument("--env", why)
+        Error::argument("ENV", why)
     })?;
     /// One of the miniature Atari games.
     fn mini<R: mini::Rules>(games: usize) -> Result<Box<dyn VectorEnv>> {

@@ -31,7 +31,8 @@ impl Language {
         let questions: Vec<Question> =
             (0..images).flat_map(|index| split.questions(index, 0)).collect();
         let texts = questions.iter().map(|question| question.text.as_str());
-        let words = Vocabulary::build(Unit::Word, texts, usize::MAX, 1);
+        let unit = Unit::of_words_in(texts.clone());
+        let words = Vocabulary::build(unit, texts, usize::MAX, 1);
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         questions.iter().for_each(|question| *counts.entry(&question.answer).or_default() += 1);
         let mut answers: Vec<(&str, usize)> = counts.into_iter().collect();
@@ -72,5 +73,29 @@ impl Language {
             return Err(Error::argument("--ask", why));
         }
         Ok((self.encode(question), strange))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::Images;
+
+    #[test]
+    fn chinese_questions_are_read_by_characters() {
+        let asked = |text: &str| Question {
+            text: text.into(),
+            answer: "\u{662f}".into(),
+            people: Vec::new(),
+            kind: "yes/no".into(),
+        };
+        // "Is it big?" and "Is it not big?": one word each if they were cut at white space.
+        let (yes, no) = ("\u{5b83}\u{5927}\u{5417}", "\u{5b83}\u{4e0d}\u{5927}\u{5417}");
+        let split = Split::Listed(Images::Files(Vec::new()), vec![vec![asked(yes), asked(no)]]);
+        let language = Language::gather(&split);
+        assert_eq!((language.words.unit, language.encode(no).len()), (Unit::Mixed, 4));
+        // A question that nobody asked, of characters that are known.
+        let (words, unknown) = language.read("\u{4e0d}\u{5927}\u{5417}").unwrap();
+        assert_eq!((words.len(), unknown.len()), (3, 0));
     }
 }

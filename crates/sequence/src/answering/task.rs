@@ -37,10 +37,10 @@ impl Learnt for Answering {
         ("encoder", "small, resnet18 or resnet50"),
         ("side", "rows and columns of the images"),
         ("start", "weights that the encoder starts from: a run or a file"),
-        ("embedding", "features of a word"),
+        ("embedding", "embedding size of a word"),
         ("hidden", "hidden units of an LSTM layer"),
-        ("common", "units in which question and image are fused"),
-        ("dropout", "part of the values set to zero in training"),
+        ("common", "units of the fusion of question and image"),
+        ("dropout", "dropout probability"),
     ];
 
     type Data = Visual;
@@ -66,11 +66,11 @@ impl Learnt for Answering {
 
     fn sizes(data: &Visual, language: &Language) -> String {
         let [train, validation, test] = data.splits.all().map(|split| grouped(split.len()));
-        let words = language.words.len() - SPECIAL.len();
+        let (words, unit) = (language.words.len() - SPECIAL.len(), language.words.unit.plural());
         let answers = language.answers.len();
         format!(
             "{train} images to train on, {validation} to validate, {test} to test, {words} \
-             words, {answers} answers"
+             {unit}, {answers} answers"
         )
     }
 
@@ -124,7 +124,7 @@ impl Learnt for Answering {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let question = own.ask.clone().ok_or_else(|| {
-            let why = "nothing is asked. Example: --ask \"what colour is the circle?\"";
+            let why = "no question given. Example: --ask \"what colour is the circle?\"";
             Error::argument("--ask", why)
         })?;
         let (_, unknown) = answerer.language.read(&question)?;

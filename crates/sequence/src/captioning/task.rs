@@ -27,18 +27,28 @@ impl Data for Captions {
     }
 }
 
+/// The captions that are learnt from.
+fn sentences(data: &Captions) -> impl Iterator<Item = &str> {
+    data.splits.train.captions.iter().flatten().map(String::as_str)
+}
+
+/// What suits them.
+fn unit(data: &Captions) -> Unit {
+    Unit::of_words_in(sentences(data))
+}
+
 impl Learnt for Captioning {
     const FLAGS: &'static [&'static str] = &["--beam", "--draw"];
     const FIELDS: &'static [(&'static str, &'static str)] = &[
         ("encoder", "small, resnet18 or resnet50"),
         ("side", "rows and columns of the images"),
         ("start", "weights that the encoder starts from: a run or a file"),
-        ("embedding", "features of a word"),
+        ("embedding", "embedding size of a word"),
         ("hidden", "hidden units of the LSTM"),
-        ("attention", "units in which a place is compared with the state"),
-        ("dropout", "part of the values set to zero in training"),
-        ("penalty", "weight of the penalty on attention"),
-        ("longest", "words of the longest caption"),
+        ("attention", "units of the attention layer"),
+        ("dropout", "dropout probability"),
+        ("penalty", "weight of the doubly stochastic attention penalty"),
+        ("longest", "longest caption, in tokens"),
     ];
 
     type Data = Captions;
@@ -49,7 +59,10 @@ impl Learnt for Captioning {
 
     fn usual(&self, data: &Captions) -> CaptionConfig {
         let encoder = EncoderKind::for_side(data.side);
-        CaptionConfig::new(SPECIAL.len(), self.attends, encoder, data.side)
+        let usual = CaptionConfig::new(SPECIAL.len(), self.attends, encoder, data.side);
+        // A sentence has about three times as many characters as words.
+        let times = if unit(data) == Unit::Mixed { 3 } else { 1 };
+        CaptionConfig { longest: usual.longest * times, ..usual }
     }
 
     fn fitted(
@@ -60,8 +73,7 @@ impl Learnt for Captioning {
         let captions = &data.splits.train.captions;
         // A word that occurs fewer times is not learnt; the papers have 5.
         let rare = if captions.len() > 2_000 { 5 } else { 1 };
-        let sentences = captions.iter().flatten().map(String::as_str);
-        let vocabulary = Vocabulary::build(Unit::Word, sentences, usize::MAX, rare);
+        let vocabulary = Vocabulary::build(unit(data), sentences(data), usize::MAX, rare);
         Ok((CaptionConfig { words: vocabulary.len(), ..wanted }, vocabulary))
     }
 
@@ -72,9 +84,9 @@ impl Learnt for Captioning {
     fn sizes(data: &Captions, vocabulary: &Vocabulary) -> String {
         let [train, validation, test] =
             data.splits.all().map(|split| grouped(split.captions.len()));
-        let words = vocabulary.len() - SPECIAL.len();
+        let (words, unit) = (vocabulary.len() - SPECIAL.len(), vocabulary.unit.plural());
         format!(
-            "{train} images to train on, {validation} to validate, {test} to test, {words} words"
+            "{train} images to train on, {validation} to validate, {test} to test, {words} {unit}"
         )
     }
 
@@ -143,5 +155,34 @@ impl Learnt for Captioning {
 
     fn portable(config: &mut CaptionConfig) {
         config.start = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::Images;
+    use crate::splits::Splits;
+
+    #[test]
+    fn chinese_captions_are_read_by_characters() {
+        let split = |caption: &str| data::Split {
+            images: Images::Files(Vec::new()),
+            captions: vec![vec![caption.to_owned()]],
+        };
+        let of = |caption: &str| {
+            let splits = Splits { train: split(caption), validation: split(""), test: split("") };
+            let (data, captioning) = (Captions { splits, side: 32 }, Captioning { attends: true });
+            let usual = captioning.usual(&data);
+            let (config, vocabulary) = captioning.fitted(usual, &data).unwrap();
+            let sizes = Captioning::sizes(&data, &vocabulary);
+            (config.longest, vocabulary.len() - SPECIAL.len(), sizes)
+        };
+        let (longest, tokens, sizes) = of("\u{4e00}\u{53ea}\u{72d7}\u{5728}\u{8dd1}");
+        assert_eq!((longest, tokens), (72, 5));
+        assert!(sizes.contains("5 words and characters"), "{sizes}");
+        let (longest, tokens, sizes) = of("a dog runs");
+        assert_eq!((longest, tokens), (24, 3));
+        assert!(sizes.ends_with("3 words"), "{sizes}");
     }
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 use tenfold_core::Result;
 use tenfold_core::cli::args::Recipe;
 use tenfold_core::cli::print_json;
-use tenfold_core::progress::grouped;
+use tenfold_core::progress::{grouped, note};
 use tenfold_core::suggest::{Propose, Suggest, Suggestion};
 use tenfold_core::task::{Asked, Data, Purpose, Scores, Split, nothing_to_confirm};
 
@@ -28,16 +28,31 @@ impl Data for Text {
     }
 }
 
+/// From fewer characters a model learns letters and syllables, hardly words.
+const FEW: usize = 10_000;
+
+/// What is said of a person's text from which no readable one can be learnt.
+fn too_few(text: &Text) -> Option<String> {
+    let count = text.count(Split::Train);
+    (count < FEW && text.name != data::RHYMES).then(|| {
+        format!(
+            "{} characters are too few to learn words from: expect invented words in the \
+             generated text; 100,000 characters or more give words of the language",
+            grouped(count)
+        )
+    })
+}
+
 impl Learnt for LanguageModel {
     const FLAGS: &'static [&'static str] =
         &["--prompt", "--length", "--temperature", "--sample-top-k", "--seed"];
     const FIELDS: &'static [(&'static str, &'static str)] = &[
         ("cell", "rnn, gru or lstm"),
-        ("embedding", "features of a character"),
+        ("embedding", "embedding size of a character"),
         ("hidden", "hidden units of a layer"),
         ("layers", "recurrent layers"),
-        ("dropout", "part of the values set to zero in training"),
-        ("steps", "characters through which gradients flow back"),
+        ("dropout", "dropout probability"),
+        ("steps", "characters of backpropagation through time"),
     ];
     /// A text has two parts: the one that chooses is the one that is reported.
     const REPORTED: Split = Split::Validation;
@@ -77,6 +92,9 @@ impl Learnt for LanguageModel {
     }
 
     fn learner(run: &Run<Self>, text: &Text, device: &Device) -> Result<Learning<Self>> {
+        if let Some(warning) = too_few(text) {
+            note(warning);
+        }
         learn::learner(run, text, device)
     }
 
@@ -157,4 +175,22 @@ struct Continued {
     text: String,
     /// What may follow the prompt, best first.
     suggestions: Vec<Suggestion>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_text_is_said_to_be_one() {
+        let text = |count: usize| Text {
+            name: "a.txt".into(),
+            train: "e".repeat(count),
+            held_out: String::new(),
+        };
+        let warning = too_few(&text(3_440)).unwrap();
+        assert!(warning.starts_with("3,440 characters are too few"), "{warning}");
+        assert!(too_few(&text(FEW)).is_none());
+        assert!(too_few(&Text { name: data::RHYMES.into(), ..text(900) }).is_none());
+    }
 }

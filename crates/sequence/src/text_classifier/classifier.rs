@@ -1,5 +1,6 @@
 //! A trained model that classifies texts.
 
+use super::table;
 use crate::batch::{Sentences, numbers};
 use crate::config::Columns;
 use crate::models::bilstm::BiLstm;
@@ -8,8 +9,10 @@ use crate::vocab::{UNKNOWN, Vocabulary};
 use burn::tensor::Device;
 use burn::tensor::activation::softmax;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use tenfold_core::Result;
 use tenfold_core::data::{Input, Kind};
+use tenfold_core::progress::note;
 use tenfold_core::suggest::{Proposal, Propose, Suggest, Suggestion, rank};
 
 /// Texts per batch.
@@ -107,6 +110,12 @@ impl Propose for TextClassifier {
 
     fn labels(&self) -> &[String] {
         &self.language.labels
+    }
+
+    fn texts(&self, file: &Path) -> Result<Option<Vec<String>>> {
+        let Some(table) = table::texts(file, &self.columns, None)? else { return Ok(None) };
+        table.said.into_iter().for_each(note);
+        Ok(Some(table.rows))
     }
 
     fn propose(&self, inputs: &[&Input], top: usize) -> Result<Vec<Proposal>> {

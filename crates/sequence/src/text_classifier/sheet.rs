@@ -2,10 +2,8 @@
 
 use csv::{ReaderBuilder, StringRecord};
 use std::path::{Path, PathBuf};
+use tenfold_core::data::csv::separator;
 use tenfold_core::{Error, Result};
-
-/// What may separate columns, the least usual in a sentence first.
-const DELIMITERS: [char; 4] = ['\t', ';', '|', ','];
 
 /// A row and where it begins.
 #[derive(Clone, Debug)]
@@ -34,9 +32,8 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    /// Splits a text into rows and cells. Unless it is given, the delimiter is the first of tab,
-    /// `;`, `|` and `,` that makes all rows equally wide, or most of them; a line `sep=;` at the
-    /// top names it too.
+    /// Splits a text into rows and cells. Unless it is given, or a line `sep=;` at the top names
+    /// it, the delimiter is found as in every table.
     ///
     /// # Errors
     /// No rows.
@@ -45,27 +42,13 @@ impl Sheet {
         let named = first.strip_prefix("sep=").and_then(|own| own.chars().next());
         let above = u64::from(named.is_some());
         let text = if named.is_some() { &text[first.len()..] } else { text };
-        let delimiters = match delimiter.or(named) {
-            Some(own) => vec![own],
-            None => DELIMITERS.to_vec(),
-        };
-        let mut most: Option<(Fit, char, Vec<Row>)> = None;
-        for delimiter in delimiters {
-            let [quoted, plain] = [true, false].map(|quote| rows(text, delimiter, quote, above));
-            // A quotation mark that nothing closes swallows rows.
-            let rows = if even(&plain) && plain.len() > quoted.len() { plain } else { quoted };
-            let fit = match even(&rows) {
-                true => Fit::Even { whole: whole(&rows) },
-                false => Fit::Uneven { alike: alike(&rows) },
-            };
-            if width(&rows) > 1 && most.as_ref().is_none_or(|(most, ..)| fit > *most) {
-                most = Some((fit, delimiter, rows));
-            }
-        }
-        let (delimiter, rows) = match most {
-            Some((_, delimiter, rows)) => (Some(delimiter), rows),
-            None => (None, rows(text, NONE, true, above)),
-        };
+        let found = || separator(text.as_bytes()).filter(|&mark| mark != ' ');
+        let delimiter = delimiter.or(named).or_else(found);
+        let split = |quoted| rows(text, delimiter.unwrap_or(NONE), quoted, above);
+        let (quoted, plain) = (split(true), split(false));
+        // A quotation mark that nothing closes swallows rows.
+        let rows = if even(&plain) && plain.len() > quoted.len() { plain } else { quoted };
+        let delimiter = delimiter.filter(|_| width(&rows) > 1);
         match rows.is_empty() {
             true => Err(Error::file(path, "no rows in it; expected a table of texts")),
             false => Ok(Self { path: path.into(), delimiter, rows }),
@@ -151,15 +134,6 @@ impl Sheet {
     }
 }
 
-/// How well a delimiter suits a text, the better the greater.
-#[derive(PartialEq, PartialOrd)]
-enum Fit {
-    /// So many rows are as wide as the first.
-    Uneven { alike: usize },
-    /// All are; `whole` where no cell is a part of a quotation.
-    Even { whole: bool },
-}
-
 /// Stands in no text.
 const NONE: char = '\u{1f}';
 
@@ -192,12 +166,6 @@ fn alike(rows: &[Row]) -> usize {
 /// Whether all rows have the same columns, two or more.
 fn even(rows: &[Row]) -> bool {
     width(rows) > 1 && alike(rows) == rows.len()
-}
-
-/// Whether the quotation marks of every cell come in pairs.
-fn whole(rows: &[Row]) -> bool {
-    let paired = |cell: &str| cell.matches('"').count().is_multiple_of(2);
-    rows.iter().all(|row| row.cells.iter().all(paired))
 }
 
 #[cfg(test)]

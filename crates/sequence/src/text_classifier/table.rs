@@ -61,9 +61,13 @@ pub(super) fn labelled(path: &Path, choice: &DataChoice) -> Result<Labelled> {
     let values: BTreeSet<&str> = body.iter().map(|row| row.cell(label)).collect();
     if asked.target.is_none() && body.len() >= FEW && values.len() * 2 > body.len() {
         let column = sheet.called(label, headed);
+        let other = match width {
+            2 => sheet.name(1 - label, headed),
+            _ => "COLUMN".into(),
+        };
         let why = format!(
             "{} rows, but column {column} was taken as the label and nearly all of its values \
-             differ: name the label's column with --target",
+             differ: name it with `--target {other}`",
             body.len()
         );
         return Err(Error::file(path, why));
@@ -163,8 +167,7 @@ fn choose(
     }
 }
 
-/// A file's texts: those of a table's rows, or the whole of it.
-#[cfg(feature = "cli")]
+/// The texts of a table.
 pub(super) struct Texts {
     /// One a row, in order; a row without any is empty.
     pub rows: Vec<String>,
@@ -172,21 +175,19 @@ pub(super) struct Texts {
     pub said: Option<String>,
 }
 
-/// The texts to classify in a file: of its rows, where `column` is named, where its name ends as
-/// a table's does, or where it has the column that the run learnt from; else its whole text is
-/// one.
+/// The texts to classify in a table: in a file where `column` is named, whose name ends as a
+/// table's does, or that has the column that the run learnt from. Another is no table.
 ///
 /// # Errors
 /// A file that cannot be read, a row of another width, no such column.
-#[cfg(feature = "cli")]
-pub(super) fn texts(path: &Path, learnt: &Columns, column: Option<&str>) -> Result<Texts> {
+pub(super) fn texts(path: &Path, learnt: &Columns, column: Option<&str>) -> Result<Option<Texts>> {
     let text = text::read(path)?;
     let end = path.extension().map(|end| end.to_string_lossy().to_lowercase());
     let called = end.is_some_and(|end| ["csv", "tsv", "tab"].contains(&&end[..]));
     let sheet = Sheet::read(path, &text, None)?;
     let own = learnt.text.as_deref().filter(|name| sheet.names(name));
     if column.is_none() && !called && (own.is_none() || sheet.width() < 2) {
-        return Ok(Texts { rows: vec![text], said: None });
+        return Ok(None);
     }
     let width = sheet.check_width()?;
     let (headed, place) = match column.or(own) {
@@ -219,7 +220,7 @@ pub(super) fn texts(path: &Path, learnt: &Columns, column: Option<&str>) -> Resu
             "{path}: {count} rows {head}; the text is column {called} (--column says otherwise)"
         )
     });
-    Ok(Texts { rows: body.iter().map(|row| row.cell(place).to_string()).collect(), said })
+    Ok(Some(Texts { rows: body.iter().map(|row| row.cell(place).to_string()).collect(), said }))
 }
 
 #[cfg(test)]
@@ -308,7 +309,6 @@ mod tests {
         assert!(why.contains("--target"), "{why}");
     }
 
-    #[cfg(feature = "cli")]
     #[test]
     fn rows_to_classify_are_found_by_the_name_that_was_learnt() {
         let folder = tempfile::tempdir().unwrap();
@@ -318,7 +318,7 @@ mod tests {
             path
         };
         let learnt = Columns { text: Some("review".into()), ..Columns::default() };
-        let rows = |path: &Path, column| texts(path, &learnt, column).unwrap().rows;
+        let rows = |path: &Path, column| texts(path, &learnt, column).unwrap().unwrap().rows;
         let table = put("new.csv", "nr;review\n1;fine\n2;\n3;\"bad; really\"\n");
         assert_eq!(rows(&table, None), ["fine", "", "bad; really"]);
         assert_eq!(rows(&table, Some("nr")), ["1", "2", "3"]);
@@ -326,7 +326,7 @@ mod tests {
         let named = put("new.txt", "nr;review\n1;fine\n2;bad\n");
         assert_eq!(rows(&named, None), ["fine", "bad"]);
         let prose = put("prose.txt", "One, two.\nThree, four.\n");
-        assert_eq!(rows(&prose, None), ["One, two.\nThree, four.\n"]);
+        assert!(texts(&prose, &learnt, None).unwrap().is_none());
         let one = put("one.csv", "text\nWell, yes\nNo\n");
         assert_eq!(rows(&one, None), ["Well, yes", "No"]);
         let bare = put("bare.csv", "Well\nNo\n");

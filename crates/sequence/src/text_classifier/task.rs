@@ -38,11 +38,11 @@ impl Learnt for TextClassification {
     const FIELDS: &'static [(&'static str, &'static str)] = &[
         ("tokens", "words of the vocabulary at most"),
         ("cell", "rnn, gru or lstm"),
-        ("embedding", "features of a word"),
+        ("embedding", "embedding size of a word"),
         ("hidden", "hidden units of a layer and direction"),
         ("layers", "recurrent layers"),
-        ("dropout", "part of the values set to zero in training"),
-        ("word_dropout", "part of the words taken for unknown in training"),
+        ("dropout", "dropout probability"),
+        ("word_dropout", "fraction of the words replaced by the unknown word in training"),
         ("longest", "words of the longest text"),
         ("unit", "word, mixed (words, and characters of scripts without spaces) or character"),
     ];
@@ -138,7 +138,9 @@ impl Learnt for TextClassification {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let read = |file: &Path| {
-            let Texts { rows, said } = texts(file, &classifier.columns, own.column.as_deref())?;
+            let table = texts(file, &classifier.columns, own.column.as_deref())?;
+            let whole = || Ok(Texts { rows: vec![crate::text::read(file)?], said: None });
+            let Texts { rows, said } = table.map_or_else(whole, Ok)?;
             if let Some(said) = said {
                 note(said);
             }

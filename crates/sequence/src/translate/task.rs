@@ -39,10 +39,10 @@ impl Learnt for Translation {
     const FIELDS: &'static [(&'static str, &'static str)] = &[
         ("tokens", "pieces of words that both languages share"),
         ("attention", "luong or bahdanau"),
-        ("embedding", "features of a piece"),
+        ("embedding", "embedding size of a piece"),
         ("hidden", "hidden units of the encoder in each direction"),
         ("layers", "layers of the encoder"),
-        ("dropout", "part of the values set to zero in training"),
+        ("dropout", "dropout probability"),
         ("smoothing", "part of a target's probability spread over all pieces"),
         ("longest", "pieces of the longest sentence"),
     ];

@@ -33,7 +33,7 @@ impl Learnt for WordVectors {
     const FLAGS: &'static [&'static str] = &["--text"];
     const FIELDS: &'static [(&'static str, &'static str)] = &[
         ("tokens", "words of the vocabulary at most"),
-        ("dimensions", "features of a vector"),
+        ("dimensions", "dimensions of a vector"),
         ("window", "neighbours on each side, at most"),
         ("negatives", "negative samples for each true word"),
         ("subsample", "words that make up more of the text are often passed over"),

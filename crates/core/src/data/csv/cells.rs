@@ -19,7 +19,7 @@ const SAMPLE: usize = 1_000;
 /// Names of a column that is the target wherever it stands.
 const TARGETS: [&str; 3] = ["target", "label", "class"];
 
-/// Where a table's column names are from.
+/// Where a table's column names are from, unless [`TableOptions::header`] says it.
 #[derive(Clone, Copy, Debug)]
 pub enum Names<'a> {
     /// The first row, where it looks like a header; else numbers.
@@ -85,14 +85,15 @@ impl Cells {
         let decimal = options.decimal.unwrap_or_else(|| decimal(sample(), usual));
         let known = |cells: &StringRecord| schema.is_some_and(|schema| has_names(cells, schema));
         let mut named = match (names, options.header) {
-            (Names::Detect, Some(header)) => header,
+            // A person who looked knows more than a manifest.
+            (_, Some(header)) => header,
             // One row of words would look like a header without rows.
             (Names::Detect, None) => {
                 known(&first.cells)
                     || (schema.is_none() || rows.len() > 1) && looks_like_header(&rows, decimal)
             }
-            (Names::Header, _) => true,
-            (Names::Given(_) | Names::Numbers, _) => false,
+            (Names::Header, None) => true,
+            (Names::Given(_) | Names::Numbers, None) => false,
         };
         // `# a,b,kind`, as numpy writes it.
         if let (false, Names::Detect, None, Some(comment)) = (named, names, options.header, comment)
@@ -105,8 +106,8 @@ impl Cells {
         }
         let width = rows[0].cells.len();
         let names: Vec<String> = match names {
-            Names::Given(names) => names.to_vec(),
             _ if named => unique(path, &rows.remove(0).cells),
+            Names::Given(names) => names.to_vec(),
             _ => (1..=width).map(|number| number.to_string()).collect(),
         };
         if rows.is_empty() {

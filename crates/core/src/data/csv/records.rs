@@ -29,7 +29,7 @@ pub(super) struct Records {
 pub(super) fn records(path: &Path, bytes: &[u8], delimiter: Option<char>) -> Result<Records> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let Head { text, separator, comment } = head(bytes);
-    let delimiter = delimiter.or(separator).unwrap_or_else(|| guess(&text));
+    let delimiter = delimiter.or(separator).or_else(|| self::separator(&text)).unwrap_or(',');
     let mut rows = parse(path, &text, delimiter)?;
     let comment = match comment {
         // Its line begins where the others do.
@@ -96,36 +96,56 @@ fn cut_trailing(rows: &mut [Row]) {
     }
 }
 
-/// The separator that gives every row as many cells. One that is rarely found in text comes
-/// first, and the comma after the semicolon, which separates where decimals have commas.
-fn guess(text: &[u8]) -> char {
+/// How well a separator suits a text, the better the greater.
+#[derive(PartialEq, PartialOrd)]
+enum Fit {
+    /// So many rows have as many cells as the first.
+    Uneven { alike: usize },
+    /// All have; `whole` where no cell is a part of a quotation.
+    Even { whole: bool },
+}
+
+/// The separator that gives every row as many cells, or most rows; none where the first line has
+/// nothing that could be one. One that is rarely found in text comes first, and the comma after
+/// the semicolon, which separates where decimals have commas.
+pub fn separator(text: &[u8]) -> Option<char> {
     const MARKS: [char; 5] = ['\t', ';', '|', ',', ' '];
     let first = text.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty());
     let first = first.unwrap_or_default().trim_ascii();
     let count = |mark: char| first.iter().filter(|&&byte| char::from(byte) == mark).count();
-    let widths = |mark: char| {
+    let fit = |mark: char| {
         let prepared = prepared(text, mark);
         let mut reader = reader(&prepared, mark);
         let mut record = csv::ByteRecord::new();
-        let mut widths = Vec::new();
+        let (mut widths, mut whole) = (Vec::new(), true);
         while widths.len() < SAMPLE && reader.read_byte_record(&mut record).is_ok_and(|more| more) {
-            // Commas at the end are no cells.
-            let cells = record.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
-            if cells > 0 {
+            // Separators alone are no row.
+            if record.iter().any(|cell| !cell.is_empty()) {
+                let quotes = |cell: &[u8]| cell.iter().filter(|&&byte| byte == b'"').count();
+                whole &= record.iter().all(|cell| quotes(cell).is_multiple_of(2));
                 widths.push(record.len());
             }
         }
-        widths
+        let first = *widths.first().filter(|&&first| first > 1)?;
+        let alike = widths.iter().filter(|&&own| own == first).count();
+        Some(if alike == widths.len() { Fit::Even { whole } } else { Fit::Uneven { alike } })
     };
-    let steady = |mark: &char| {
-        let all = || *mark != ' ' || MARKS[..4].iter().all(|&mark| count(mark) == 0);
-        let widths = if count(*mark) > 0 && all() { widths(*mark) } else { Vec::new() };
-        widths.first().is_some_and(|&first| first > 1 && widths.iter().all(|&own| own == first))
-    };
-    MARKS.into_iter().find(steady).unwrap_or_else(|| {
-        // The comma last: of equals, `max_by_key` returns the last.
-        *['\t', '|', ';', ','].iter().max_by_key(|&&mark| count(mark)).unwrap_or(&',')
-    })
+    let mut best: Option<(Fit, char)> = None;
+    for mark in MARKS {
+        // Blanks are within cells too.
+        let only = || MARKS[..4].iter().all(|&mark| count(mark) == 0);
+        if count(mark) == 0 || (mark == ' ' && !only()) {
+            continue;
+        }
+        if let Some(fit) = fit(mark)
+            && best.as_ref().is_none_or(|(most, _)| fit > *most)
+        {
+            best = Some((fit, mark));
+        }
+    }
+    // Words between blanks in lines of any length are a text, not a table.
+    let table = |(fit, mark): &(Fit, char)| *mark != ' ' || matches!(fit, Fit::Even { .. });
+    best.filter(table).map(|(_, mark)| mark)
 }
 
 /// The text as the CSV parser takes it: runs of blanks become one tab each.
@@ -210,8 +230,12 @@ mod tests {
             assert_eq!((found, &rows[0][..]), (mark, &expected[0].map(String::from)[..]), "{text}");
             assert_eq!(rows[1], expected[1], "{text}");
         }
-        // Text with semicolons, not the same number in each row.
+        // Text with semicolons, not the same number in each row, or within quotation marks.
         assert_eq!(cells("what,kind\na;b,x\nc,y\n").0, ',');
+        assert_eq!(cells("good,\"Well; nice, really\"\nbad,No; sorry\n").0, ',');
+        // One row is broken: most rows tell.
+        assert_eq!(cells("a;b,c;kind\n1;2;x\n1;y\n").0, ';');
+        assert_eq!(separator(b"text\nWell, nice, really\n"), None);
         assert_eq!(cells("1  \"a b\"\n2 c\n").1, [["1", "a b"], ["2", "c"]]);
     }
 

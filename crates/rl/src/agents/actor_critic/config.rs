@@ -41,13 +41,13 @@ pub struct ActorCriticConfig {
     pub clip_norm: f32,
     /// PPO: how far the probability of an action may move, as a part of it; 0 for A2C and A3C.
     pub clip: f32,
-    /// PPO: passes over each rollout.
+    /// PPO: epochs over each rollout.
     pub epochs: usize,
-    /// PPO: parts that a rollout is divided into.
+    /// PPO: minibatches of a rollout.
     pub minibatches: usize,
     /// A3C: groups of games, each played by a thread of its own while the network learns.
     pub actors: usize,
-    /// A3C: whether every actor learns by itself.
+    /// A3C: actors update the network asynchronously.
     pub asynchronous: bool,
 }
 
@@ -55,23 +55,23 @@ impl ActorCriticConfig {
     /// What `--set help` says of each field.
     pub const FIELDS: &[(&str, &str)] = &[
         ("body", "layers of the network: pool, turn, convs, orthogonal, hidden"),
-        ("shared", "whether policy and value read the same layers"),
-        ("asymmetric", "whether the value sees what is hidden from the policy"),
-        ("lr", "learning rate of Adam at the beginning"),
-        ("anneal", "whether the rate falls linearly to zero"),
-        ("gamma", "discount of a reward one step later"),
-        ("lambda", "how far advantages look ahead: 0 one step, 1 to the end"),
-        ("horizon", "steps of each game in a rollout"),
-        ("entropy", "weight of the policy's entropy"),
-        ("value", "weight of the value's loss"),
-        ("imitation", "weight at first of doing what the demonstrator would"),
-        ("normalise", "whether a batch's advantages are normalised"),
-        ("clip_norm", "norm that gradients are clipped to, 0 for none"),
-        ("clip", "PPO: how far an action's probability may move"),
-        ("epochs", "PPO: passes over each rollout"),
-        ("minibatches", "PPO: parts that a rollout is divided into"),
-        ("actors", "A3C: groups of games, a thread each"),
-        ("asynchronous", "A3C: whether every actor learns by itself"),
+        ("shared", "policy and value share layers"),
+        ("asymmetric", "asymmetric critic: the value sees what is hidden from the policy"),
+        ("lr", "initial learning rate of Adam"),
+        ("anneal", "decay the learning rate linearly to zero"),
+        ("gamma", "discount factor"),
+        ("lambda", "lambda of GAE: 0 for one-step advantages, 1 for full returns"),
+        ("horizon", "steps of each environment in a rollout"),
+        ("entropy", "weight of the entropy bonus"),
+        ("value", "weight of the value loss"),
+        ("imitation", "initial weight of the imitation loss towards the demonstrator"),
+        ("normalise", "normalise the advantages of a batch"),
+        ("clip_norm", "largest norm of the gradients, 0 for no clipping"),
+        ("clip", "PPO: clip range of the probability ratio"),
+        ("epochs", "PPO: epochs over each rollout"),
+        ("minibatches", "PPO: minibatches of a rollout"),
+        ("actors", "A3C: number of actors, each with a thread and a part of the games"),
+        ("asynchronous", "A3C: actors update the network asynchronously"),
     ];
 
     /// A2C for an environment.

@@ -49,7 +49,7 @@ pub struct DqnConfig {
     pub n_step: usize,
     /// Noisy layers explore in place of random actions (arXiv:1706.10295).
     pub noisy: bool,
-    /// The deviation that noisy weights begin with, over the root of their layer's inputs. With
+    /// The initial standard deviation of the noisy weights, over the root of their layer's inputs. With
     /// the 0.5 of the paper, which trains for 200 M frames, Rainbow comes to 22 in miniature
     /// Freeway after 100,000 frames at a rate of 5e-4, with 0.1 to 31, and without noise to 51;
     /// with 0.1 and a rate of 2.5e-4 to 53.
@@ -77,27 +77,27 @@ impl DqnConfig {
     /// What `--set help` says of each field.
     pub const FIELDS: &[(&str, &str)] = &[
         ("body", "layers of the network: pool, turn, convs, orthogonal, hidden"),
-        ("lr", "learning rate of Adam at the beginning"),
-        ("anneal", "whether the rate falls linearly to zero"),
-        ("gamma", "discount of a reward one step later"),
-        ("batch_size", "steps in a batch"),
-        ("replay", "steps in the replay memory"),
-        ("learning_starts", "steps before learning begins"),
-        ("train_every", "environment steps from one update to the next"),
-        ("target_every", "updates from one change of the target network to the next"),
-        ("tau", "part of the way that the target network then goes, 1 to copy"),
-        ("epsilon", "probability of a random action in the end"),
-        ("exploration", "part of the training in which it declines from 1"),
-        ("clip_norm", "norm that gradients are clipped to, 0 for none"),
+        ("lr", "initial learning rate of Adam"),
+        ("anneal", "decay the learning rate linearly to zero"),
+        ("gamma", "discount factor"),
+        ("batch_size", "transitions in a batch"),
+        ("replay", "capacity of the replay memory, in steps"),
+        ("learning_starts", "environment steps before the first update"),
+        ("train_every", "environment steps per update"),
+        ("target_every", "updates between two updates of the target network"),
+        ("tau", "soft update of the target network: fraction copied, 1 for all"),
+        ("epsilon", "final epsilon of epsilon-greedy exploration"),
+        ("exploration", "fraction of the training in which epsilon falls from 1"),
+        ("clip_norm", "largest norm of the gradients, 0 for no clipping"),
         ("double", "double Q-learning"),
-        ("dueling", "a value, and an advantage for each action"),
-        ("prioritised", "steps drawn in proportion to their last error"),
-        ("n_step", "rewards summed before the value of what follows"),
-        ("noisy", "noisy layers explore in place of random actions"),
-        ("sigma", "deviation that noisy weights begin with"),
-        ("categorical", "distributions of returns in place of their means"),
-        ("atoms", "atoms of such a distribution"),
-        ("support", "smallest and largest return that it knows"),
+        ("dueling", "dueling network: a state value and an advantage per action"),
+        ("prioritised", "prioritised replay: transitions drawn by their last error"),
+        ("n_step", "steps of the n-step return"),
+        ("noisy", "noisy layers instead of epsilon-greedy exploration"),
+        ("sigma", "initial standard deviation of the noisy weights"),
+        ("categorical", "learn distributions of returns instead of means (C51)"),
+        ("atoms", "atoms of the distribution"),
+        ("support", "smallest and largest return of the distribution"),
     ];
 
     /// What suits an environment.

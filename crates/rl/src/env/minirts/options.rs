@@ -42,10 +42,10 @@ impl Opponent {
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Observation {
-    /// The planes of [`planes`](super::planes) over the map, as in ELF.
+    /// Planes over the map, as in ELF.
     #[default]
     Map,
-    /// The row of [`numbers`](super::numbers).
+    /// A row of numbers: what can be counted on the map.
     Numbers,
 }
 
