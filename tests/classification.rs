@@ -165,6 +165,30 @@ fn a_table_is_trained_on_and_predicted_row_by_row() {
     assert_eq!(answers[0]["suggestions"][0]["label"], "tall");
     assert_eq!(answers[1]["suggestions"][0]["label"], "low");
     assert!(answers[1]["input"].as_str().unwrap().ends_with("new.csv:2"));
+
+    // The same into a file, behind the columns that are there.
+    let (rows, out) = (folder.path().join("mine.csv"), folder.path().join("answers.csv"));
+    let mine = "name;width;height;Prediction\n=1+1;0,5;0,9;\"a;b\"\n@x;0,5;-0,9;\n";
+    std::fs::write(&rows, mine).unwrap();
+    let line = args!["predict", &run, &rows, "--out", &out];
+    let told = classification(line.clone());
+    assert_eq!(told.out, format!("2 rows with prediction_2, confidence in {}\n", out.display()));
+    let text = std::fs::read_to_string(&out).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "name;width;height;Prediction;prediction_2;confidence");
+    for (line, start) in
+        [(lines[1], "=1+1;0,5;0,9;\"a;b\";tall;0,9"), (lines[2], "@x;0,5;-0,9;;low;0,9")]
+    {
+        assert!(line.starts_with(start), "{text}");
+    }
+    classification(line.clone()).fails(&["answers.csv: already there: `--overwrite` replaces it"]);
+    let replaced = classification(line.into_iter().chain(args!["--overwrite", "--json"])).json();
+    assert_eq!(replaced["columns"], serde_json::json!(["prediction_2", "confidence"]));
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), text);
+    let over = args!["predict", &run, &rows, "--out", &rows, "--overwrite"];
+    classification(over).fails(&["--out: would replace the input"]);
+    classification(args!["predict", &run, &rows, &rows, "--out", &out]).fails(&["takes one table"]);
+    assert_eq!(std::fs::read_to_string(&rows).unwrap(), mine);
 }
 
 /// The numbers of every tensor in a run's weights, by name.
@@ -239,6 +263,13 @@ fn numbers_are_predicted_with_an_interval() {
         assert_eq!(best(0)["label"], serde_json::Value::Null);
         let text = classification(args!["predict", &run, &rows]).out;
         assert!(text.contains(" to ") && text.contains("90.2 %"), "{text}");
+        let file = folder.path().join("answers.csv");
+        let line = args!["predict", &run, &rows, "--out", &file, "--overwrite"];
+        assert_eq!(classification(line).status, 0);
+        let [value, low, high] = ["value", "low", "high"].map(|name| number(0, name));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let head = "rooms,area,prediction,prediction_low,prediction_high\n2,0.5,";
+        assert!(text.starts_with(&format!("{head}{value},{low},{high}\n2,-0.5,")), "{text}");
 
         let portable = folder.path().join(format!("{model}.safetensors"));
         assert_eq!(classification(args!["export", &run, &portable]).status, 0);

@@ -195,6 +195,12 @@ pub struct PredictFlags {
     #[arg(long, requires = "draw")]
     #[arg(help = "Draw where the best suggestion comes from, as a heat map (Grad-CAM)")]
     pub explain: bool,
+    #[arg(long, value_name = "FILE", conflicts_with = "draw")]
+    #[arg(help = "Write the input table with more columns: prediction, and its confidence; of a \
+                  number the limits of its split-conformal interval")]
+    pub out: Option<PathBuf>,
+    #[arg(long, requires = "out", help = "Replace the file where there is one")]
+    pub overwrite: bool,
 }
 
 /// Weights in place of a run.

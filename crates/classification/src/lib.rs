@@ -17,6 +17,8 @@
 //!
 //! [`Predictor`] opens a trained run and proposes labels.
 
+#[cfg(feature = "cli")]
+mod answers;
 pub mod batches;
 pub mod config;
 pub mod explain;
@@ -24,7 +26,6 @@ pub mod explain;
 pub mod features;
 #[cfg(feature = "cli")]
 pub mod flags;
-#[cfg(feature = "cli")]
 #[cfg(feature = "cli")]
 mod import;
 pub mod labels;

@@ -7,6 +7,7 @@ mod header;
 mod number;
 mod records;
 mod schema;
+mod sheet;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ use target::{classes, guess, known_labels, numbers, without_target};
 pub use cells::{Names, TableOptions};
 pub use number::Decimal;
 pub use schema::{Column, Holds, Role, Schema};
+pub use sheet::Sheet;
 pub use target::Task;
 
 /// The examples of a table.
@@ -117,12 +119,7 @@ impl Table {
         columns: &[String],
         schema: Option<&Schema>,
     ) -> Result<Vec<Vec<f64>>> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-        match schema {
-            Some(schema) => Self::parse_rows(path, &bytes, schema),
-            None => Self::parse_rows(path, &bytes, &Schema::of_names(columns, "", None)),
-        }
+        Ok(Sheet::read(path.as_ref(), columns, schema)?.rows)
     }
 
     /// [`Table::read_rows`] for a file's content already in memory.
@@ -135,10 +132,7 @@ impl Table {
         bytes: &[u8],
         schema: &Schema,
     ) -> Result<Vec<Vec<f64>>> {
-        let options = TableOptions { schema: Some(schema.clone()), ..TableOptions::default() };
-        let cells = Cells::parse(path.as_ref(), bytes, Names::Detect, &options)?;
-        let places = cells.places(schema, false)?;
-        encoded(&cells, schema, &places)
+        Ok(Sheet::parse(path.as_ref(), bytes.into(), schema)?.rows)
     }
 }
 
