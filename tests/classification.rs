@@ -166,6 +166,19 @@ fn a_table_is_trained_on_and_predicted_row_by_row() {
     assert_eq!(answers[1]["suggestions"][0]["label"], "low");
     assert!(answers[1]["input"].as_str().unwrap().ends_with("new.csv:2"));
 
+    // The class is the sign of one column, and the other is noise.
+    let drawn = folder.path().join("drawn");
+    let scores = classification(args!["eval", &run, "--draw", &drawn, "--json"]).json();
+    let importance = &scores["importance"];
+    assert_eq!((&importance["score"], &importance["rows"]), (&"accuracy".into(), &scores["count"]));
+    let columns = importance["columns"].as_array().unwrap();
+    assert_eq!(columns.iter().map(|own| &own["name"]).collect::<Vec<_>>(), ["height", "width"]);
+    let [height, width] = [0, 1].map(|place: usize| columns[place]["mean"].as_f64().unwrap());
+    assert!(height > 0.3 && width.abs() < 0.1, "{importance}");
+    assert!(std::fs::read_to_string(drawn.join("importance.svg")).unwrap().contains("height"));
+    let told = classification(args!["eval", &run, "--draw", &drawn]).out;
+    assert!(told.contains("by how much accuracy falls"), "{told}");
+
     // The same into a file, behind the columns that are there.
     let (rows, out) = (folder.path().join("mine.csv"), folder.path().join("answers.csv"));
     let mine = "name;width;height;Prediction\n=1+1;0,5;0,9;\"a;b\"\n@x;0,5;-0,9;\n";
@@ -247,6 +260,7 @@ fn numbers_are_predicted_with_an_interval() {
         assert!(summary["rmse"].as_f64().unwrap() >= summary["mae"].as_f64().unwrap());
         let scores = classification(args!["eval", &run, "--split", "validation", "--json"]).json();
         assert_eq!(scores["count"], 40);
+        assert_eq!(scores["importance"], serde_json::Value::Null);
         // Measured on the test examples; these are others.
         assert!(scores["interval_coverage"].as_f64().unwrap() > 0.7, "{model}: {scores}");
 
@@ -263,6 +277,12 @@ fn numbers_are_predicted_with_an_interval() {
         assert_eq!(best(0)["label"], serde_json::Value::Null);
         let text = classification(args!["predict", &run, &rows]).out;
         assert!(text.contains(" to ") && text.contains("90.2 %"), "{text}");
+        let drawn = folder.path().join("drawn");
+        let scores = classification(args!["eval", &run, "--draw", &drawn, "--json"]).json();
+        let (importance, first) = (&scores["importance"], &scores["importance"]["columns"][0]);
+        assert_eq!((&importance["score"], &first["name"]), (&"r2".into(), &"area".into()));
+        assert!(first["mean"].as_f64().unwrap() > 1.0, "{importance}");
+        assert!(drawn.join("importance.svg").exists() && !drawn.join("confusion.svg").exists());
         let file = folder.path().join("answers.csv");
         let line = args!["predict", &run, &rows, "--out", &file, "--overwrite"];
         assert_eq!(classification(line).status, 0);

@@ -168,7 +168,10 @@ pub struct EvalFlags {
     #[command(flatten)]
     pub on: SplitFlags,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Write the confusion matrix and the worst mistakes as images")]
+    #[arg(
+        help = "Write the confusion matrix and the worst mistakes as images; of a table how much \
+                  each column matters (permutation importance)"
+    )]
     pub draw: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "draw")]
     #[arg(

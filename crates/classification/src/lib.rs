@@ -28,6 +28,8 @@ pub mod features;
 pub mod flags;
 #[cfg(feature = "cli")]
 mod import;
+#[cfg(feature = "cli")]
+mod importance;
 pub mod labels;
 mod layerwise;
 #[cfg(feature = "cli")]
