@@ -291,9 +291,9 @@ impl<C: ModelConfig> Task for Classification<C> {
         if let Some(fit) = network.fit() {
             let train = Self::matrix(config, data, &data.train)?;
             let validation = Self::matrix(config, data, &data.validation)?;
-            let device = device.clone();
+            let (seed, device) = (config.training.seed, device.clone());
             return Ok(Box::new(AtOnce::new(move || {
-                Ok(Weights(fit(&network, &train, &validation, &device)))
+                fit(&network, &train, &validation, seed, &device).map(Weights)
             })));
         }
         let settings = &config.training;
