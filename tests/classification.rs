@@ -1,6 +1,7 @@
 //! The classification program from a person's side: every verb, on every kind of data.
 
 use std::path::Path;
+use tenfold_core::data::random::SplitMix64;
 use tenfold_tests::{
     args, classification, fails, first_image, folder, tensors, write_images, write_prices,
     write_table,
@@ -204,6 +205,78 @@ fn a_table_is_trained_on_and_predicted_row_by_row() {
     assert_eq!(std::fs::read_to_string(&rows).unwrap(), mine);
 }
 
+/// Whether two thresholds are passed on the same side tells the class, which no line does. Words,
+/// missing values and noise stand beside.
+#[test]
+fn trees_learn_what_a_linear_model_cannot() {
+    let folder = folder();
+    let table = folder.path().join("crossed.csv");
+    let mut random = SplitMix64::new(8);
+    let mut text = String::from("noise,a,colour,b,more,kind\n");
+    for _ in 0..2_000 {
+        let [a, b, noise] = [0; 3].map(|_| random.between(-1.0, 1.0));
+        let colour = ["red", "blue", "?"][random.below(3)];
+        let more = ["", "1.5", "-2"][random.below(3)];
+        let kind = if (a > 0.2) == (b > -0.1) { "same" } else { "other" };
+        text += &format!("{noise},{a},{colour},{b},{more},{kind}\n");
+    }
+    std::fs::write(&table, text).unwrap();
+    let train = |model: &str| {
+        let run = folder.path().join(model);
+        args!["train", model, "--data", &table, "--out", run, "--json"]
+    };
+    let accuracy = |scores: serde_json::Value| scores["accuracy"].as_f64().unwrap();
+    assert!(accuracy(classification(train("logistic")).json()) < 0.7);
+    let new = folder.path().join("new.csv");
+    let rows = "noise,a,colour,b,more\n0,0.7,red,0.6,1\n0,-0.7,?,0.6,\n0,-0.7,blue,-0.6,-2\n";
+    std::fs::write(&new, rows).unwrap();
+    for model in ["random_forest", "gradient_boosting"] {
+        let summary = classification(train(model)).json();
+        assert!(summary["ece"].as_f64().unwrap() < 0.1, "{model}: {summary}");
+        assert!(accuracy(summary) > 0.95, "{model}");
+        let run = folder.path().join(model);
+        let answers = classification(args!["predict", &run, &new, "--json"]).json();
+        for (row, kind) in ["same", "other", "same"].into_iter().enumerate() {
+            let best = &answers[row]["suggestions"][0];
+            assert_eq!(best["label"], kind, "{model}: {answers}");
+            assert!(best["score"].as_f64().unwrap() > 0.8, "{model}: {answers}");
+        }
+        let portable = folder.path().join("portable.safetensors");
+        assert_eq!(classification(args!["export", &run, &portable, "--overwrite"]).status, 0);
+        let again = classification(args!["predict", "--weights", &portable, &new, "--json"]);
+        assert_eq!(again.json(), answers, "{model}");
+        let drawn = folder.path().join("drawn");
+        let scores = classification(args!["eval", &run, "--draw", drawn, "--json"]).json();
+        let columns = scores["importance"]["columns"].as_array().unwrap();
+        let names = columns.iter().map(|own| own["name"].as_str().unwrap());
+        let mut names: Vec<&str> = names.collect();
+        names[..2].sort_unstable();
+        assert_eq!(names[..2], ["a", "b"], "{model}: {scores}");
+        names.sort_unstable();
+        assert_eq!(names, ["a", "b", "colour", "more", "noise"], "{model}");
+
+        // A fit that was cut off starts again, and ends with the same weights.
+        let weights = run.join("model.safetensors");
+        let whole = std::fs::read(&weights).unwrap();
+        std::fs::remove_file(&weights).unwrap();
+        classification(train(model).into_iter().chain(args!["--resume"])).json();
+        assert!(std::fs::read(&weights).unwrap() == whole, "{model}");
+        // Weights that are cut off, or another forest's.
+        std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+        fails(args!["predict", &run, &new], &["model.safetensors: "]);
+        std::fs::write(&weights, whole).unwrap();
+        let config = run.join("config.json");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let count = if model == "random_forest" { "trees" } else { "rounds" };
+        for (field, why) in [(count, "does not fit the model"), ("depth", "expected at most 30")] {
+            let field = format!("\"{field}\": ");
+            assert!(text.contains(&field), "{text}");
+            std::fs::write(&config, text.replace(&field, &(field.clone() + "7"))).unwrap();
+            fails(args!["predict", &run, &new], &[why]);
+        }
+    }
+}
+
 /// The numbers of every tensor in a run's weights, by name.
 fn weights(run: &Path) -> Vec<(String, Vec<f32>)> {
     let file = std::fs::read(run.join("model.safetensors")).unwrap();
@@ -252,7 +325,9 @@ fn numbers_are_predicted_with_an_interval() {
     write_prices(&table, 400);
     std::fs::write(&rows, "rooms,area\n2,0.5\n2,-0.5\n").unwrap();
     let steps = args!["--epochs", "50", "--batch-size", "16"];
-    for (model, steps) in [("linear", &steps[..]), ("mlp", &steps), ("knn", &[])] {
+    let trees = [("random_forest", &[][..]), ("gradient_boosting", &[])];
+    let others = [("linear", &steps[..]), ("mlp", &steps), ("knn", &[])];
+    for (model, steps) in others.into_iter().chain(trees) {
         let run = folder.path().join(model);
         let train = args!["train", model, "--data", &table, "--out", &run, "--json"];
         let summary = classification(train.into_iter().chain(steps.to_vec())).json();

@@ -1,14 +1,15 @@
 //! A table to predict for, and the same table with the predictions beside its own columns.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use csv::{ByteRecord, QuoteStyle, Terminator, Trim};
 
 use super::cells::{Cells, Names, TableOptions};
-use super::encoded;
 use super::number::Decimal;
 use super::records::{Head, MARK, head, prepared, reader};
-use super::schema::Schema;
+use super::schema::{Fault, Schema, shown};
+use crate::progress::note;
 use crate::{Error, Result};
 
 /// A file of rows, as it is and as a model takes it.
@@ -134,6 +135,38 @@ impl Sheet {
         }
         builder.from_writer(out)
     }
+}
+
+/// The numbers of all rows; values that the training did not have are told.
+pub(super) fn encoded(
+    cells: &Cells,
+    schema: &Schema,
+    places: &[Option<usize>],
+) -> Result<Vec<Vec<f64>>> {
+    let schema = &Schema { decimal: cells.decimal, ..schema.clone() };
+    // The first line and how many more, by column.
+    let mut unseen: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+    let mut rows = Vec::with_capacity(cells.rows.len());
+    for (at, row) in cells.rows.iter().enumerate() {
+        let mut values = Vec::new();
+        let cell = |column: usize| places[column].map_or("", |place| &row.cells[place]);
+        let new = |column| unseen.entry(column).or_insert((at, 0)).1 += 1;
+        schema.encode(cell, &mut values, new).map_err(|Fault { column, why }| {
+            Error::field(&cells.path, row.line, &schema.columns[column].name, why)
+        })?;
+        rows.push(values);
+    }
+    for (column, (at, count)) in unseen {
+        let (path, row) = (cells.path.display(), &cells.rows[at]);
+        let (name, line) = (&schema.columns[column].name, row.line);
+        let word = shown(places[column].map_or("", |place| &row.cells[place]));
+        let rows = if count == 1 { "1 row has".into() } else { format!("{count} rows have") };
+        note(format_args!(
+            "{path}: {rows} a value of `{name}` never seen in training (`{word}` in line {line}): taken as \
+             none of the known values"
+        ));
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]
