@@ -81,7 +81,7 @@ fn added(sheet: &Sheet, best: &[&Suggestion]) -> Vec<(String, Vec<String>)> {
         }
         _ => vec![
             column("prediction", &|best| best.answer.to_string()),
-            column("confidence", &|best| sheet.number(format!("{:.4}", best.score))),
+            column("confidence", &|best| sheet.number(best.score)),
         ],
     }
 }
