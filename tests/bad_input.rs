@@ -360,7 +360,7 @@ fn flags_that_cannot_work() {
         (&["mlp", "--device", "cuda:x"], 1, &["--device: `cuda:x` is none of cpu, "]),
         (&["mlp", "--weights", "nowhere.pth"], 1, &["nowhere.pth: No such file"]),
         (&["mlp", "--resume"], 1, &["run: not a run folder: it has no config.json"]),
-        (&["resnet"], 2, &["'resnet'", "linear, logistic, knn, hog-svm, mlp, lenet"]),
+        (&["resnet"], 2, &["'resnet'", "linear, logistic, knn, random_forest, gradient_boosting"]),
         (&["mlp", "--lr", "-1"], 2, &["-1"]),
         (&["mlp", "--lr=-1"], 2, &["--lr", "a number above zero"]),
         (&["mlp", "--lr", "0"], 2, &["--lr", "a number above zero"]),

@@ -18,7 +18,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn small_models_train_on_the_embedded_data() {
     let models = classification(["models", "--json"]).json();
-    assert_eq!(models.as_array().unwrap().len(), 29);
+    assert_eq!(models.as_array().unwrap().len(), 31);
     // The larger ones take minutes; that each of their parameters learns is tested beside them.
     for name in ["logistic", "mlp", "lenet", "resnet20"] {
         let known = models.as_array().unwrap().iter().any(|model| model["name"] == name);
