@@ -1,6 +1,7 @@
 //! The classification program from a person's side: every verb, on every kind of data.
 
 use std::path::Path;
+use tenfold_core::data::random::SplitMix64;
 use tenfold_tests::{
     args, classification, fails, first_image, folder, tensors, write_images, write_prices,
     write_table,
@@ -17,7 +18,7 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn small_models_train_on_the_embedded_data() {
     let models = classification(["models", "--json"]).json();
-    assert_eq!(models.as_array().unwrap().len(), 29);
+    assert_eq!(models.as_array().unwrap().len(), 31);
     // The larger ones take minutes; that each of their parameters learns is tested beside them.
     for name in ["logistic", "mlp", "lenet", "resnet20"] {
         let known = models.as_array().unwrap().iter().any(|model| model["name"] == name);
@@ -165,6 +166,115 @@ fn a_table_is_trained_on_and_predicted_row_by_row() {
     assert_eq!(answers[0]["suggestions"][0]["label"], "tall");
     assert_eq!(answers[1]["suggestions"][0]["label"], "low");
     assert!(answers[1]["input"].as_str().unwrap().ends_with("new.csv:2"));
+
+    // The class is the sign of one column, and the other is noise.
+    let drawn = folder.path().join("drawn");
+    let scores = classification(args!["eval", &run, "--draw", &drawn, "--json"]).json();
+    let importance = &scores["importance"];
+    assert_eq!((&importance["score"], &importance["rows"]), (&"accuracy".into(), &scores["count"]));
+    let columns = importance["columns"].as_array().unwrap();
+    assert_eq!(columns.iter().map(|own| &own["name"]).collect::<Vec<_>>(), ["height", "width"]);
+    let [height, width] = [0, 1].map(|place: usize| columns[place]["mean"].as_f64().unwrap());
+    assert!(height > 0.3 && width.abs() < 0.1, "{importance}");
+    assert!(std::fs::read_to_string(drawn.join("importance.svg")).unwrap().contains("height"));
+    let told = classification(args!["eval", &run, "--draw", &drawn]).out;
+    assert!(told.contains("by how much accuracy falls"), "{told}");
+
+    // The same into a file, behind the columns that are there.
+    let (rows, out) = (folder.path().join("mine.csv"), folder.path().join("answers.csv"));
+    let mine = "name;width;height;Prediction\n=1+1;0,5;0,9;\"a;b\"\n@x;0,5;-0,9;\n";
+    std::fs::write(&rows, mine).unwrap();
+    let line = args!["predict", &run, &rows, "--out", &out];
+    let told = classification(line.clone());
+    assert_eq!(told.out, format!("2 rows with prediction_2, confidence in {}\n", out.display()));
+    let text = std::fs::read_to_string(&out).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "name;width;height;Prediction;prediction_2;confidence");
+    for (line, start) in [(lines[1], "=1+1;0,5;0,9;\"a;b\";tall;"), (lines[2], "@x;0,5;-0,9;;low;")]
+    {
+        let confidence = line.strip_prefix(start).unwrap_or_else(|| panic!("{text}"));
+        assert!(confidence.replace(',', ".").parse::<f32>().unwrap() > 0.9, "{text}");
+    }
+    classification(line.clone()).fails(&["answers.csv: already there: `--overwrite` replaces it"]);
+    let replaced = classification(line.into_iter().chain(args!["--overwrite", "--json"])).json();
+    assert_eq!(replaced["columns"], serde_json::json!(["prediction_2", "confidence"]));
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), text);
+    let over = args!["predict", &run, &rows, "--out", &rows, "--overwrite"];
+    classification(over).fails(&["--out: would replace the input"]);
+    classification(args!["predict", &run, &rows, &rows, "--out", &out]).fails(&["takes one table"]);
+    assert_eq!(std::fs::read_to_string(&rows).unwrap(), mine);
+}
+
+/// Whether two thresholds are passed on the same side tells the class, which no line does. Words,
+/// missing values and noise stand beside.
+#[test]
+fn trees_learn_what_a_linear_model_cannot() {
+    let folder = folder();
+    let table = folder.path().join("crossed.csv");
+    let mut random = SplitMix64::new(8);
+    let mut text = String::from("noise,a,colour,b,more,kind\n");
+    for _ in 0..2_000 {
+        let [a, b, noise] = [0; 3].map(|_| random.between(-1.0, 1.0));
+        let colour = ["red", "blue", "?"][random.below(3)];
+        let more = ["", "1.5", "-2"][random.below(3)];
+        let kind = if (a > 0.2) == (b > -0.1) { "same" } else { "other" };
+        text += &format!("{noise},{a},{colour},{b},{more},{kind}\n");
+    }
+    std::fs::write(&table, text).unwrap();
+    let train = |model: &str| {
+        let run = folder.path().join(model);
+        args!["train", model, "--data", &table, "--out", run, "--json"]
+    };
+    let accuracy = |scores: serde_json::Value| scores["accuracy"].as_f64().unwrap();
+    assert!(accuracy(classification(train("logistic")).json()) < 0.8);
+    let new = folder.path().join("new.csv");
+    let rows = "noise,a,colour,b,more\n0,0.7,red,0.6,1\n0,-0.7,?,0.6,\n0,-0.7,blue,-0.6,-2\n";
+    std::fs::write(&new, rows).unwrap();
+    for model in ["random_forest", "gradient_boosting"] {
+        let summary = classification(train(model)).json();
+        assert!(summary["ece"].as_f64().unwrap() < 0.1, "{model}: {summary}");
+        assert!(accuracy(summary) > 0.95, "{model}");
+        let run = folder.path().join(model);
+        let answers = classification(args!["predict", &run, &new, "--json"]).json();
+        for (row, kind) in ["same", "other", "same"].into_iter().enumerate() {
+            let best = &answers[row]["suggestions"][0];
+            assert_eq!(best["label"], kind, "{model}: {answers}");
+            assert!(best["score"].as_f64().unwrap() > 0.8, "{model}: {answers}");
+        }
+        let portable = folder.path().join("portable.safetensors");
+        assert_eq!(classification(args!["export", &run, &portable, "--overwrite"]).status, 0);
+        let again = classification(args!["predict", "--weights", &portable, &new, "--json"]);
+        assert_eq!(again.json(), answers, "{model}");
+        let drawn = folder.path().join("drawn");
+        let scores = classification(args!["eval", &run, "--draw", drawn, "--json"]).json();
+        let columns = scores["importance"]["columns"].as_array().unwrap();
+        let names = columns.iter().map(|own| own["name"].as_str().unwrap());
+        let mut names: Vec<&str> = names.collect();
+        names[..2].sort_unstable();
+        assert_eq!(names[..2], ["a", "b"], "{model}: {scores}");
+        names.sort_unstable();
+        assert_eq!(names, ["a", "b", "colour", "more", "noise"], "{model}");
+
+        // A fit that was cut off starts again, and ends with the same weights.
+        let weights = run.join("model.safetensors");
+        let whole = std::fs::read(&weights).unwrap();
+        std::fs::remove_file(&weights).unwrap();
+        classification(train(model).into_iter().chain(args!["--resume"])).json();
+        assert!(std::fs::read(&weights).unwrap() == whole, "{model}");
+        // Weights that are cut off, or another forest's.
+        std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+        fails(args!["predict", &run, &new], &["model.safetensors: "]);
+        std::fs::write(&weights, whole).unwrap();
+        let config = run.join("config.json");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let count = if model == "random_forest" { "trees" } else { "rounds" };
+        for (field, why) in [(count, "does not fit the model"), ("depth", "expected at most 30")] {
+            let field = format!("\"{field}\": ");
+            assert!(text.contains(&field), "{text}");
+            std::fs::write(&config, text.replace(&field, &(field.clone() + "7"))).unwrap();
+            fails(args!["predict", &run, &new], &[why]);
+        }
+    }
 }
 
 /// The numbers of every tensor in a run's weights, by name.
@@ -215,7 +325,9 @@ fn numbers_are_predicted_with_an_interval() {
     write_prices(&table, 400);
     std::fs::write(&rows, "rooms,area\n2,0.5\n2,-0.5\n").unwrap();
     let steps = args!["--epochs", "50", "--batch-size", "16"];
-    for (model, steps) in [("linear", &steps[..]), ("mlp", &steps), ("knn", &[])] {
+    let trees = [("random_forest", &[][..]), ("gradient_boosting", &[])];
+    let others = [("linear", &steps[..]), ("mlp", &steps), ("knn", &[])];
+    for (model, steps) in others.into_iter().chain(trees) {
         let run = folder.path().join(model);
         let train = args!["train", model, "--data", &table, "--out", &run, "--json"];
         let summary = classification(train.into_iter().chain(steps.to_vec())).json();
@@ -223,6 +335,7 @@ fn numbers_are_predicted_with_an_interval() {
         assert!(summary["rmse"].as_f64().unwrap() >= summary["mae"].as_f64().unwrap());
         let scores = classification(args!["eval", &run, "--split", "validation", "--json"]).json();
         assert_eq!(scores["count"], 40);
+        assert_eq!(scores["importance"], serde_json::Value::Null);
         // Measured on the test examples; these are others.
         assert!(scores["interval_coverage"].as_f64().unwrap() > 0.7, "{model}: {scores}");
 
@@ -239,6 +352,19 @@ fn numbers_are_predicted_with_an_interval() {
         assert_eq!(best(0)["label"], serde_json::Value::Null);
         let text = classification(args!["predict", &run, &rows]).out;
         assert!(text.contains(" to ") && text.contains("90.2 %"), "{text}");
+        let drawn = folder.path().join("drawn");
+        let scores = classification(args!["eval", &run, "--draw", &drawn, "--json"]).json();
+        let (importance, first) = (&scores["importance"], &scores["importance"]["columns"][0]);
+        assert_eq!((&importance["score"], &first["name"]), (&"r2".into(), &"area".into()));
+        assert!(first["mean"].as_f64().unwrap() > 1.0, "{importance}");
+        assert!(drawn.join("importance.svg").exists() && !drawn.join("confusion.svg").exists());
+        let file = folder.path().join("answers.csv");
+        let line = args!["predict", &run, &rows, "--out", &file, "--overwrite"];
+        assert_eq!(classification(line).status, 0);
+        let [value, low, high] = ["value", "low", "high"].map(|name| number(0, name));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let head = "rooms,area,prediction,prediction_low,prediction_high\n2,0.5,";
+        assert!(text.starts_with(&format!("{head}{value},{low},{high}\n2,-0.5,")), "{text}");
 
         let portable = folder.path().join(format!("{model}.safetensors"));
         assert_eq!(classification(args!["export", &run, &portable]).status, 0);

@@ -182,7 +182,10 @@ pub struct EvalFlags {
     #[command(flatten)]
     pub on: SplitFlags,
     #[arg(long, value_name = "DIR")]
-    #[arg(help = "Draw the confusion matrix and the worst mistakes as images in DIR")]
+    #[arg(
+        help = "Draw the confusion matrix and the worst mistakes as images in DIR; of a table also \
+                how much each column matters (permutation importance)"
+    )]
     pub draw: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "draw")]
     #[arg(help = "Font for labels (.ttf, .otf, .ttc); without it, system fonts are searched for \
@@ -205,6 +208,12 @@ pub struct PredictFlags {
     #[arg(long, requires = "draw")]
     #[arg(help = "Draw a heat map of where the best suggestion comes from (Grad-CAM)")]
     pub explain: bool,
+    #[arg(long, value_name = "FILE", conflicts_with = "draw")]
+    #[arg(help = "Write the input table with more columns: prediction, and its confidence; of a \
+                  number the limits of its split-conformal interval")]
+    pub out: Option<PathBuf>,
+    #[arg(long, requires = "out", help = "Replace the file where there is one")]
+    pub overwrite: bool,
 }
 
 /// Weights in place of a run.

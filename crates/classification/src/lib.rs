@@ -17,6 +17,8 @@
 //!
 //! [`Predictor`] opens a trained run and proposes labels.
 
+#[cfg(feature = "cli")]
+mod answers;
 pub mod batches;
 pub mod config;
 pub mod explain;
@@ -25,8 +27,9 @@ pub mod features;
 #[cfg(feature = "cli")]
 pub mod flags;
 #[cfg(feature = "cli")]
-#[cfg(feature = "cli")]
 mod import;
+#[cfg(feature = "cli")]
+mod importance;
 pub mod labels;
 mod layerwise;
 #[cfg(feature = "cli")]

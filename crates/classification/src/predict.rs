@@ -1,5 +1,6 @@
 //! `predict`: ranked suggestions by a run, an exported file, or weights that others trained.
 
+use crate::answers;
 use crate::flags::{Foreign, PredictFlags};
 use crate::labels;
 use crate::predictor::Predictor;
@@ -25,6 +26,9 @@ pub fn run(args: &PredictArgs, own: &PredictFlags, out: &mut dyn Write) -> anyho
     own.font.as_deref().map(font::prefer).transpose()?;
     let device = device::open(&args.device)?;
     let (predictor, inputs) = choose(&args.paths, &own.foreign, &device)?;
+    if let Some(file) = &own.out {
+        return answers::write(&predictor, inputs, file, own.overwrite, args.json, out);
+    }
     let write = |path: &Path, image: &DynamicImage, proposal: &Proposal| {
         let ranked = proposal.slots.first().map_or(&[][..], |slot| &slot.ranked);
         let best = &ranked[..ranked.len().min(1)];

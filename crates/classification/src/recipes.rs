@@ -35,7 +35,7 @@ fn recipe(model: Zoo, kind: &Kind) -> Recipe {
     let table = matches!(kind, Kind::Rows { .. });
     match model {
         // Fitted at once, unless a linear regression goes down the gradient.
-        Zoo::Knn | Zoo::HogSvm => {
+        Zoo::Knn | Zoo::RandomForest | Zoo::GradientBoosting | Zoo::HogSvm => {
             Recipe { epochs: 1, lr: 1e-3, weight_decay: 0.0, augment: "none" }
         }
         Zoo::Linear => Recipe { epochs: 300, lr: 2e-2, weight_decay: 0.0, augment: "none" },

@@ -3,6 +3,7 @@
 use crate::batches::{BATCH, Batch, ExampleBatches, plain_batches, read_back, read_labels};
 use crate::config::{self, DataChoice, Interval, Regression, RunConfig, Start};
 use crate::flags::{EvalFlags, Onward, TrainFlags, refuse_steps};
+use crate::importance::Importances;
 use crate::models::{Matrix, ModelConfig, Network, infer};
 use crate::predictor::Predictor;
 use crate::regression::{self, Errors, NumberBatches};
@@ -291,9 +292,9 @@ impl<C: ModelConfig> Task for Classification<C> {
         if let Some(fit) = network.fit() {
             let train = Self::matrix(config, data, &data.train)?;
             let validation = Self::matrix(config, data, &data.validation)?;
-            let device = device.clone();
+            let (seed, device) = (config.training.seed, device.clone());
             return Ok(Box::new(AtOnce::new(move || {
-                Ok(Weights(fit(&network, &train, &validation, &device)))
+                fit(&network, &train, &validation, seed, &device).map(Weights)
             })));
         }
         let settings = &config.training;
@@ -357,11 +358,18 @@ impl<C: ModelConfig> Task for Classification<C> {
             }
             _ => None,
         };
-        if let Some(scale) = config.regression {
-            if draw.is_some() {
-                let why = "draws classes, and this run predicts a number";
-                return Err(Error::argument("--draw", why));
+        // How much each column of a table matters, into the JSON, the folder, and for a person.
+        let columns = |json: &mut serde_json::Value| match (draw, &config.data.schema) {
+            (Some(folder), Some(schema)) => {
+                let rows = Self::matrix(config, data, examples)?;
+                let found = Importances::measure(network, config, schema, &rows)?;
+                found.draw(folder)?;
+                json["importance"] = found.json();
+                Ok(found.table(split.name()))
             }
+            _ => Ok(String::new()),
+        };
+        if let Some(scale) = config.regression {
             let (predicted, truths) = self.numbers(network, config, scale, data, examples)?;
             let errors = Errors::new(&predicted, &truths, scale.interval);
             let mut json = errors.json();
@@ -370,7 +378,11 @@ impl<C: ModelConfig> Task for Classification<C> {
                 let sum: f64 = predicted.iter().zip(&truths).map(of).sum();
                 json = json!({ "loss": sum / truths.len() as f64 });
             }
-            return Ok(task::Scores::new(json, errors.line(split.name())));
+            let details = columns(&mut json)?;
+            return Ok(task::Scores {
+                details,
+                ..task::Scores::new(json, errors.line(split.name()))
+            });
         }
         let scores = self.scores(network, config, examples)?;
         if matches!(purpose, Purpose::Choose) {
@@ -385,10 +397,11 @@ impl<C: ModelConfig> Task for Classification<C> {
         if matches!(purpose, Purpose::Report(Some(_))) {
             scores.extend(&mut json);
         }
+        let importances = columns(&mut json)?;
         let calibration = serde_json::to_value(scores.calibration());
         let calibration = calibration.map_err(|why| Error::Training(why.to_string()))?;
         Ok(task::Scores {
-            details: format!("{}{}", scores.calibration_line(), scores.table()),
+            details: format!("{}{}{importances}", scores.calibration_line(), scores.table()),
             files: vec![("calibration.json", calibration)],
             ..task::Scores::new(json, scores.line(split.name()))
         })

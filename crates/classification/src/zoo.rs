@@ -15,6 +15,10 @@ pub enum Zoo {
     Logistic,
     /// K-nearest neighbours.
     Knn,
+    /// Random forest.
+    RandomForest,
+    /// Gradient boosting.
+    GradientBoosting,
     /// HOG and a linear support vector machine.
     HogSvm,
     /// Multilayer perceptron.
@@ -75,6 +79,8 @@ impl zoo::Zoo for Zoo {
         (Self::Linear, "linear"),
         (Self::Logistic, "logistic"),
         (Self::Knn, "knn"),
+        (Self::RandomForest, "random_forest"),
+        (Self::GradientBoosting, "gradient_boosting"),
         (Self::HogSvm, "hog-svm"),
         (Self::Mlp, "mlp"),
         (Self::LeNet, "lenet"),
@@ -115,6 +121,8 @@ macro_rules! with_config {
         match $zoo {
             Zoo::Linear => arm!(@ linear::LinearRegressionConfig, $C, $new, $body),
             Zoo::Knn => arm!(@ knn::KnnConfig, $C, $new, $body),
+            Zoo::RandomForest => arm!(@ random_forest::RandomForestConfig, $C, $new, $body),
+            Zoo::GradientBoosting => arm!(@ gradient_boosting::GradientBoostingConfig, $C, $new, $body),
             Zoo::HogSvm => arm!(@ hog_svm::HogSvmConfig, $C, $new, $body),
             Zoo::Logistic => arm!(@ logistic::LogisticConfig, $C, $new, $body),
             Zoo::Mlp => arm!(@ mlp::MlpConfig, $C, $new, $body),
@@ -171,7 +179,12 @@ const RESNET: &str = "He et al., Deep Residual Learning for Image Recognition";
 impl Zoo {
     /// The embedded data that it trains on when none is named.
     pub fn default_data(self) -> &'static str {
-        if self == Self::Linear { houses::NAME } else { glyphs::NAME }
+        if self.takes_tables() { houses::NAME } else { glyphs::NAME }
+    }
+
+    /// Whether it takes tables and nothing else.
+    fn takes_tables(self) -> bool {
+        matches!(self, Self::Linear | Self::RandomForest | Self::GradientBoosting)
     }
 }
 
@@ -188,6 +201,12 @@ impl Zoo {
                 "K-nearest neighbours",
                 "Fix and Hodges, Discriminatory Analysis: Nonparametric Discrimination",
                 1951,
+            ),
+            Self::RandomForest => ("Random forest", "Breiman, Random Forests", 2001),
+            Self::GradientBoosting => (
+                "Gradient boosting",
+                "Friedman, Greedy Function Approximation: A Gradient Boosting Machine",
+                2001,
             ),
             Self::HogSvm => (
                 "HOG and a linear support vector machine",
@@ -231,12 +250,15 @@ impl Zoo {
             Self::DenseNet169 => ("DenseNet-169", DENSENET, 2017),
             Self::DenseNet201 => ("DenseNet-201", DENSENET, 2017),
         };
-        // Glyphs: 18,000 images to train on, 28 x 28 grey, of 36 classes. Houses: 4 columns.
+        // Glyphs: 18,000 images to train on, 28 x 28 grey, of 36 classes. Houses: 1,600 rows of 4
+        // columns.
         let kind = Kind::Images { channels: 1, height: 28, width: 28 };
-        let (input, classes) =
-            if self == Self::Linear { ([1, 1, 4], 1) } else { ([1, 28, 28], 36) };
+        let (input, classes, examples) = match self.takes_tables() {
+            true => ([1, 1, 4], 1, 1_600),
+            false => ([1, 28, 28], 36, 18_000),
+        };
         let parameters = with_config!(self, Config, new => {
-            let config = new(Config::input(&kind).unwrap_or(input), classes).for_examples(18_000);
+            let config = new(Config::input(&kind).unwrap_or(input), classes).for_examples(examples);
             device::open("cpu").map_or(0, |cpu| models::parameters(&config.init(&cpu)))
         });
         Card {

@@ -130,7 +130,7 @@ impl ModelConfig for HogSvmConfig {
     }
 
     fn fit(&self) -> Option<Fit<Self>> {
-        Some(|config, train, validation, device| {
+        Some(|config, train, validation, _, device| {
             let train = config.described(train);
             let machines = solve(&train, config.classes, config.c as f32, TOLERANCE);
             let mut network = config.init(device);
@@ -144,7 +144,7 @@ impl ModelConfig for HogSvmConfig {
                 Some(Param::from_data(TensorData::new::<f32, _>(bias, [classes]), device));
             let sharpness = sharpness(&config.described(validation), &machines);
             network.sharpness = Param::from_data([sharpness], device);
-            network
+            Ok(network)
         })
     }
 

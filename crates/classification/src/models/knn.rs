@@ -10,7 +10,7 @@
 
 use super::checks::{check_widths, numbers};
 use super::input::{Sizes, Takes};
-use super::network::{Fields, Fit, ModelConfig, Network};
+use super::network::{Fields, Fit, ModelConfig, Network, host};
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -88,14 +88,14 @@ impl ModelConfig for KnnConfig {
     }
 
     fn fit(&self) -> Option<Fit<Self>> {
-        Some(|config, train, _, device| {
+        Some(|config, train, _, _, device| {
             let inputs = TensorData::new(train.inputs.clone(), [train.len(), train.width]);
             let targets = TensorData::new(train.targets.clone(), [train.len()]);
-            Knn {
+            Ok(Knn {
                 inputs: Param::from_data(inputs, device),
                 targets: Param::from_data(targets, device),
                 ..config.init(device)
-            }
+            })
         })
     }
 
@@ -187,12 +187,6 @@ fn nearest(distances: impl Iterator<Item = f32>, k: usize) -> Vec<(f32, usize)> 
     nearest
 }
 
-/// A tensor's numbers in ordinary memory; empty where the device fails, which whoever reads
-/// the result then learns from its shape.
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,7 +201,7 @@ mod tests {
         };
         let config = config.for_examples(3);
         let fit = config.fit().unwrap();
-        fit(&config, &train, &train, &device::open("cpu").unwrap())
+        fit(&config, &train, &train, 1, &device::open("cpu").unwrap()).unwrap()
     }
 
     fn ask(knn: &Knn, point: [f32; 2]) -> Vec<f32> {

@@ -81,9 +81,9 @@ impl ModelConfig for LinearRegressionConfig {
     fn fit(&self) -> Option<Fit<Self>> {
         match self.solver {
             Solver::Gradient => None,
-            Solver::ClosedForm => Some(|_, train, _, device| {
+            Solver::ClosedForm => Some(|_, train, _, _, device| {
                 let (weights, bias) = least_squares(train);
-                LinearRegression::new(&weights, bias, device)
+                Ok(LinearRegression::new(&weights, bias, device))
             }),
         }
     }

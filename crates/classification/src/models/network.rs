@@ -137,9 +137,15 @@ impl Matrix {
     }
 }
 
+/// A tensor's numbers in ordinary memory; empty where the device fails, which whoever reads
+/// the result then learns from its shape.
+pub(super) fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
+}
+
 /// Fits a model to the training examples at once; the validation examples are for what must not
-/// be measured on those.
-pub type Fit<C> = fn(&C, &Matrix, &Matrix, &Device) -> <C as ModelConfig>::Network;
+/// be measured on those, the number is the seed of what is drawn.
+pub type Fit<C> = fn(&C, &Matrix, &Matrix, u64, &Device) -> Result<<C as ModelConfig>::Network>;
 
 /// Names of a Config's fields, and what each means.
 pub type Fields = &'static [(&'static str, &'static str)];

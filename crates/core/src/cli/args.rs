@@ -321,6 +321,14 @@ pub fn check_written(file: &Path, overwrite: bool) -> Result<()> {
         let why = format!("`export` writes no .{ending}: name a file such as model.safetensors");
         return Err(Error::file(file, why));
     }
+    check_absent(file, overwrite)
+}
+
+/// Refuses to write over a file that is there, unless that is asked for.
+///
+/// # Errors
+/// As it says.
+pub fn check_absent(file: &Path, overwrite: bool) -> Result<()> {
     match file.is_file() && !overwrite {
         true => Err(Error::file(file, "already there: `--overwrite` replaces it")),
         false => Ok(()),

@@ -7,26 +7,27 @@ mod header;
 mod number;
 mod records;
 mod schema;
+mod sheet;
 mod target;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use burn_dataset::Dataset;
 
 use super::example::{Example, Input};
-use crate::progress::note;
 use crate::{Error, Result};
 use cells::Cells;
 use columns::{feature, useless};
 use number::is_missing;
-use schema::{Fault, shown};
+use sheet::encoded;
 use target::{classes, guess, known_labels, numbers, without_target};
 
 pub use cells::{Names, TableOptions};
 pub use number::Decimal;
 pub use records::separator;
 pub use schema::{Column, Holds, Role, Schema};
+pub use sheet::Sheet;
 pub use target::Task;
 
 /// The examples of a table.
@@ -118,12 +119,7 @@ impl Table {
         columns: &[String],
         schema: Option<&Schema>,
     ) -> Result<Vec<Vec<f64>>> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-        match schema {
-            Some(schema) => Self::parse_rows(path, &bytes, schema),
-            None => Self::parse_rows(path, &bytes, &Schema::of_names(columns, "", None)),
-        }
+        Ok(Sheet::read(path.as_ref(), columns, schema)?.rows)
     }
 
     /// [`Table::read_rows`] for a file's content already in memory.
@@ -136,39 +132,8 @@ impl Table {
         bytes: &[u8],
         schema: &Schema,
     ) -> Result<Vec<Vec<f64>>> {
-        let options = TableOptions { schema: Some(schema.clone()), ..TableOptions::default() };
-        let cells = Cells::parse(path.as_ref(), bytes, Names::Detect, &options)?;
-        let places = cells.places(schema, false)?;
-        encoded(&cells, schema, &places)
+        Ok(Sheet::parse(path.as_ref(), bytes.into(), schema)?.rows)
     }
-}
-
-/// The numbers of all rows; values that the training did not have are told.
-fn encoded(cells: &Cells, schema: &Schema, places: &[Option<usize>]) -> Result<Vec<Vec<f64>>> {
-    let schema = &Schema { decimal: cells.decimal, ..schema.clone() };
-    // The first line and how many more, by column.
-    let mut unseen: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
-    let mut rows = Vec::with_capacity(cells.rows.len());
-    for (at, row) in cells.rows.iter().enumerate() {
-        let mut values = Vec::new();
-        let cell = |column: usize| places[column].map_or("", |place| &row.cells[place]);
-        let new = |column| unseen.entry(column).or_insert((at, 0)).1 += 1;
-        schema.encode(cell, &mut values, new).map_err(|Fault { column, why }| {
-            Error::field(&cells.path, row.line, &schema.columns[column].name, why)
-        })?;
-        rows.push(values);
-    }
-    for (column, (at, count)) in unseen {
-        let (path, row) = (cells.path.display(), &cells.rows[at]);
-        let (name, line) = (&schema.columns[column].name, row.line);
-        let word = shown(places[column].map_or("", |place| &row.cells[place]));
-        let rows = if count == 1 { "1 row has".into() } else { format!("{count} rows have") };
-        note(format_args!(
-            "{path}: {rows} a value of `{name}` never seen in training (`{word}` in line {line}): taken as \
-             none of the known values"
-        ));
-    }
-    Ok(rows)
 }
 
 impl Dataset<Example, Error> for Table {

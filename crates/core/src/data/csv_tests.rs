@@ -335,3 +335,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_column_knows_its_places_among_the_numbers_of_a_row() {
+    let table = parse("a,sex,b,kind\n1,M,0.5,x\n2,F,?,y\n3,,0.25,x\n4,M,1,y\n").unwrap();
+    assert_eq!(table.columns, ["a", "sex=F", "sex=M", "sex missing", "b", "b missing"]);
+    assert_eq!(table.schema.spans(), [("a", 0..1), ("sex", 1..4), ("b", 4..6)]);
+}

@@ -1,5 +1,6 @@
 //! Images for people: curves of a training, confusion matrices, labels on images.
 
+pub mod bars;
 pub mod confusion;
 pub mod curves;
 pub mod font;

@@ -62,8 +62,10 @@ pub struct TableOptions {
 pub(super) struct Cells {
     pub path: PathBuf,
     pub names: Vec<String>,
-    /// Whether the names stood in the file.
+    /// Whether the names stood in the file ...
     pub headed: bool,
+    /// ... and the place of their row, where that was no comment.
+    pub header: Option<usize>,
     pub rows: Vec<Row>,
     pub delimiter: char,
     pub decimal: Decimal,
@@ -95,6 +97,7 @@ impl Cells {
             (Names::Header, None) => true,
             (Names::Given(_) | Names::Numbers, None) => false,
         };
+        let header = named.then_some(first.place);
         // `# a,b,kind`, as numpy writes it.
         if let (false, Names::Detect, None, Some(comment)) = (named, names, options.header, comment)
         {
@@ -113,7 +116,8 @@ impl Cells {
         if rows.is_empty() {
             return Err(Error::file(path, "only a header; expected rows of numbers and a class"));
         }
-        let cells = Self { path: path.into(), names, headed: named, rows, delimiter, decimal };
+        let path = path.into();
+        let cells = Self { path, names, headed: named, header, rows, delimiter, decimal };
         cells.check_shape()?;
         Ok(cells)
     }

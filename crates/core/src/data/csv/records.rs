@@ -10,9 +10,14 @@ use crate::{Error, Result};
 /// Rows that are looked at to find the separator.
 const SAMPLE: usize = 200;
 
+/// What some programs write before UTF-8 text.
+pub(super) const MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// One row and the line that it begins in.
 pub(super) struct Row {
     pub line: u64,
+    /// Its place among the rows of the file that are not blank, comments too.
+    pub place: usize,
     pub cells: StringRecord,
 }
 
@@ -27,8 +32,8 @@ pub(super) struct Records {
 
 /// Reads all rows that are not blank.
 pub(super) fn records(path: &Path, bytes: &[u8], delimiter: Option<char>) -> Result<Records> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let Head { text, separator, comment } = head(bytes);
+    let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
+    let Head { text, separator, comment, .. } = head(bytes);
     let delimiter = delimiter.or(separator).or_else(|| self::separator(&text)).unwrap_or(',');
     let mut rows = parse(path, &text, delimiter)?;
     let comment = match comment {
@@ -46,7 +51,9 @@ pub(super) fn records(path: &Path, bytes: &[u8], delimiter: Option<char>) -> Res
 }
 
 /// What stands before the first row.
-struct Head<'a> {
+pub(super) struct Head<'a> {
+    /// How many bytes, where there is more than blank lines.
+    pub length: usize,
     /// The file, with blanks in place of the lines before the first row.
     text: Cow<'a, [u8]>,
     /// What `sep=;` says, as Excel writes and reads it.
@@ -55,7 +62,7 @@ struct Head<'a> {
     comment: Option<(u64, &'a [u8])>,
 }
 
-fn head(bytes: &[u8]) -> Head<'_> {
+pub(super) fn head(bytes: &[u8]) -> Head<'_> {
     let (mut separator, mut comment, mut at) = (None, None, 0);
     let lines = bytes.split_inclusive(|&byte| byte == b'\n');
     for (number, line) in (1..).zip(lines) {
@@ -75,12 +82,12 @@ fn head(bytes: &[u8]) -> Head<'_> {
     }
     // Rows that all begin with a `#`, such as colours.
     if at == bytes.len() || (separator.is_none() && comment.is_none()) {
-        return Head { text: bytes.into(), separator: None, comment: None };
+        return Head { length: 0, text: bytes.into(), separator: None, comment: None };
     }
     let keep = |&byte: &u8| if byte == b'\n' { byte } else { b' ' };
     let blank = bytes[..at].iter().map(keep);
     let text = blank.chain(bytes[at..].iter().copied()).collect::<Vec<u8>>();
-    Head { text: text.into(), separator, comment }
+    Head { length: at, text: text.into(), separator, comment }
 }
 
 /// Drops fields at the end that no row has anything in: each row ends with a separator.
@@ -115,7 +122,7 @@ pub fn separator(text: &[u8]) -> Option<char> {
     let count = |mark: char| first.iter().filter(|&&byte| char::from(byte) == mark).count();
     let fit = |mark: char| {
         let prepared = prepared(text, mark);
-        let mut reader = reader(&prepared, mark);
+        let mut reader = reader(&prepared, mark, csv::Trim::All);
         let mut record = csv::ByteRecord::new();
         let (mut widths, mut whole) = (Vec::new(), true);
         while widths.len() < SAMPLE && reader.read_byte_record(&mut record).is_ok_and(|more| more) {
@@ -149,7 +156,7 @@ pub fn separator(text: &[u8]) -> Option<char> {
 }
 
 /// The text as the CSV parser takes it: runs of blanks become one tab each.
-fn prepared(text: &[u8], delimiter: char) -> Cow<'_, [u8]> {
+pub(super) fn prepared(text: &[u8], delimiter: char) -> Cow<'_, [u8]> {
     if delimiter != ' ' {
         return text.into();
     }
@@ -170,16 +177,16 @@ fn prepared(text: &[u8], delimiter: char) -> Cow<'_, [u8]> {
     out.into()
 }
 
-fn reader(bytes: &[u8], delimiter: char) -> csv::Reader<&[u8]> {
+pub(super) fn reader(bytes: &[u8], delimiter: char, trim: csv::Trim) -> csv::Reader<&[u8]> {
     let delimiter = if delimiter == ' ' { b'\t' } else { delimiter as u8 };
     let mut builder = csv::ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(delimiter);
+    builder.has_headers(false).flexible(true).trim(trim).delimiter(delimiter);
     builder.from_reader(bytes)
 }
 
 fn parse(path: &Path, text: &[u8], delimiter: char) -> Result<Vec<Row>> {
     let bytes = prepared(text, delimiter);
-    let mut reader = reader(&bytes, delimiter);
+    let mut reader = reader(&bytes, delimiter, csv::Trim::All);
     let mut rows = Vec::new();
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|error| Error::file(path, error))? {
@@ -193,7 +200,7 @@ fn parse(path: &Path, text: &[u8], delimiter: char) -> Result<Vec<Row>> {
         if cells.iter().all(str::is_empty) {
             continue;
         }
-        rows.push(Row { line, cells });
+        rows.push(Row { line, place: rows.len(), cells });
     }
     Ok(rows)
 }

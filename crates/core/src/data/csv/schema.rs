@@ -2,6 +2,7 @@
 //! rows that are trained on, kept with the model.
 
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 use super::number::{Decimal, is_missing, is_missing_number, number};
 use crate::progress::grouped;
@@ -147,22 +148,19 @@ impl Schema {
 
     /// The name of each number of a row.
     pub fn names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        for (_, Column { name, holds, missing, .. }) in self.of(Role::Feature) {
-            match holds {
-                Holds::Words { values, .. } => {
-                    names.extend(values.iter().map(|word| format!("{name}={word}")));
-                }
-                Holds::Hashed { buckets, .. } => {
-                    names.extend((1..=*buckets).map(|bucket| format!("{name}#{bucket}")));
-                }
-                Holds::Number { .. } | Holds::Other { .. } => names.push(name.clone()),
-            }
-            if *missing > 0 {
-                names.push(format!("{name} missing"));
-            }
-        }
-        names
+        self.of(Role::Feature).flat_map(|(_, column)| column.names()).collect()
+    }
+
+    /// The columns that a model sees, each with its places among the numbers of a row.
+    pub fn spans(&self) -> Vec<(&str, Range<usize>)> {
+        let mut end = 0;
+        let span = |(_, column): (usize, &'_ Column)| {
+            let start = end;
+            end += column.names().len();
+            start..end
+        };
+        let spans: Vec<Range<usize>> = self.of(Role::Feature).map(span).collect();
+        self.of(Role::Feature).map(|(_, column)| &column.name[..]).zip(spans).collect()
     }
 
     /// The numbers of one row, whose cells are found by a column's place. `unseen` is told the
@@ -268,6 +266,24 @@ impl Schema {
 }
 
 impl Column {
+    /// The name of each number that a cell becomes.
+    fn names(&self) -> Vec<String> {
+        let Self { name, holds, missing, .. } = self;
+        let mut names: Vec<String> = match holds {
+            Holds::Words { values, .. } => {
+                values.iter().map(|word| format!("{name}={word}")).collect()
+            }
+            Holds::Hashed { buckets, .. } => {
+                (1..=*buckets).map(|bucket| format!("{name}#{bucket}")).collect()
+            }
+            Holds::Number { .. } | Holds::Other { .. } => vec![name.clone()],
+        };
+        if *missing > 0 {
+            names.push(format!("{name} missing"));
+        }
+        names
+    }
+
     /// A column of these numbers, none of them missing.
     pub(super) fn number(name: &str, role: Role, mut numbers: Vec<f64>) -> Self {
         numbers.sort_by(f64::total_cmp);
