@@ -17,6 +17,7 @@
 #[cfg(feature = "allocator")]
 pub mod allocator;
 mod cache;
+mod largest;
 pub mod nn;
 pub mod ops;
 pub mod optim;
@@ -25,3 +26,4 @@ pub mod raw;
 mod route;
 
 pub use cache::Cache;
+pub use largest::largest_result;
