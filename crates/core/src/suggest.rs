@@ -2,7 +2,7 @@
 //! confirmed or corrected.
 
 use crate::Result;
-use crate::data::{Input, Kind};
+use crate::data::{Input, Kind, Preprocess};
 use crate::geometry::{BoundingBox, Point, Rle};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -371,6 +371,12 @@ pub trait Propose: Send {
     /// How far two people's answers, or a person's and the model's, are the same.
     fn agreement(&self) -> Agreement {
         Agreement::default()
+    }
+
+    /// How an image becomes the network's input, where [`Propose::propose`] takes images that
+    /// were [shaped](Preprocess::shaped) before. `None` where it wants them as they are.
+    fn preprocess(&self) -> Option<&Preprocess> {
+        None
     }
 
     /// What it says of each input, with up to `top` alternatives a slot.

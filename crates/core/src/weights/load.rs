@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn::module::Module;
-use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
+use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{
     FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
 };
@@ -97,10 +97,14 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
         return Err(misfit(path, [missing, unlike, extra]));
     }
 
-    // All data is read before the module changes: batch norms share their running averages
-    // between clones, so that a half-loaded copy could not be thrown away.
-    let chosen = chosen.into_iter().map(resident).collect::<std::result::Result<Vec<_>, _>>();
-    let chosen = chosen.map_err(|e| Error::file(path, e))?;
+    // What may be damaged is read once before the module changes: batch norms share their running
+    // averages between clones, so that a half-loaded copy could not be thrown away. Nothing is
+    // kept of it: with all of the file beside the module, large weights would need twice their
+    // memory. Of safetensors the lengths, and with a seal the digest, were checked when opened.
+    if source.format != Format::Safetensors {
+        let read = |tensor: &PackTensor| tensor.to_bytes().map(|_| ());
+        chosen.iter().try_for_each(read).map_err(|e| Error::file(path, e))?;
+    }
     let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
     let result = module.apply(chosen, None, Some(Box::new(adapter)), true);
     if !result.errors.is_empty() || result.applied.len() != loaded.len() {
@@ -108,12 +112,6 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
         return Err(misfit(path, [why]));
     }
     Ok(LoadReport { format: source.format, loaded, kept, unused })
-}
-
-/// The tensor with its bytes read.
-fn resident(tensor: PackTensor) -> std::result::Result<PackTensor, PackError> {
-    let (name, dtype, shape, id, bytes) = tensor.into_parts()?;
-    Ok(PackTensor::new(name, dtype, shape, id, bytes))
 }
 
 fn misfit<const N: usize>(path: &Path, problems: [Vec<String>; N]) -> Error {
