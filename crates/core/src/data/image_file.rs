@@ -7,7 +7,7 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::repair;
+use super::{jpeg, repair};
 use crate::{Error, Result};
 
 /// The longest side an image may have, in pixels.
@@ -36,7 +36,7 @@ pub struct Header {
 ///
 /// The format is told by the content, never by the file's name: PNG, JPEG, GIF (its first
 /// frame), BMP, WebP or PNM. Sixteen bits become eight, a palette becomes its colours, and
-/// transparency is dropped, as torchvision's loader does. A photograph is turned upright by
+/// transparency is dropped, as torchvision's loader does; the pixels of a JPEG are Pillow's. A photograph is turned upright by
 /// its EXIF orientation.
 ///
 /// # Errors
@@ -62,8 +62,13 @@ pub fn decode(path: impl AsRef<Path>, bytes: &[u8]) -> Result<DynamicImage> {
     }
     // Damaged metadata does not make the pixels worse.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
-    let mut image =
-        DynamicImage::from_decoder(decoder).map_err(|error| unreadable(path, why(error)))?;
+    let exact = if format == ImageFormat::Jpeg { jpeg::decode(bytes) } else { None };
+    let mut image = match exact {
+        Some(image) => image,
+        None => {
+            DynamicImage::from_decoder(decoder).map_err(|error| unreadable(path, why(error)))?
+        }
+    };
     match format {
         ImageFormat::Gif => repair::fill_gif(&mut image, bytes),
         ImageFormat::Bmp => repair::fill_bmp(&mut image, bytes),
