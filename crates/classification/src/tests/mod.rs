@@ -7,4 +7,6 @@ mod layerwise;
 mod pretrained;
 #[cfg(feature = "cli")]
 mod retraining;
+#[cfg(feature = "cli")]
+mod starting;
 mod torchvision;

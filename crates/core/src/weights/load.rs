@@ -5,15 +5,15 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::store::burn_pack::Tensor as PackTensor;
-use burn::store::{
-    FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
-};
+use burn::store::{FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot};
 use burn::tensor::DType;
 
 use super::expected::{Expected, expected};
 use super::nesting::{choose, is_counter, named};
 use super::options::{LoadOptions, Rename};
 use super::source::{self, Format};
+use super::turned::FromPyTorch;
+use crate::progress::note;
 use crate::{Error, Result};
 
 /// What [`load`] did.
@@ -35,7 +35,7 @@ pub struct LoadReport {
 /// Keys are PyTorch's, as [`save`](super::save) writes them. Dictionaries that a training
 /// checkpoint wraps around the weights, whatever they are called, and the prefixes of wrapped
 /// modules (`module.`, `_orig_mod.`) are left out: what lies under the prefix that fits the
-/// module best is taken. Left out too are the counters of PyTorch's batch norms, which Burn
+/// module best is taken, which is told where another fits as well. Left out too are the counters of PyTorch's batch norms, which Burn
 /// lacks. Floats of any width become 32 bits wide.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
     if options.sealed && !source.sealed {
         return Err(Error::file(path, "damaged, or not written by this program: no checksum"));
     }
-    let mut offered = unwrap(path, source.tensors, &rename, &expected)?;
+    let (mut offered, taken) = unwrap(path, source.tensors, &rename, &expected)?;
     offered.retain(|key, _| expected.contains_key(key) || !is_counter(key));
 
     let (mut missing, mut unlike, mut extra) = (Vec::new(), Vec::new(), Vec::new());
@@ -105,11 +105,15 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
         let read = |tensor: &PackTensor| tensor.to_bytes().map(|_| ());
         chosen.iter().try_for_each(read).map_err(|e| Error::file(path, e))?;
     }
-    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
+    let adapter = FromPyTorch.chain(FloatCastAdapter::to(DType::F32));
     let result = module.apply(chosen, None, Some(Box::new(adapter)), true);
+    tenfold_kernels::release_memory();
     if !result.errors.is_empty() || result.applied.len() != loaded.len() {
         let why = result.errors.iter().map(|e| e.to_string()).collect();
         return Err(misfit(path, [why]));
+    }
+    if let Some(taken) = taken {
+        note(format_args!("{}: {taken}", path.display()));
     }
     Ok(LoadReport { format: source.format, loaded, kept, unused })
 }
@@ -124,11 +128,11 @@ fn unwrap(
     tensors: Vec<PackTensor>,
     rename: &Rename,
     expected: &BTreeMap<String, Expected>,
-) -> Result<BTreeMap<String, PackTensor>> {
+) -> Result<(BTreeMap<String, PackTensor>, Option<String>)> {
     let keys = |tensor: &PackTensor| (tensor.name.clone(), tensor.shape.to_vec());
     let file: Vec<_> = tensors.iter().map(keys).collect();
     let wanted = expected.iter().map(|(key, expected)| (key.clone(), expected.shape.to_vec()));
-    let prefix = choose(&file, &wanted.collect::<Vec<_>>(), rename);
+    let (prefix, rivals) = choose(&file, &wanted.collect::<Vec<_>>(), rename);
     let mut offered = BTreeMap::new();
     let mut twice = BTreeSet::new();
     for mut tensor in tensors.into_iter().filter(|tensor| tensor.name.starts_with(&prefix)) {
@@ -138,7 +142,23 @@ fn unwrap(
         }
     }
     match twice.is_empty() {
-        true => Ok(offered),
+        true => Ok((offered, told(&prefix, &rivals))),
         false => Err(misfit(path, [twice.into_iter().collect()])),
     }
+}
+
+/// Which weights of a file were taken, where others would have fitted as well.
+fn told(prefix: &str, rivals: &[String]) -> Option<String> {
+    let name = |prefix: &str| match prefix.trim_end_matches('.') {
+        "" => "the outermost".to_string(),
+        prefix => format!("`{prefix}`"),
+    };
+    let [first, ..] = rivals else { return None };
+    let all: Vec<String> = rivals.iter().map(|rival| name(rival)).collect();
+    Some(format!(
+        "weights under {} are taken; {} would fit as well: to use {}, save them alone",
+        name(prefix),
+        all.join(", "),
+        name(first)
+    ))
 }
