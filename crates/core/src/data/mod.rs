@@ -27,6 +27,7 @@ mod repair;
 mod resample;
 pub mod scenes;
 pub mod split;
+mod tiff;
 mod voc;
 
 pub use augment::Augment;
