@@ -4,6 +4,8 @@ mod backbones;
 mod explain;
 mod fields;
 mod layerwise;
+#[cfg(feature = "cli")]
+mod predicting;
 mod pretrained;
 #[cfg(feature = "cli")]
 mod retraining;
