@@ -13,7 +13,7 @@ use tenfold_kernels::largest_result;
 /// Inputs that go through a network at once, at most.
 pub const MOST: usize = 64;
 /// What the maps of a batch may take, in bytes.
-const MAPS: usize = 128 << 20;
+const MAPS: usize = 96 << 20;
 /// So many maps of the largest size are in memory at once: what an operator reads and writes, and
 /// what it needs for itself.
 const AT_ONCE: usize = 3;

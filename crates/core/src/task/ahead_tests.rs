@@ -73,8 +73,8 @@ fn batches_follow_from_the_maps_and_answers_from_the_order() {
     paths.reverse();
     std::fs::write(&paths[17], "no image").unwrap();
     std::fs::write(&paths[0], "").unwrap();
-    // Maps of 4 MiB: ten images have 128 MiB three times over. Of a quarter as much, all there are.
-    for (numbers, expected) in [(1 << 20, vec![1, 10, 10, 10, 7]), (1 << 18, vec![1, 37])] {
+    // Maps of 4 MiB: eight images have 96 MiB three times over. Of a quarter as much, all there are.
+    for (numbers, expected) in [(1 << 20, vec![1, 8, 8, 8, 8, 5]), (1 << 18, vec![1, 32, 5])] {
         let model = Light::new(numbers);
         let (text, faults) = predicted(&model, &paths);
         assert_eq!(*model.batches.lock().unwrap(), expected);

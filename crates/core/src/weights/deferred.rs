@@ -58,6 +58,14 @@ pub(super) fn read_owned(
     Ok(Bytes::from_elems(numbers))
 }
 
+/// Gives back what was needed to read a tensor of so many bytes, where it is worth the while: the
+/// allocator keeps it, but uses it for nothing as large.
+pub(super) fn release_after(bytes: usize) {
+    if bytes >= 64 << 20 {
+        tenfold_kernels::release_memory();
+    }
+}
+
 fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
     bytes.as_chunks::<4>().0.iter().map(|&four| f32::from_le_bytes(four))
 }

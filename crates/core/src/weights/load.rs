@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn::module::Module;
-use burn::store::burn_pack::Tensor as PackTensor;
+use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
 use burn::store::{FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot};
 use burn::tensor::DType;
 
+use super::deferred::release_after;
 use super::expected::{Expected, expected};
 use super::nesting::{choose, is_counter, named};
 use super::options::{LoadOptions, Rename};
@@ -102,7 +103,11 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
     // kept of it: with all of the file beside the module, large weights would need twice their
     // memory. Of safetensors the lengths, and with a seal the digest, were checked when opened.
     if source.format != Format::Safetensors {
-        let read = |tensor: &PackTensor| tensor.to_bytes().map(|_| ());
+        let read = |tensor: &PackTensor| {
+            let length = tensor.to_bytes()?.len();
+            release_after(length);
+            Ok::<_, PackError>(())
+        };
         chosen.iter().try_for_each(read).map_err(|e| Error::file(path, e))?;
     }
     let adapter = FromPyTorch.chain(FloatCastAdapter::to(DType::F32));

@@ -1,5 +1,6 @@
 //! Weights of fully connected layers, which PyTorch keeps the other way round.
 
+use super::deferred::release_after;
 use burn::store::burn_pack::Tensor as PackTensor;
 use burn::store::{ModuleAdapter, ModuleContext, PyTorchToBurnAdapter, bridge};
 use burn::tensor::{DType, Shape, TensorData};
@@ -35,15 +36,10 @@ impl ModuleAdapter for FromPyTorch {
 
 /// `[rows, columns]` to `[columns, rows]`.
 fn turned(data: TensorData, rows: usize, columns: usize) -> TensorData {
-    /// Numbers.
-    const LARGE: usize = 1 << 24;
     // Columns that are gathered together, each from one line of the processor's cache.
     const TOGETHER: usize = 16;
     let Ok(from) = data.as_slice::<f32>() else { return data };
-    if from.len() >= LARGE {
-        // What was only needed to read it.
-        tenfold_kernels::release_memory();
-    }
+    release_after(size_of_val(from));
     let mut out = vec![0.0; rows * columns];
     if rows > 0 {
         out.par_chunks_mut(rows * TOGETHER).enumerate().for_each(|(block, out)| {
