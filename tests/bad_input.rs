@@ -83,7 +83,10 @@ fn pictures_that_are_none() {
         fails(args!["predict", &run, &path, "--draw", bad.join("drawn")], &[name, why]);
     }
     fails(args!["predict", &run, bad.join("nowhere.png")], &["nowhere.png: No such file"]);
-    fails(args!["predict", &run], &["error: Nothing to predict. Example: predict runs/x photo.jpg"]);
+    fails(
+        args!["predict", &run],
+        &["error: Nothing to predict. Example: predict runs/x photo.jpg"],
+    );
     let empty = trained.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     fails(args!["predict", &run, &empty], &["empty: a folder without images"]);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tenfold_core::cli::{Faults, print_json};
 use tenfold_core::data::{Input, image_file};
 use tenfold_core::progress::{grouped, note};
-use tenfold_core::suggest::Propose;
+use tenfold_core::task::ahead::in_batches;
 use tenfold_core::task::predict::{self, Inputs};
 use tenfold_core::viz::{label, sheet};
 use tenfold_core::{Error, Result, device};
@@ -61,26 +61,31 @@ pub fn run(args: &FeaturesFlags, out: &mut dyn Write) -> anyhow::Result<()> {
 }
 
 /// The features of every input in some files.
-fn embed(predictor: &Predictor, paths: &[PathBuf], faults: &mut Vec<Error>) -> Result<Features> {
+fn embed(
+    predictor: &Predictor,
+    paths: &[PathBuf],
+    faults: &mut Vec<Error>,
+) -> anyhow::Result<Features> {
     let mut features = Features::default();
-    for paths in paths.chunks(predict::BATCH) {
-        let (mut names, mut inputs) = (Vec::new(), Vec::new());
-        for (path, read) in paths.iter().zip(predict::read_all(paths, &predictor.kind())) {
-            match read {
+    in_batches(predictor, paths, false, |files, batch| {
+        let mut inputs = Vec::new();
+        for file in files {
+            match file.inputs {
                 Ok(read) => {
-                    names.extend((0..read.len()).map(|row| predict::name(path, row, read.len())));
+                    let name = |row| predict::name(file.path, row, read.len());
+                    features.names.extend((0..read.len()).map(name));
                     inputs.extend(read);
                 }
                 Err(fault) => faults.push(fault),
             }
         }
-        for inputs in inputs.chunks(predict::BATCH) {
+        for inputs in inputs.chunks(batch) {
             let values = predictor.embed(&inputs.iter().collect::<Vec<_>>())?;
             features.units = values.len() / inputs.len().max(1);
             features.values.extend(values);
         }
-        features.names.extend(names);
-    }
+        Ok(())
+    })?;
     Ok(features)
 }
 

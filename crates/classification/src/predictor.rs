@@ -192,6 +192,10 @@ impl Propose for Predictor {
         &self.labels
     }
 
+    fn preprocess(&self) -> Option<&Preprocess> {
+        Some(&self.preprocess)
+    }
+
     fn propose(&self, inputs: &[&Input], top: usize) -> Result<Vec<Proposal>> {
         Ok(self.suggest(inputs, top)?.into_iter().map(Proposal::alternatives).collect())
     }

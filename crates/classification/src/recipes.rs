@@ -156,7 +156,20 @@ pub fn pretrained<C: ModelConfig>(
     data: &DataSet,
     data_dir: Option<&Path>,
 ) -> Option<PathBuf> {
-    let name = PathBuf::from(model.name());
+    let (weights, line) = start(model, network, flags, data, data_dir)?;
+    note(line);
+    weights
+}
+
+/// These weights, and the line that is told; `None` where there is nothing to say.
+pub(crate) fn start<C: ModelConfig>(
+    model: Zoo,
+    network: &C,
+    flags: &Flags<Zoo>,
+    data: &DataSet,
+    data_dir: Option<&Path>,
+) -> Option<(Option<PathBuf>, String)> {
+    let name = model.name();
     let steered = !flags.run.set.is_empty();
     let photographs = matches!(data.kind, Kind::Images { channels: 3, .. })
         && network.sizes().stem == Some(Stem::ImageNet)
@@ -165,19 +178,19 @@ pub fn pretrained<C: ModelConfig>(
         return None;
     }
     let count = grouped(data.train.len());
-    if labels::find(&name, data_dir).is_ok() {
-        note(format_args!(
-            "{count} photographs: starts from the fetched weights `{}`",
-            model.name()
-        ));
-        return Some(name);
-    }
-    note(format_args!(
-        "{count} photographs are few for random weights: `cargo xtask fetch weights/{}` fetches \
-         some that were trained on ImageNet, to start from",
-        model.name()
-    ));
-    None
+    Some(match labels::find(Path::new(name), data_dir) {
+        Ok(_) => {
+            let line = format!("{count} photographs: starts from the fetched weights `{name}`");
+            (Some(name.into()), line)
+        }
+        Err(_) => {
+            let line = format!(
+                "{count} photographs are few for random weights: `cargo xtask fetch \
+                 weights/{name}` fetches some that were trained on ImageNet, to start from"
+            );
+            (None, line)
+        }
+    })
 }
 
 /// What was chosen from the number and size of the examples, behind the introduction.

@@ -2,7 +2,7 @@
 //! confirmed or corrected.
 
 use crate::Result;
-use crate::data::{Input, Kind};
+use crate::data::{Input, Kind, Preprocess};
 use crate::geometry::{BoundingBox, Point, Rle};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -381,6 +381,12 @@ pub trait Propose: Send {
     fn texts(&self, file: &Path) -> Result<Option<Vec<String>>> {
         let _ = file;
         Ok(None)
+    }
+
+    /// How an image becomes the network's input, where [`Propose::propose`] takes images that
+    /// were [shaped](Preprocess::shaped) before. `None` where it wants them as they are.
+    fn preprocess(&self) -> Option<&Preprocess> {
+        None
     }
 
     /// What it says of each input, with up to `top` alternatives a slot.

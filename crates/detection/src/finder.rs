@@ -80,10 +80,9 @@ impl Finder {
         let mut all = Vec::with_capacity(inputs.len());
         for inputs in inputs.chunks(BATCH) {
             for (input, found) in inputs.iter().zip((self.detect)(inputs)?) {
-                let Input::Image(image) = input else {
+                let Some([width, height]) = input.image_size() else {
                     return Err(Error::argument("input", "expected an image"));
                 };
-                let (width, height) = (image.width(), image.height());
                 let back = self.preprocess.transform(width, height).inverse();
                 let back = back.unwrap_or(Transform::identity(width as usize, height as usize));
                 let placed = |one: Detection| {
@@ -110,6 +109,10 @@ impl Propose for Finder {
 
     fn places(&self) -> bool {
         true
+    }
+
+    fn preprocess(&self) -> Option<&Preprocess> {
+        Some(&self.preprocess)
     }
 
     fn propose(&self, inputs: &[&Input], _: usize) -> Result<Vec<Proposal>> {

@@ -11,7 +11,7 @@ use crate::models::detector::{DetectorConfig, Seen};
 use crate::parts::nms::Nms;
 use crate::recipes;
 use crate::scores;
-use crate::write;
+use crate::write::Annotations;
 use crate::zoo::Zoo;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -21,7 +21,7 @@ use std::io::Write;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
-use tenfold_core::data::{Object, scenes};
+use tenfold_core::data::{Input, Object, scenes};
 use tenfold_core::device::autodiff_device;
 use tenfold_core::set::{Field, set_fields};
 use tenfold_core::task::predict::{self, Drawing};
@@ -242,14 +242,22 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         if let Some(threshold) = asked.own.threshold {
             finder = finder.with_threshold(threshold as f32);
         }
-        if let (Some(format), Some(folder)) = (asked.own.format, &asked.own.out) {
-            write::annotations(format, folder, &finder, asked.paths)?;
-        }
         let draw = |path: &Path, image: &DynamicImage, proposal: &Proposal| {
             draw::write(path, image, proposal)
         };
         let drawing = asked.own.draw.as_deref().map(|folder| Drawing { folder, write: &draw });
-        predict::run(&finder, asked.paths, asked.args, drawing.as_ref(), out)
+        let (paths, args, drawing) = (asked.paths, asked.args, drawing.as_ref());
+        let (Some(format), Some(folder)) = (asked.own.format, &asked.own.out) else {
+            return predict::run(&finder, paths, args, drawing, out);
+        };
+        let mut annotations = Annotations::new(format, folder, paths)?;
+        let mut add = |path: &Path, input: &Input, found: &Proposal| {
+            annotations.add(path, input, found);
+        };
+        // What can be read is written, whatever is wrong with others.
+        let outcome = predict::run_and(&finder, paths, args, drawing, &mut add, out);
+        annotations.write(finder.labels())?;
+        outcome
     }
 
     fn fields(&self, flags: &Flags<Zoo>) -> Result<Vec<Field>> {

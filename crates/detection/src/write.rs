@@ -1,13 +1,12 @@
 //! What a model found, as annotations for other programs: what the readers read.
 
-use crate::finder::Finder;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::Input;
-use tenfold_core::data::image_file;
 use tenfold_core::geometry::BoundingBox;
-use tenfold_core::suggest::{Proposal, Propose};
+use tenfold_core::suggest::Proposal;
 use tenfold_core::task::predict::Inputs;
 use tenfold_core::{Error, Result, files};
 
@@ -31,29 +30,42 @@ struct Found {
     objects: Vec<(String, f32, BoundingBox)>,
 }
 
-/// Writes what `finder` finds in the images of `named` into `folder`. Images that cannot be read
-/// are left to `predict`, which reports them.
-///
-/// # Errors
-/// A file that cannot be written, or two images of the same name.
-pub fn annotations(
+/// What is found, image by image, until it is written.
+pub struct Annotations<'a> {
     format: Format,
-    folder: &Path,
-    finder: &Finder,
-    named: &[PathBuf],
-) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|why| Error::io(folder, why))?;
-    let mut all = Vec::new();
-    for path in Inputs::new(named)?.paths {
-        let Ok(image) = image_file::read(&path) else { continue };
-        let size = [image.width() as usize, image.height() as usize];
-        let proposal = finder.propose(&[&Input::Image(image)], 1)?.pop().unwrap_or_default();
-        all.push(Found { path, size, objects: objects(&proposal) });
+    folder: &'a Path,
+    found: Vec<Found>,
+}
+
+impl<'a> Annotations<'a> {
+    /// None yet, for the images of `named`.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or two images have the same name.
+    pub fn new(format: Format, folder: &'a Path, named: &[PathBuf]) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|why| Error::io(folder, why))?;
+        names(format, &Inputs::new(named)?.paths)?;
+        Ok(Self { format, folder, found: Vec::new() })
     }
-    for (name, text) in render(format, &all, finder.labels())? {
-        files::write(&folder.join(name), text.as_bytes())?;
+
+    /// One image with what was found in it.
+    pub fn add(&mut self, path: &Path, input: &Input, proposal: &Proposal) {
+        if let Some(size) = input.image_size() {
+            let (path, size) = (path.to_owned(), size.map(|side| side as usize));
+            self.found.push(Found { path, size, objects: objects(proposal) });
+        }
     }
-    Ok(())
+
+    /// Writes the files.
+    ///
+    /// # Errors
+    /// One cannot be written.
+    pub fn write(&self, labels: &[String]) -> Result<()> {
+        for (name, text) in render(self.format, &self.found, labels)? {
+            files::write(&self.folder.join(name), text.as_bytes())?;
+        }
+        Ok(())
+    }
 }
 
 fn objects(proposal: &Proposal) -> Vec<(String, f32, BoundingBox)> {
@@ -64,33 +76,41 @@ fn objects(proposal: &Proposal) -> Vec<(String, f32, BoundingBox)> {
     proposal.slots.iter().filter_map(object).collect()
 }
 
-/// The files with their contents.
-fn render(format: Format, all: &[Found], labels: &[String]) -> Result<Vec<(String, String)>> {
+/// The file of each image; none where all have one together.
+fn names<P: AsRef<Path>>(format: Format, images: &[P]) -> Result<Vec<String>> {
     let ending = match format {
         Format::Voc => "xml",
         Format::Yolo => "txt",
         Format::Labelme => "json",
-        Format::Coco => {
-            return Ok(vec![("annotations.json".into(), coco(all, labels).to_string())]);
+        Format::Coco => return Ok(Vec::new()),
+    };
+    let mut names = HashSet::new();
+    let name = |image: &P| {
+        let path = image.as_ref();
+        let name = format!("{}.{ending}", path.file_stem().unwrap_or_default().to_string_lossy());
+        let why = || format!("two images would both be annotated in {name}: predict them apart");
+        match names.insert(name.clone()) {
+            true => Ok(name),
+            false => Err(Error::file(path, why())),
         }
     };
-    let mut out: Vec<(String, String)> = Vec::new();
-    for own in all {
-        let stem = own.path.file_stem().unwrap_or_default().to_string_lossy();
-        let name = format!("{stem}.{ending}");
-        if out.iter().any(|(other, _)| *other == name) {
-            let why = format!("two images would both be annotated in {name}: predict them apart");
-            return Err(Error::file(&own.path, why));
-        }
-        let text = match format {
-            Format::Voc => voc(own),
-            Format::Yolo => yolo(own, labels),
-            _ => labelme(own).to_string(),
-        };
-        out.push((name, text));
-    }
-    if format == Format::Yolo {
-        out.push(("classes.txt".into(), labels.join("\n") + "\n"));
+    images.iter().map(name).collect()
+}
+
+/// The files with their contents.
+fn render(format: Format, all: &[Found], labels: &[String]) -> Result<Vec<(String, String)>> {
+    let paths: Vec<&Path> = all.iter().map(|own| &*own.path).collect();
+    let text = |own: &Found| match format {
+        Format::Voc => voc(own),
+        Format::Yolo => yolo(own, labels),
+        _ => labelme(own).to_string(),
+    };
+    let mut out: Vec<(String, String)> =
+        names(format, &paths)?.into_iter().zip(all.iter().map(text)).collect();
+    match format {
+        Format::Coco => out.push(("annotations.json".into(), coco(all, labels).to_string())),
+        Format::Yolo => out.push(("classes.txt".into(), labels.join("\n") + "\n")),
+        Format::Voc | Format::Labelme => {}
     }
     Ok(out)
 }

@@ -28,6 +28,13 @@ pub fn keep_pages() {
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 10_000) };
 }
 
+/// Gives back what [`keep_pages`] keeps.
+#[allow(unsafe_code)]
+pub(crate) fn release() {
+    // SAFETY: it may be called at any time, also where another allocator is in use.
+    unsafe { libmimalloc_sys::mi_collect(true) };
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

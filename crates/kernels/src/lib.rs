@@ -17,6 +17,7 @@
 #[cfg(feature = "allocator")]
 pub mod allocator;
 mod cache;
+mod largest;
 pub mod nn;
 pub mod ops;
 pub mod optim;
@@ -25,3 +26,11 @@ pub mod raw;
 mod route;
 
 pub use cache::Cache;
+
+/// Gives back to the system what the allocator of the programs keeps of freed memory: after a
+/// moment that took far more than what follows, such as the loading of weights.
+pub fn release_memory() {
+    #[cfg(feature = "allocator")]
+    allocator::release();
+}
+pub use largest::largest_result;

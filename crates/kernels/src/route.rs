@@ -5,6 +5,7 @@
 //! operands live on the CPU backend in f32, and gives them back where they do not, so that
 //! the caller can call Burn's own operation.
 
+use crate::largest;
 use crate::raw::View;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::{
@@ -96,7 +97,9 @@ pub(crate) fn apply<O: Operator<N>, const N: usize, const D: usize>(
     match operands[0].place.expect("operands that operators reach") {
         Place::Plain => {
             let inputs = operands.map(|operand| plain(operand.tensor));
-            Tensor::from_primitive::<Flex>(operator.forward(inputs).0)
+            let (out, _) = operator.forward(inputs);
+            largest::seen(out.layout().num_elements());
+            Tensor::from_primitive::<Flex>(out)
         }
         Place::Tracked(GradientCheckpointingStrategy::Disabled) => {
             tracked::<O, NoCheckpointing, N, D>(operator, operands)

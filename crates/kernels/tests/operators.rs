@@ -299,6 +299,30 @@ proptest! {
     }
 }
 
+/// Weights too many to be packed, for which few rows go another way than many, and turned ones.
+#[test]
+fn linear_of_many_weights() {
+    let device = Device::flex();
+    let weight = Tensor::<2>::random([4101, 4100], Distribution::Default, &device) - 0.5;
+    let bias = Tensor::<1>::random([4100], Distribution::Default, &device);
+    for (rows, relu) in [(1, false), (3, true), (33, true)] {
+        let x = Tensor::<2>::random([rows, 4101], Distribution::Default, &device) - 0.5;
+        let activation = if relu { Activation::Relu } else { Activation::Identity };
+        let cache = Cache::default();
+        let ours = |weight: Tensor<2>| {
+            ops::linear_cached(x.clone(), weight, Some(bias.clone()), activation, &cache)
+        };
+        let burns = module::linear(x.clone(), weight.clone(), Some(bias.clone()));
+        let burns = if relu { activation::relu(burns) } else { burns };
+        assert!(difference(ours(weight.clone()), burns.clone()) < 1e-5);
+        if rows == 3 {
+            let turned = weight.clone().transpose().to_data();
+            let turned = Tensor::<2>::from_data(turned, &device).transpose();
+            assert!(difference(ours(turned), burns) < 1e-5);
+        }
+    }
+}
+
 /// All of these tests once more with the instructions of lesser processors.
 #[test]
 fn narrower_instructions_do_the_same() {

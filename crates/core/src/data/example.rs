@@ -13,13 +13,25 @@ pub enum Input {
     Row(Vec<f64>),
     /// A text.
     Text(String),
+    /// An image that [`Preprocess::shaped`](super::Preprocess::shaped) has brought to a
+    /// network's size, and the columns and rows that it had.
+    Shaped(image::DynamicImage, [u32; 2]),
 }
 
 impl Input {
+    /// Columns and rows of an image, before it is brought to a network's size.
+    pub fn image_size(&self) -> Option<[u32; 2]> {
+        match self {
+            Self::Image(image) => Some([image.width(), image.height()]),
+            Self::Shaped(_, size) => Some(*size),
+            Self::Row(_) | Self::Text(_) => None,
+        }
+    }
+
     /// What it is, in an error.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Image(_) => "an image",
+            Self::Image(_) | Self::Shaped(..) => "an image",
             Self::Row(_) => "a row of numbers",
             Self::Text(_) => "a text",
         }

@@ -54,7 +54,7 @@ impl FolderImages {
             if !files.iter().any(|file| is_image(file)) {
                 return Err(Error::file(
                     class,
-                    "a class without any image; expected PNG, JPEG, GIF, BMP, WebP or PNM files",
+                    "a class without any image; expected PNG, JPEG, GIF, BMP, WebP, TIFF or PNM files",
                 ));
             }
             found.extend(files.into_iter().map(|file| (file, label)));

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::repair;
+use super::{jpeg, repair, tiff};
 use crate::{Error, Result};
 
 /// The longest side an image may have, in pixels.
@@ -35,8 +35,8 @@ pub struct Header {
 /// Reads an image as `ImageLuma8` or `ImageRgb8`.
 ///
 /// The format is told by the content, never by the file's name: PNG, JPEG, GIF (its first
-/// frame), BMP, WebP or PNM. Sixteen bits become eight, a palette becomes its colours, and
-/// transparency is dropped, as torchvision's loader does. A photograph is turned upright by
+/// frame), BMP, WebP, TIFF (its first page) or PNM. Sixteen bits become eight, a palette becomes its colours, and
+/// transparency is dropped, as torchvision's loader does; the pixels of a JPEG are Pillow's. A photograph is turned upright by
 /// its EXIF orientation.
 ///
 /// # Errors
@@ -62,11 +62,17 @@ pub fn decode(path: impl AsRef<Path>, bytes: &[u8]) -> Result<DynamicImage> {
     }
     // Damaged metadata does not make the pixels worse.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
-    let mut image =
-        DynamicImage::from_decoder(decoder).map_err(|error| unreadable(path, why(error)))?;
+    let exact = if format == ImageFormat::Jpeg { jpeg::decode(bytes) } else { None };
+    let mut image = match exact {
+        Some(image) => image,
+        None => {
+            DynamicImage::from_decoder(decoder).map_err(|error| unreadable(path, why(error)))?
+        }
+    };
     match format {
         ImageFormat::Gif => repair::fill_gif(&mut image, bytes),
         ImageFormat::Bmp => repair::fill_bmp(&mut image, bytes),
+        ImageFormat::Tiff => tiff::tell_pages(path, bytes),
         _ => {}
     }
     image.apply_orientation(orientation);
@@ -193,7 +199,9 @@ fn open<'a, R: BufRead + Seek + 'a>(
 fn unreadable(path: &Path, why: impl std::fmt::Display) -> Error {
     Error::file(
         path,
-        format!("not an image that can be read ({why}); expected PNG, JPEG, GIF, BMP, WebP or PNM"),
+        format!(
+            "not an image that can be read ({why}); expected PNG, JPEG, GIF, BMP, WebP, TIFF or PNM"
+        ),
     )
 }
 

@@ -10,12 +10,13 @@ fn encoded(format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-const FORMATS: [ImageFormat; 6] = [
+const FORMATS: [ImageFormat; 7] = [
     ImageFormat::Png,
     ImageFormat::Jpeg,
     ImageFormat::Gif,
     ImageFormat::Bmp,
     ImageFormat::WebP,
+    ImageFormat::Tiff,
     ImageFormat::Pnm,
 ];
 
@@ -29,7 +30,7 @@ fn why(bytes: &[u8]) -> String {
     let error = decode("a.png", bytes).unwrap_err().to_string();
     assert!(!error.contains('\n'));
     assert!(error.starts_with("a.png: not an image that can be read ("), "{error}");
-    assert!(error.ends_with("; expected PNG, JPEG, GIF, BMP, WebP or PNM"), "{error}");
+    assert!(error.ends_with("; expected PNG, JPEG, GIF, BMP, WebP, TIFF or PNM"), "{error}");
     error
 }
 

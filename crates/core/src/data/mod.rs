@@ -13,6 +13,7 @@ pub mod houses;
 pub mod idx;
 pub mod image_file;
 mod imagenet;
+mod jpeg;
 pub mod locate;
 pub(crate) mod manifest;
 mod mix;
@@ -26,6 +27,7 @@ mod repair;
 mod resample;
 pub mod scenes;
 pub mod split;
+mod tiff;
 mod voc;
 
 pub use augment::Augment;

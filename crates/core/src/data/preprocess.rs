@@ -147,6 +147,24 @@ impl Preprocess {
         }
     }
 
+    /// An image as [`Preprocess::apply`] brings it to its size, for which `apply` then gives the
+    /// same numbers: the longest part of the work, which may be done before, on another thread.
+    /// Other inputs stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Preprocess::apply`].
+    pub fn shaped(&self, input: Input) -> Result<Input> {
+        self.check()?;
+        match (self, &input) {
+            (Self::Image { channels, height, width, resize, .. }, Input::Image(image)) => {
+                let size = [image.width(), image.height()];
+                Ok(Input::Shaped(shaped(&input, *channels, *height, *width, *resize)?, size))
+            }
+            _ => Ok(input),
+        }
+    }
+
     /// `[channels, height, width]` of what [`Preprocess::apply`] gives; a row of n columns is
     /// `[1, 1, n]`.
     pub fn shape(&self) -> [usize; 3] {
@@ -245,8 +263,17 @@ fn shaped(
     width: usize,
     resize: Resize,
 ) -> Result<DynamicImage> {
-    let Input::Image(image) = input else {
-        return Err(Error::argument("input", format!("{}; expected an image", input.name())));
+    let image = match input {
+        Input::Image(image) => image,
+        Input::Shaped(image, _) => {
+            let fits = [image.height(), image.width(), image.color().channel_count().into()]
+                == [height as u32, width as u32, channels as u32];
+            let why = || Error::argument("input", "an image that was shaped for another model");
+            return if fits { Ok(image.clone()) } else { Err(why()) };
+        }
+        Input::Row(_) | Input::Text(_) => {
+            return Err(Error::argument("input", format!("{}; expected an image", input.name())));
+        }
     };
     let image = match (image, channels) {
         (DynamicImage::ImageLuma8(_), 1) | (DynamicImage::ImageRgb8(_), 3) => image.clone(),

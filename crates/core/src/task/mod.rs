@@ -5,6 +5,7 @@
 //! A [`Task`] is one model of a [zoo](Program), or several alike. [`Verbs`] is what
 //! the command line needs of it, whatever its types are: the zoo's one `match` returns it.
 
+pub mod ahead;
 mod contract;
 mod data;
 mod eval;

@@ -1,5 +1,6 @@
 //! `predict`: what a model proposes for files, printed.
 
+use super::ahead::{File, in_batches};
 use crate::cli::args::PredictArgs;
 use crate::cli::{Faults, print_json};
 use crate::data::csv::Table;
@@ -10,14 +11,10 @@ use crate::suggest::{Answer, Estimate, Proposal, Propose, Region, Slot, Suggesti
 use crate::viz::{font, label};
 use crate::{Error, Result, files};
 use image::DynamicImage;
-use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// Inputs per step.
-pub const BATCH: usize = 64;
 
 /// Where images go with what was proposed for them, and who draws it.
 pub struct Drawing<'a> {
@@ -85,42 +82,56 @@ pub fn run(
     drawing: Option<&Drawing<'_>>,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let kind = answerer.kind();
-    if drawing.is_some() && !matches!(kind, Kind::Images { .. }) {
+    run_and(answerer, named, args, drawing, &mut |_, _, _| {}, out)
+}
+
+/// [`run`], and shows `also` each input of a file with its proposal.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_and(
+    answerer: &dyn Propose,
+    named: &[PathBuf],
+    args: &PredictArgs,
+    drawing: Option<&Drawing<'_>>,
+    also: &mut dyn FnMut(&Path, &Input, &Proposal),
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    if drawing.is_some() && !matches!(answerer.kind(), Kind::Images { .. }) {
         let why = "draws on images, and this model reads none";
         return Err(Error::argument("--draw", why).into());
     }
-    let mut inputs = Inputs::new(named)?;
+    let Inputs { paths, mut faults } = Inputs::new(named)?;
     let mut drawn = 0;
-    let drawings = drawing.map(|drawing| drawings(drawing.folder, &inputs.paths)).transpose()?;
+    let drawings = drawing.map(|drawing| drawings(drawing.folder, &paths)).transpose()?;
     let mut answers = Vec::new();
-    let paths = inputs.paths.clone();
-    for (chunk, paths) in paths.chunks(BATCH).enumerate() {
-        for (place, (path, read)) in paths.iter().zip(read_all(paths, &kind)).enumerate() {
-            let read = match read {
-                Ok(read) => read,
+    in_batches(answerer, &paths, drawing.is_some(), |files, batch| {
+        let inputs: Vec<&Input> = files.iter().flat_map(|file| &file.inputs).flatten().collect();
+        let top = args.top_k as usize;
+        let mut proposals = propose_all(answerer, &inputs, batch, top)?.into_iter();
+        for File { path, place, inputs, image } in files {
+            let inputs = match inputs {
+                Ok(inputs) => inputs,
                 Err(fault) => {
-                    inputs.faults.push(fault);
+                    faults.push(fault);
                     continue;
                 }
             };
-            let proposals = propose_all(answerer, &read, args.top_k as usize)?;
-            if let (Some(drawing), Some(drawings)) = (drawing, &drawings)
-                && let (Some(Input::Image(image)), Some(proposal)) =
-                    (read.first(), proposals.first())
-            {
-                (drawing.write)(&drawings[chunk * BATCH + place], image, proposal)?;
-                drawn += 1;
-            }
-            for (row, proposal) in proposals.into_iter().enumerate() {
-                let name = name(path, row, read.len());
+            for (row, (input, proposal)) in inputs.iter().zip(proposals.by_ref()).enumerate() {
+                if let (Some(drawing), Some(drawings), Some(image)) = (drawing, &drawings, &image) {
+                    (drawing.write)(&drawings[place], image, &proposal)?;
+                    drawn += 1;
+                }
+                also(path, input, &proposal);
+                let name = name(path, row, inputs.len());
                 match args.json {
                     true => answers.push(json(&name, &proposal)),
                     false => print(&name, &proposal, out)?,
                 }
             }
         }
-    }
+        Ok(())
+    })?;
     if args.json {
         print_json(&answers, out)?;
     }
@@ -128,7 +139,7 @@ pub fn run(
         note(format_args!("wrote {drawn} images to {}", folder.display()));
         font::warning().into_iter().for_each(note);
     }
-    inputs.done()
+    Inputs { paths, faults }.done()
 }
 
 /// What an input in a file of so many is called.
@@ -137,11 +148,6 @@ pub fn name(path: &Path, row: usize, rows: usize) -> String {
         1 => path.display().to_string(),
         _ => format!("{}:{}", path.display(), row + 1),
     }
-}
-
-/// The inputs in each file, as a model of `kind` takes them.
-pub fn read_all(paths: &[PathBuf], kind: &Kind) -> Vec<Result<Vec<Input>>> {
-    paths.par_iter().map(|path| read(path, kind)).collect()
 }
 
 /// The inputs in a file: rows of a table, lines of a text, or one image.
@@ -163,14 +169,16 @@ pub fn read(path: &Path, kind: &Kind) -> Result<Vec<Input>> {
     }
 }
 
-/// The proposals for any number of inputs.
-///
-/// # Errors
-/// An input that does not suit the model.
-pub fn propose_all(answerer: &dyn Propose, inputs: &[Input], top: usize) -> Result<Vec<Proposal>> {
+/// The proposals for any number of inputs, so many at once.
+fn propose_all(
+    answerer: &dyn Propose,
+    inputs: &[&Input],
+    batch: usize,
+    top: usize,
+) -> Result<Vec<Proposal>> {
     let mut all = Vec::with_capacity(inputs.len());
-    for inputs in inputs.chunks(BATCH) {
-        all.extend(answerer.propose(&inputs.iter().collect::<Vec<_>>(), top)?);
+    for inputs in inputs.chunks(batch) {
+        all.extend(answerer.propose(inputs, top)?);
     }
     Ok(all)
 }

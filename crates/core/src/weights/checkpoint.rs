@@ -6,10 +6,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::store::burn_pack::Tensor as PackTensor;
+use burn::tensor::{Bytes, DType};
 use zip::read::{ArchiveOffset, Config, ZipReadOptions};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::deferred::deferred;
+use super::deferred::{deferred, owned};
 use super::pickle::{Machine, Result, Storage, Strided, Value};
 
 /// The most that the pickles of one checkpoint may hold: a state dict takes about 200 bytes
@@ -235,19 +236,20 @@ where
         .into_iter()
         .map(|(name, tensor)| {
             let storage = &machine.storages[tensor.storage];
-            let (dtype, size) = (storage.dtype, storage.dtype.size());
+            let dtype = storage.dtype;
             let (label, shape, read) = (name.clone(), tensor.shape.clone(), read(storage)?);
             Ok(deferred(name, dtype, shape, move || {
                 let bytes = read().map_err(|why| format!("{label}: {why}"))?;
-                gather(&bytes, &tensor, size)
+                gather(&bytes, &tensor, dtype)
                     .ok_or_else(|| format!("{label}: its storage is shorter than announced"))
             }))
         })
         .collect()
 }
 
-/// The elements of `tensor`, each `size` bytes wide, in row-major order.
-fn gather(storage: &[u8], tensor: &Strided, size: usize) -> Option<Vec<u8>> {
+/// The elements of `tensor` in row-major order.
+fn gather(storage: &[u8], tensor: &Strided, dtype: DType) -> Option<Bytes> {
+    let size = dtype.size();
     let count: usize = tensor.shape.iter().product();
     let bytes = storage.get(tensor.offset * size..tensor.extent()?.checked_mul(size)?)?;
     let mut step = 1;
@@ -257,7 +259,7 @@ fn gather(storage: &[u8], tensor: &Strided, size: usize) -> Option<Vec<u8>> {
         fits
     });
     if row_major || count == 0 {
-        return Some(bytes.to_vec());
+        return Some(owned(bytes, dtype));
     }
     let mut out = Vec::with_capacity(count * size);
     for index in 0..count {
@@ -268,5 +270,5 @@ fn gather(storage: &[u8], tensor: &Strided, size: usize) -> Option<Vec<u8>> {
         }
         out.extend_from_slice(bytes.get(place * size..(place + 1) * size)?);
     }
-    Some(out)
+    Some(owned(&out, dtype))
 }

@@ -5,15 +5,16 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::store::burn_pack::{Error as PackError, Tensor as PackTensor};
-use burn::store::{
-    FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot, PyTorchToBurnAdapter,
-};
+use burn::store::{FloatCastAdapter, KeyRemapper, ModuleAdapter, ModuleSnapshot};
 use burn::tensor::DType;
 
+use super::deferred::release_after;
 use super::expected::{Expected, expected};
 use super::nesting::{choose, is_counter, named};
 use super::options::{LoadOptions, Rename};
 use super::source::{self, Format};
+use super::turned::FromPyTorch;
+use crate::progress::note;
 use crate::{Error, Result};
 
 /// What [`load`] did.
@@ -35,7 +36,7 @@ pub struct LoadReport {
 /// Keys are PyTorch's, as [`save`](super::save) writes them. Dictionaries that a training
 /// checkpoint wraps around the weights, whatever they are called, and the prefixes of wrapped
 /// modules (`module.`, `_orig_mod.`) are left out: what lies under the prefix that fits the
-/// module best is taken. Left out too are the counters of PyTorch's batch norms, which Burn
+/// module best is taken, which is told where another fits as well. Left out too are the counters of PyTorch's batch norms, which Burn
 /// lacks. Floats of any width become 32 bits wide.
 ///
 /// # Errors
@@ -54,7 +55,7 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
     if options.sealed && !source.sealed {
         return Err(Error::file(path, "damaged, or not written by this program: no checksum"));
     }
-    let mut offered = unwrap(path, source.tensors, &rename, &expected)?;
+    let (mut offered, taken) = unwrap(path, source.tensors, &rename, &expected)?;
     offered.retain(|key, _| expected.contains_key(key) || !is_counter(key));
 
     let (mut missing, mut unlike, mut extra) = (Vec::new(), Vec::new(), Vec::new());
@@ -97,23 +98,29 @@ pub fn load<M: Module>(module: &mut M, path: &Path, options: &LoadOptions) -> Re
         return Err(misfit(path, [missing, unlike, extra]));
     }
 
-    // All data is read before the module changes: batch norms share their running averages
-    // between clones, so that a half-loaded copy could not be thrown away.
-    let chosen = chosen.into_iter().map(resident).collect::<std::result::Result<Vec<_>, _>>();
-    let chosen = chosen.map_err(|e| Error::file(path, e))?;
-    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(DType::F32));
+    // What may be damaged is read once before the module changes: batch norms share their running
+    // averages between clones, so that a half-loaded copy could not be thrown away. Nothing is
+    // kept of it: with all of the file beside the module, large weights would need twice their
+    // memory. Of safetensors the lengths, and with a seal the digest, were checked when opened.
+    if source.format != Format::Safetensors {
+        let read = |tensor: &PackTensor| {
+            let length = tensor.to_bytes()?.len();
+            release_after(length);
+            Ok::<_, PackError>(())
+        };
+        chosen.iter().try_for_each(read).map_err(|e| Error::file(path, e))?;
+    }
+    let adapter = FromPyTorch.chain(FloatCastAdapter::to(DType::F32));
     let result = module.apply(chosen, None, Some(Box::new(adapter)), true);
+    tenfold_kernels::release_memory();
     if !result.errors.is_empty() || result.applied.len() != loaded.len() {
         let why = result.errors.iter().map(|e| e.to_string()).collect();
         return Err(misfit(path, [why]));
     }
+    if let Some(taken) = taken {
+        note(format_args!("{}: {taken}", path.display()));
+    }
     Ok(LoadReport { format: source.format, loaded, kept, unused })
-}
-
-/// The tensor with its bytes read.
-fn resident(tensor: PackTensor) -> std::result::Result<PackTensor, PackError> {
-    let (name, dtype, shape, id, bytes) = tensor.into_parts()?;
-    Ok(PackTensor::new(name, dtype, shape, id, bytes))
 }
 
 fn misfit<const N: usize>(path: &Path, problems: [Vec<String>; N]) -> Error {
@@ -126,11 +133,11 @@ fn unwrap(
     tensors: Vec<PackTensor>,
     rename: &Rename,
     expected: &BTreeMap<String, Expected>,
-) -> Result<BTreeMap<String, PackTensor>> {
+) -> Result<(BTreeMap<String, PackTensor>, Option<String>)> {
     let keys = |tensor: &PackTensor| (tensor.name.clone(), tensor.shape.to_vec());
     let file: Vec<_> = tensors.iter().map(keys).collect();
     let wanted = expected.iter().map(|(key, expected)| (key.clone(), expected.shape.to_vec()));
-    let prefix = choose(&file, &wanted.collect::<Vec<_>>(), rename);
+    let (prefix, rivals) = choose(&file, &wanted.collect::<Vec<_>>(), rename);
     let mut offered = BTreeMap::new();
     let mut twice = BTreeSet::new();
     for mut tensor in tensors.into_iter().filter(|tensor| tensor.name.starts_with(&prefix)) {
@@ -140,7 +147,23 @@ fn unwrap(
         }
     }
     match twice.is_empty() {
-        true => Ok(offered),
+        true => Ok((offered, told(&prefix, &rivals))),
         false => Err(misfit(path, [twice.into_iter().collect()])),
     }
+}
+
+/// Which weights of a file were taken, where others would have fitted as well.
+fn told(prefix: &str, rivals: &[String]) -> Option<String> {
+    let name = |prefix: &str| match prefix.trim_end_matches('.') {
+        "" => "the outermost".to_string(),
+        prefix => format!("`{prefix}`"),
+    };
+    let [first, ..] = rivals else { return None };
+    let all: Vec<String> = rivals.iter().map(|rival| name(rival)).collect();
+    Some(format!(
+        "weights under {} are taken; {} would fit as well: to use {}, save them alone",
+        name(prefix),
+        all.join(", "),
+        name(first)
+    ))
 }

@@ -23,6 +23,7 @@ mod seal;
 mod source;
 #[cfg(test)]
 mod tests;
+mod turned;
 
 use std::fs::File;
 use std::io::Read;

@@ -43,7 +43,7 @@ pub fn keys(path: &Path) -> Result<Keys> {
 /// As [`keys`]; a pattern that is no regular expression.
 pub fn keys_for<M: Module>(module: &M, path: &Path, options: &LoadOptions) -> Result<Keys> {
     let (file, rename) = (keys(path)?, Rename::new(options)?);
-    let prefix = choose(&file, &module_keys(module), &rename);
+    let (prefix, _) = choose(&file, &module_keys(module), &rename);
     let mut keys = inside(&file, &prefix, &rename);
     keys.sort();
     Ok(keys)
@@ -104,12 +104,12 @@ pub(super) fn is_counter(key: &str) -> bool {
 
 /// The prefix of a file's keys under which it fits the model best: by the most keys of the
 /// model's names and shapes, then by its names alone, then by the fewest that are left over.
-/// The outermost of those that fit alike, and one that is called as usual.
+/// The outermost of those that fit alike, and one that is called as usual; the others beside it.
 pub(super) fn choose(
     file: &[(String, Vec<usize>)],
     model: &[(String, Vec<usize>)],
     rename: &Rename,
-) -> String {
+) -> (String, Vec<String>) {
     let wanted: BTreeMap<&str, &[usize]> =
         model.iter().map(|(key, shape)| (key.as_str(), &shape[..])).collect();
     let fit = |prefix: &String| {
@@ -128,8 +128,14 @@ pub(super) fn choose(
         let outer = std::cmp::Reverse(parts.len() - usual);
         (same, called, outer, usual, std::cmp::Reverse(left))
     };
-    // The last of equals is taken: that is the first by name.
-    prefixes(file).into_iter().rev().max_by_key(fit).unwrap_or_default()
+    let mut fits: Vec<_> =
+        prefixes(file).into_iter().map(|prefix| (fit(&prefix), prefix)).collect();
+    // The first by name comes first of equals.
+    fits.sort_by(|(a, _), (b, _)| b.cmp(a));
+    let mut fits = fits.into_iter();
+    let Some(((same, called, ..), best)) = fits.next() else { return Default::default() };
+    let rivals = fits.take_while(|((s, c, ..), _)| *s > 0 && (*s, *c) == (same, called));
+    (best, rivals.map(|(_, prefix)| prefix).collect())
 }
 
 /// Whatever stands before a dot in some key, from the outermost on.

@@ -1,5 +1,6 @@
 //! Weights files as a list of tensors whose data is read on demand.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -10,7 +11,7 @@ use burn::tensor::{BoolStore, DType};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use super::deferred::deferred;
+use super::deferred::{deferred, read_owned};
 use super::{checkpoint, seal};
 use crate::{Error, Result};
 
@@ -38,8 +39,24 @@ pub(super) struct Source {
     pub sealed: bool,
 }
 
-/// Opens a weights file and lists its tensors.
+/// Opens a weights file and lists its tensors, without what `torch.compile` puts into the names
+/// of the modules that it compiled, wherever these stand in the model.
 pub(super) fn open(path: &Path) -> Result<Source> {
+    let mut source = listed(path)?;
+    let mut names: HashSet<String> =
+        source.tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    for tensor in &mut source.tensors {
+        let parts: Vec<&str> = tensor.name.split('.').filter(|&part| part != "_orig_mod").collect();
+        let name = parts.join(".");
+        // Unless that is the name of another one.
+        if name != tensor.name && names.insert(name.clone()) {
+            tensor.name = name;
+        }
+    }
+    Ok(source)
+}
+
+fn listed(path: &Path) -> Result<Source> {
     let io_error = |e| Error::io(path, e);
     let mut file = File::open(path).map_err(io_error)?;
     let size = file.metadata().map_err(io_error)?.len();
@@ -102,12 +119,10 @@ fn safetensors(mut file: File, size: u64, length: u64) -> Result<(Vec<PackTensor
         })?;
         let file = file.clone();
         tensors.push(deferred(name, dtype, info.shape.clone(), move || {
-            let mut bytes = vec![0; end - start];
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
             file.seek(SeekFrom::Start(data_start + start as u64))
-                .and_then(|_| file.read_exact(&mut bytes))
-                .map_err(|e| e.to_string())?;
-            Ok(bytes)
+                .and_then(|_| read_owned(&mut *file, end - start, dtype))
+                .map_err(|e| e.to_string())
         }));
     }
     Ok((tensors, sealed.is_some()))

@@ -223,6 +223,51 @@ fn whatever_is_wrapped_around_the_weights_is_left_out() {
 }
 
 #[test]
+fn compiled_parts_of_a_model_have_the_names_of_the_model() {
+    let bytes = fs::read(golden("small.safetensors")).unwrap();
+    let own = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let renamed = own.tensors().into_iter().map(|(key, view)| {
+        let key = key.replace("bn.", "bn._orig_mod.").replace("fc.", "_orig_mod.fc._orig_mod.");
+        (format!("module.{key}"), view)
+    });
+    let (_folder, path) = file(&safetensors::serialize(renamed, None).unwrap());
+    let mut module = small();
+    let report = load(&mut module, &path, &LoadOptions::default()).unwrap();
+    assert!(report.loaded.len() == 8 && report.unused.is_empty(), "{report:?}");
+    for (value, expected) in output(&module).iter().zip(floats(&expected()["output"])) {
+        assert!((value - expected).abs() < 1e-6, "{value} for {expected}");
+    }
+    // Both names are there: they stay two.
+    let zeros = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![1], &[0; 4]);
+    let zeros = zeros.unwrap();
+    let both = ["a.b", "a._orig_mod.b"].map(|key| (key, zeros.clone()));
+    let (_folder, path) = file(&safetensors::serialize(both, None).unwrap());
+    assert_eq!(keys(&path).unwrap().len(), 2);
+    assert_ne!(keys(&path).unwrap()[0].0, keys(&path).unwrap()[1].0);
+}
+
+#[test]
+fn weights_that_fit_as_well_as_those_taken_are_known() {
+    let own = module_keys(&small());
+    let under = |prefix: &str| {
+        let key = |(key, shape): &(String, Vec<usize>)| (format!("{prefix}{key}"), shape.clone());
+        own.iter().map(key).collect::<Vec<_>>()
+    };
+    let none = options::Rename::default();
+    let chosen = |prefixes: &[&str]| {
+        let file: Vec<_> = prefixes.iter().copied().flat_map(under).collect();
+        nesting::choose(&file, &own, &none)
+    };
+    let pair = |best: &str, rivals: &[&str]| {
+        (best.to_string(), rivals.iter().map(|rival| rival.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(chosen(&["ema.", "model."]), pair("model.", &["ema."]));
+    assert_eq!(chosen(&["student.", "teacher."]), pair("student.", &["teacher."]));
+    assert_eq!(chosen(&["", "ema.module."]), pair("", &["ema.module."]));
+    assert_eq!(chosen(&["state_dict.module."]), pair("state_dict.module.", &[]));
+}
+
+#[test]
 fn a_misfit_names_what_differs_and_nothing_that_fits() {
     let own = module_keys(&small());
     let mut file = keys(&golden("small.pth")).unwrap();

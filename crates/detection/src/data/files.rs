@@ -8,7 +8,8 @@ use tenfold_core::{Error, Result};
 const MOST_DEPTH: usize = 12;
 
 /// Endings of images, in the order in which they are tried.
-const IMAGES: [&str; 9] = ["jpg", "jpeg", "png", "bmp", "webp", "gif", "ppm", "pgm", "pnm"];
+const IMAGES: [&str; 11] =
+    ["jpg", "jpeg", "png", "bmp", "webp", "gif", "ppm", "pgm", "pnm", "tif", "tiff"];
 
 /// All files below a folder, in order of their paths; hidden ones are not looked at.
 #[derive(Debug)]

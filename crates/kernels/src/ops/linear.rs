@@ -91,6 +91,17 @@ mod fast {
         cache: Option<Cache>,
     }
 
+    impl Linear {
+        /// A packed copy is worth its memory where it is used again and not too large: VGG's would
+        /// be half a gigabyte.
+        fn reads_in_place(&self, x: &FlexTensor, weight: &FlexTensor) -> bool {
+            self.cache.is_some()
+                && self.inputs * self.outputs >= linear::MANY_WEIGHTS
+                && x.layout().num_elements() <= linear::FEW_ROWS * self.inputs
+                && weight.is_contiguous()
+        }
+    }
+
     impl<const N: usize> Operator<N> for Linear {
         /// Input, what of it is not zero where most is, weights, and the output where a ReLU
         /// made some of it zero.
@@ -107,6 +118,9 @@ mod fast {
             let y = if let Some(sparse) = &sparse {
                 weight = route::contiguous(weight);
                 sparse.product(route::slice(&weight), self.outputs, bias, finish)
+            } else if self.reads_in_place(&x, &weight) {
+                let (x, weight) = (route::slice(&x), route::slice(&weight));
+                linear::few_rows(x, self.inputs, weight, self.outputs, bias, finish)
             } else {
                 let pack = |weight: &FlexTensor| {
                     Prepared::of(linear::pack(self.inputs, route::slice(weight), self.outputs))

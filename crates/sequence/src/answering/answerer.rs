@@ -125,6 +125,10 @@ impl Propose for Asking {
         &self.answerer.language.answers
     }
 
+    fn preprocess(&self) -> Option<&Preprocess> {
+        Some(&self.answerer.preprocess)
+    }
+
     fn propose(&self, inputs: &[&Input], top: usize) -> Result<Vec<Proposal>> {
         let question = &self.question;
         let asks: Vec<_> = inputs.iter().map(|image| Ask { image, question }).collect();

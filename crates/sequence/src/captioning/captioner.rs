@@ -150,6 +150,10 @@ impl Propose for Captioner {
         &[]
     }
 
+    fn preprocess(&self) -> Option<&Preprocess> {
+        Some(&self.preprocess)
+    }
+
     fn propose(&self, inputs: &[&Input], top: usize) -> Result<Vec<Proposal>> {
         Ok(self.suggest(inputs, top)?.into_iter().map(Proposal::alternatives).collect())
     }
