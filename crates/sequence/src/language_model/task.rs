@@ -15,7 +15,7 @@ use std::path::Path;
 use tenfold_core::Result;
 use tenfold_core::cli::args::Recipe;
 use tenfold_core::cli::print_json;
-use tenfold_core::progress::{grouped, note};
+use tenfold_core::progress::grouped;
 use tenfold_core::suggest::{Propose, Suggest, Suggestion};
 use tenfold_core::task::{Asked, Data, Purpose, Scores, Split, nothing_to_confirm};
 
@@ -32,15 +32,11 @@ impl Data for Text {
 const FEW: usize = 10_000;
 
 /// What is said of a person's text from which no readable one can be learnt.
-fn too_few(text: &Text) -> Option<String> {
-    let count = text.count(Split::Train);
-    (count < FEW && text.name != data::RHYMES).then(|| {
-        format!(
-            "{} characters are too few to learn words from: expect invented words in the \
-             generated text; 100,000 characters or more give words of the language",
-            grouped(count)
-        )
-    })
+fn too_few(text: &Text) -> &'static str {
+    match text.count(Split::Train) < FEW && text.name != data::RHYMES {
+        true => " (too few to learn words from: it will invent words; take 100,000 or more)",
+        false => "",
+    }
 }
 
 impl Learnt for LanguageModel {
@@ -84,17 +80,15 @@ impl Learnt for LanguageModel {
 
     fn sizes(text: &Text, vocabulary: &Vocabulary) -> String {
         format!(
-            "{} characters to train on, {} held out, {} different",
+            "{} characters to train on{}, {} held out, {} different",
             grouped(text.count(Split::Train)),
+            too_few(text),
             grouped(text.count(Split::Test)),
             vocabulary.len() - SPECIAL.len()
         )
     }
 
     fn learner(run: &Run<Self>, text: &Text, device: &Device) -> Result<Learning<Self>> {
-        if let Some(warning) = too_few(text) {
-            note(warning);
-        }
         learn::learner(run, text, device)
     }
 
@@ -188,9 +182,12 @@ mod tests {
             train: "e".repeat(count),
             held_out: String::new(),
         };
-        let warning = too_few(&text(3_440)).unwrap();
-        assert!(warning.starts_with("3,440 characters are too few"), "{warning}");
-        assert!(too_few(&text(FEW)).is_none());
-        assert!(too_few(&Text { name: data::RHYMES.into(), ..text(900) }).is_none());
+        let sizes = |text: &Text| {
+            let vocabulary = Vocabulary::build(Unit::Character, [&*text.train], usize::MAX, 1);
+            LanguageModel::sizes(text, &vocabulary)
+        };
+        assert!(sizes(&text(3_440)).starts_with("3,440 characters to train on (too few to learn"));
+        assert!(sizes(&text(FEW)).starts_with("10,000 characters to train on, 0 held out"));
+        assert!(!sizes(&Text { name: data::RHYMES.into(), ..text(900) }).contains("too few"));
     }
 }
