@@ -38,8 +38,8 @@ impl Propose for Light {
         self.batches.lock().unwrap().push(inputs.len());
         let device = Device::flex();
         let x: Tensor<2> = self.preprocess.batch(inputs, &device)?.flatten(1, 3);
-        let weight = Tensor::<2>::ones([20, self.width], &device) / 20.0;
-        let light = linear(x, weight, None, Activation::Identity).narrow(1, 0, 1);
+        let weight = Tensor::<2>::ones([1, self.width], &device);
+        let light = linear(x.mean_dim(1), weight, None, Activation::Identity).narrow(1, 0, 1);
         let light = light.into_data().try_to_vec::<f32>().unwrap();
         let name = |input: &&Input| format!("{:?}", input.image_size().unwrap());
         let one =
@@ -78,7 +78,8 @@ fn batches_follow_from_the_maps_and_answers_from_the_order() {
         let model = Light::new(numbers);
         let (text, faults) = predicted(&model, &paths);
         assert_eq!(*model.batches.lock().unwrap(), expected);
-        let alone = paths.iter().map(|path| predicted(&model, std::slice::from_ref(path)));
+        let small = Light::new(1);
+        let alone = paths.iter().map(|path| predicted(&small, std::slice::from_ref(path)));
         let (texts, alone): (Vec<_>, Vec<_>) = alone.unzip();
         assert_eq!(text, texts.concat());
         assert_eq!(text.lines().count(), 38);

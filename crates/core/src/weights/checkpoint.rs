@@ -108,7 +108,8 @@ fn entry(archive: &mut ZipArchive<File>, name: &str, limit: u64) -> Result<Vec<u
     if entry.size() > limit {
         return Err(why(&format!("{} bytes where at most {limit} are possible", entry.size())));
     }
-    let (size, mut bytes) = (entry.size(), Vec::new());
+    // No more than the file has: a vector that grows would hold a large layer almost twice.
+    let (size, mut bytes) = (entry.size(), Vec::with_capacity(entry.size() as usize));
     // One byte more than announced reaches the end, where the checksum is compared.
     entry.take(size + 1).read_to_end(&mut bytes).map_err(|e| why(&e))?;
     Ok(bytes)

@@ -46,8 +46,8 @@ pub(super) fn open(path: &Path) -> Result<Source> {
     let mut names: HashSet<String> =
         source.tensors.iter().map(|tensor| tensor.name.clone()).collect();
     for tensor in &mut source.tensors {
-        let parts: Vec<&str> = tensor.name.split('.').filter(|&part| part != "_orig_mod").collect();
-        let name = parts.join(".");
+        // At the beginning it is one of the wrappers, by which the model may be told from others.
+        let name = tensor.name.replace("._orig_mod.", ".");
         // Unless that is the name of another one.
         if name != tensor.name && names.insert(name.clone()) {
             tensor.name = name;
