@@ -171,9 +171,11 @@ pub(crate) fn start<C: ModelConfig>(
 ) -> Option<(Option<PathBuf>, String)> {
     let name = model.name();
     let steered = !flags.run.set.is_empty();
+    // As it was named: the data set's own name is only the last part of a path.
+    let folder = flags.own.data.data.as_deref().is_some_and(|named| Path::new(named).is_dir());
     let photographs = matches!(data.kind, Kind::Images { channels: 3, .. })
         && network.sizes().stem == Some(Stem::ImageNet)
-        && Path::new(&data.name).is_dir();
+        && folder;
     if !photographs || steered || data.train.len() >= FEW_PHOTOGRAPHS {
         return None;
     }
