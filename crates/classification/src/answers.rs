@@ -10,6 +10,7 @@ use tenfold_core::data::csv::Sheet;
 use tenfold_core::data::{Input, Kind};
 use tenfold_core::progress::{grouped, note};
 use tenfold_core::suggest::{Answer, Estimate, Propose, Suggestion};
+use tenfold_core::task::ahead::MOST;
 use tenfold_core::task::predict::propose_all;
 use tenfold_core::{Error, files};
 
@@ -43,7 +44,7 @@ pub fn write(
     }
     let mut sheet = Sheet::read(table, &columns, schema.as_ref())?;
     let rows: Vec<Input> = std::mem::take(&mut sheet.rows).into_iter().map(Input::Row).collect();
-    let proposals = propose_all(predictor, &rows, 1)?;
+    let proposals = propose_all(predictor, &rows.iter().collect::<Vec<_>>(), MOST, 1)?;
     let best: Vec<&Suggestion> = proposals.iter().filter_map(|own| own.best().next()).collect();
     let added = added(&sheet, &best);
     files::write(file, &sheet.with(&added)?)?;

@@ -170,7 +170,10 @@ pub fn read(path: &Path, kind: &Kind) -> Result<Vec<Input>> {
 }
 
 /// The proposals for any number of inputs, so many at once.
-fn propose_all(
+///
+/// # Errors
+/// As [`Propose::propose`].
+pub fn propose_all(
     answerer: &dyn Propose,
     inputs: &[&Input],
     batch: usize,
