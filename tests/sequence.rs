@@ -215,8 +215,7 @@ fn sentences_are_translated() {
     ]);
     assert!(summary.json()["bleu"].is_number());
     sequence(args!["predict", &run, "--text", " "]).fails(&["an empty text"]);
-    sequence(args!["predict", &run])
-        .fails(&["error: Nothing to predict. Example: predict ", "--text"]);
+    sequence(args!["predict", &run]).fails(&["Nothing to predict. Example: predict ", "--text"]);
     // A blank line has its place among the answers.
     let lines = folder.path().join("lines.txt");
     std::fs::write(&lines, "un rats\n\ndeux chiens\n").unwrap();

@@ -293,7 +293,7 @@ mod tests {
         let [low, high] = scores.interval();
         assert!((low - 0.0945).abs() < 1e-4 && (high - 0.9055).abs() < 1e-4, "{low} {high}");
         assert!(scores.line("test").contains("(95 %: 9.5 to 90.5)  loss 0.9831  on 2 test"));
-        assert!(scores.line("test").contains("read the interval"));
+        assert!(scores.line("test").contains("see the interval"));
         assert_eq!(scores.confusion, [1, 0, 0, 0, 0, 1, 0, 0, 0]);
         let [mistake] = &scores.worst[..] else { panic!("one mistake was made") };
         assert_eq!((mistake.index, mistake.label, mistake.suggested), (1, 1, 2));

@@ -120,7 +120,7 @@ fn images_are_described() {
         let again = json(&["predict", file, picture, "--top-k", "2", "--json"]);
         assert_eq!(again, told);
         fails(&["predict", run, "nowhere.png"], &["nowhere.png"]);
-        fails(&["predict", run], &["INPUT", "no files or folders"]);
+        fails(&["predict", run], &["Nothing to predict. Example: predict"]);
     }
 }
 
