@@ -113,7 +113,7 @@ export class Slots {
     if (item !== this.#item) [this.#chosen, this.#drawing, this.#drag] = [-1, false, null];
     this.#item = item;
     $('slots').hidden = $('slotbar').hidden = !item;
-    if (!item) return;
+    if (!item) return $('slots').replaceChildren();
     if (this.#chosen < 0 && edits(item).length) this.#chosen = 0;
     this.#list();
     $('item').querySelector('.frame img')?.decode().then(() => this.#paint(), () => {});

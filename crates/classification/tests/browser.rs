@@ -501,6 +501,8 @@ fn boxes_are_changed_and_drawn_and_confirmed_together() {
 
     // Taken back, it comes as it was made; and that nothing is there is confirmed as such.
     keys(",");
+    let again = format!("document.querySelector('#name').innerText === {}", json!(names[0]));
+    page.browser.until(&again);
     page.browser.until("document.querySelectorAll('#slots li').length === 5");
     assert!(page.browser.text("#slots").contains("removed"));
     keys(ENTER);
