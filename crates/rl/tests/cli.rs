@@ -99,7 +99,7 @@ fn a_run_is_trained_measured_shown_and_exported() {
     let line = ["predict", text(&file), "--steps", "9", "--observations", text(&table), "--json"];
     let shown = parsed(&done(&line));
     let answerer = <Zoo as cli::Program>::propose(&file, &cpu).unwrap();
-    let rows = tenfold_core::task::predict::read(&table, &answerer.kind()).unwrap();
+    let rows = tenfold_core::task::ahead::read(&table, &answerer.kind()).unwrap();
     let proposals = answerer.propose(&rows.iter().collect::<Vec<_>>(), 2).unwrap();
     let taken: Vec<&Value> =
         shown["steps"].as_array().unwrap().iter().map(|s| &s["action"]).collect();

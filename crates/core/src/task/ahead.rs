@@ -1,9 +1,9 @@
 //! Files read beside the network that answers them, and how many go through it at once.
 
-use super::predict::read;
-use crate::Result;
-use crate::data::{Input, Kind, Preprocess};
+use crate::data::csv::Table;
+use crate::data::{Input, Kind, Preprocess, image_file};
 use crate::suggest::Propose;
+use crate::{Result, files};
 use image::DynamicImage;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
@@ -124,6 +124,25 @@ fn read_ahead<'a>(
             if to.send(file).is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// The inputs in a file: rows of a table, lines of a text, or one image.
+///
+/// # Errors
+/// The file cannot be read, or is of another kind.
+pub fn read(path: &Path, kind: &Kind) -> Result<Vec<Input>> {
+    match kind {
+        Kind::Images { .. } => Ok(vec![Input::Image(image_file::read(path)?)]),
+        Kind::Rows { columns, schema } => {
+            let rows = Table::read_rows(path, columns, schema.as_ref())?;
+            Ok(rows.into_iter().map(Input::Row).collect())
+        }
+        Kind::Texts => {
+            let text = files::read_text(path)?;
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            Ok(lines.map(|line| Input::Text(line.into())).collect())
         }
     }
 }

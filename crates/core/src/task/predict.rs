@@ -3,13 +3,12 @@
 use super::ahead::{File, in_batches};
 use crate::cli::args::PredictArgs;
 use crate::cli::{Faults, print_json};
-use crate::data::csv::Table;
-use crate::data::{Input, Kind, folder, image_file};
+use crate::data::{Input, Kind, folder};
 use crate::geometry::Point;
 use crate::progress::note;
 use crate::suggest::{Answer, Estimate, Proposal, Propose, Region, Slot, Suggestion};
 use crate::viz::{font, label};
-use crate::{Error, Result, files};
+use crate::{Error, Result};
 use image::DynamicImage;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -147,25 +146,6 @@ pub fn name(path: &Path, row: usize, rows: usize) -> String {
     match rows {
         1 => path.display().to_string(),
         _ => format!("{}:{}", path.display(), row + 1),
-    }
-}
-
-/// The inputs in a file: rows of a table, lines of a text, or one image.
-///
-/// # Errors
-/// The file cannot be read, or is of another kind.
-pub fn read(path: &Path, kind: &Kind) -> Result<Vec<Input>> {
-    match kind {
-        Kind::Images { .. } => Ok(vec![Input::Image(image_file::read(path)?)]),
-        Kind::Rows { columns, schema } => {
-            let rows = Table::read_rows(path, columns, schema.as_ref())?;
-            Ok(rows.into_iter().map(Input::Row).collect())
-        }
-        Kind::Texts => {
-            let text = files::read_text(path)?;
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            Ok(lines.map(|line| Input::Text(line.into())).collect())
-        }
     }
 }
 

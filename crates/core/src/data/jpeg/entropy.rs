@@ -1,6 +1,6 @@
 //! Huffman codes and the coefficients that they stand for.
 
-use super::{Block, ZIGZAG};
+use super::frame::{Block, ZIGZAG};
 
 /// Codes up to this length are looked up at once.
 const SHORT: u32 = 9;

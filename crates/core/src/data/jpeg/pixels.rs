@@ -1,7 +1,7 @@
 //! From coefficients to pixels, in the arithmetic of libjpeg: `jidctint.c`, the "fancy" upsampling
 //! of `jdsample.c` and the colours of `jdcolor.c`.
 
-use super::{Block, Component, Frame};
+use super::frame::{Block, Component, Frame};
 use std::num::Wrapping;
 
 /// Bits behind the point in the transform's factors, and of what its first pass leaves.
