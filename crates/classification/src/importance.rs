@@ -54,19 +54,17 @@ impl Importances {
         let inputs: Vec<f32> = rows.rows().step_by(step).flatten().copied().collect();
         let targets: Vec<f32> = rows.targets.iter().step_by(step).copied().collect();
         let width = rows.width.max(1);
-        let (score, of): (_, fn(&[f32], &[f32]) -> f64) = match config.regression {
-            Some(_) => ("r2", r2),
-            None => ("accuracy", accuracy),
-        };
+        let regression = config.regression.is_some();
         let measure = |inputs: &[f32]| {
             let mut outputs = Vec::new();
             for inputs in inputs.chunks(BATCH * width) {
                 let inputs = config.preprocess.tensor(inputs.to_vec(), &device);
                 outputs.extend(read_back(network.forward(inputs))?);
             }
-            Ok(of(&outputs, &targets))
+            Ok(if regression { r2(&outputs, &targets) } else { accuracy(&outputs, &targets) })
         };
         let columns = permuted(&schema.spans(), &inputs, width, config.training.seed, measure)?;
+        let score = if regression { "r2" } else { "accuracy" };
         Ok(Self { columns, score, rows: targets.len() })
     }
 

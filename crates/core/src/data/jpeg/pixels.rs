@@ -143,7 +143,7 @@ impl Up<'_> {
         match [h, v] {
             [1, 1] => self.row.extend(own),
             [1, 2] => {
-                let round = if y % 2 == 0 { 1 } else { 2 };
+                let round = if y.is_multiple_of(2) { 1 } else { 2 };
                 let mix =
                     |(&a, &b): (&u8, &u8)| ((3 * u16::from(a) + u16::from(b) + round) >> 2) as u8;
                 self.row.extend(own.iter().zip(other()).map(mix));
