@@ -1,6 +1,7 @@
 //! Every end-to-end test: one program, to be linked once.
 
 mod bad_input;
+mod bad_runs;
 mod classification;
 mod explain;
 mod named;

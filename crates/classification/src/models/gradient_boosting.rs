@@ -7,7 +7,6 @@
 //! Guestrin 2016), and trees are added until the loss of the validation rows has not fallen for a
 //! while, of which those up to the lowest are kept.
 
-use super::checks::check_widths;
 use super::input::{Sizes, Takes};
 use super::network::{Fields, Fit, Matrix, ModelConfig, Network, host};
 use super::trees::{Grown, Limits, Tree, Trees, examples, failed, written};
@@ -228,11 +227,7 @@ impl ModelConfig for GradientBoostingConfig {
         if !(self.rate > 0.0 && self.rate <= 1.0) {
             return Err(format!("rate: {}; expected a number above 0, at most 1", self.rate));
         }
-        self.limits().check()?;
-        match self.input {
-            [1, 1, columns] => check_widths("input", &[columns, self.classes]),
-            input => Err(format!("input: {input:?}; expected [1, 1, columns]")),
-        }
+        self.limits().check(self.input, self.classes)
     }
 
     fn infer(&self, _keys: &[(String, Vec<usize>)]) -> Option<Self> {

@@ -9,7 +9,6 @@
 //! Differs from the paper: the rows of each tree are drawn within each class, and one vote is
 //! spread over all classes, so that no class is ever called impossible.
 
-use super::checks::check_widths;
 use super::input::{Sizes, Takes};
 use super::network::{Fields, Fit, Matrix, ModelConfig, Network};
 use super::trees::{Grown, Limits, Tree, Trees, examples, failed, written};
@@ -132,11 +131,7 @@ impl ModelConfig for RandomForestConfig {
     }
 
     fn check(&self) -> Result<(), String> {
-        self.limits().check()?;
-        match self.input {
-            [1, 1, columns] => check_widths("input", &[columns, self.classes]),
-            input => Err(format!("input: {input:?}; expected [1, 1, columns]")),
-        }
+        self.limits().check(self.input, self.classes)
     }
 
     fn infer(&self, _keys: &[(String, Vec<usize>)]) -> Option<Self> {

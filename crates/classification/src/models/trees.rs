@@ -3,6 +3,7 @@
 //! L. Breiman et al., "Classification and Regression Trees" (1984). They are grown by smartcore,
 //! and kept as tensors: a weights file holds numbers, and nothing in it is executed.
 
+use super::checks::check_widths;
 use super::network::{Matrix, host};
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
@@ -149,8 +150,8 @@ impl Limits {
         2 * leaves - 1
     }
 
-    /// Refuses what no machine holds.
-    pub fn check(&self) -> Result<(), String> {
+    /// Refuses what no machine holds, and inputs that are no rows.
+    pub fn check(&self, input: [usize; 3], classes: usize) -> Result<(), String> {
         // Places of nodes are kept in 32 bits, which are exact up to there.
         const MOST: usize = 1 << 24;
         let Self { trees, depth, leaf, examples } = *self;
@@ -165,7 +166,10 @@ impl Limits {
             let why = "trees: too many nodes for this many examples";
             return Err(format!("{why}; `--set leaf=10` or `--set depth=12` makes smaller trees"));
         }
-        Ok(())
+        match input {
+            [1, 1, columns] => check_widths("input", &[columns, classes]),
+            input => Err(format!("input: {input:?}; expected [1, 1, columns]")),
+        }
     }
 
     /// As smartcore counts the depth: a tree that is a leaf alone has 1.
@@ -302,7 +306,9 @@ mod tests {
         assert_eq!(Limits { depth: 3, ..limits }.nodes(), 15);
         assert_eq!(Limits { leaf: 5, ..limits }.nodes(), 59);
         assert_eq!(Limits { examples: 0, ..limits }.nodes(), 1);
-        limits.check().unwrap();
+        let rows = [1, 1, 4];
+        limits.check(rows, 3).unwrap();
+        assert!(limits.check([1, 28, 28], 3).unwrap_err().contains("[1, 1, columns]"));
         for (wrong, field) in [
             (Limits { trees: 0, ..limits }, "trees: 0"),
             (Limits { leaf: 0, ..limits }, "leaf: 0"),
@@ -310,7 +316,7 @@ mod tests {
             (Limits { examples: usize::MAX / 4, ..limits }, "too many nodes"),
             (Limits { trees: usize::MAX, ..limits }, "too many nodes"),
         ] {
-            assert!(wrong.check().unwrap_err().contains(field));
+            assert!(wrong.check(rows, 3).unwrap_err().contains(field));
         }
     }
 }

@@ -35,9 +35,9 @@ pub struct Header {
 /// Reads an image as `ImageLuma8` or `ImageRgb8`.
 ///
 /// The format is told by the content, never by the file's name: PNG, JPEG, GIF (its first
-/// frame), BMP, WebP, TIFF (its first page) or PNM. Sixteen bits become eight, a palette becomes its colours, and
-/// transparency is dropped, as torchvision's loader does; the pixels of a JPEG are Pillow's. A photograph is turned upright by
-/// its EXIF orientation.
+/// frame), BMP, WebP, TIFF (its first page) or PNM. Sixteen bits become eight, a palette becomes
+/// its colours, and transparency is dropped, as torchvision's loader does; the pixels of a JPEG
+/// are Pillow's. A photograph is turned upright by its EXIF orientation.
 ///
 /// # Errors
 ///

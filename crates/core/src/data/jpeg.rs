@@ -13,6 +13,10 @@ use entropy::{Bits, Progression, Table};
 use frame::{Component, Frame, ZIGZAG};
 use image::{DynamicImage, GrayImage, RgbImage};
 
+/// Scans of a progressive file at most, as in the other decoder; programs write about ten. A scan
+/// of a few bytes is work on every block, so that many of them would keep a server busy.
+const MOST_SCANS: usize = 100;
+
 /// The pixels of a JPEG that is complete and of a usual kind; its header's size has been judged.
 pub(super) fn decode(bytes: &[u8]) -> Option<DynamicImage> {
     let mut file = File { bytes, at: 2, ..File::default() };
@@ -66,6 +70,8 @@ struct File<'a> {
     huffman: [[Option<Table>; 4]; 2],
     /// Units between restarts; 0 for none.
     restart: usize,
+    /// How many there were.
+    scans: usize,
     jfif: bool,
     adobe: Option<u8>,
 }
@@ -140,6 +146,10 @@ impl<'a> File<'a> {
 
     fn scan(&mut self, header: &[u8]) -> Option<()> {
         let frame = self.frame.as_mut()?;
+        self.scans += 1;
+        if frame.progressive && self.scans > MOST_SCANS {
+            return None;
+        }
         let count = usize::from(*header.first()?);
         let (named, rest) = header.get(1..)?.split_at_checked(count * 2)?;
         let &[first, last, bits] = rest else { return None };
@@ -276,6 +286,27 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, 8);
+    }
+
+    #[test]
+    fn a_file_of_endless_scans_is_left_alone() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/jpeg");
+        let bytes = std::fs::read(folder.join("half_progressive.jpg")).unwrap();
+        let marker = |from: usize, wanted: &dyn Fn(u8) -> bool| {
+            let found = bytes[from..].windows(2).position(|two| two[0] == 0xFF && wanted(two[1]));
+            from + found.unwrap()
+        };
+        // The first scan says where its coefficients begin, as often as it comes.
+        let start = marker(0, &|kind| kind == 0xDA);
+        let end = marker(start + 2, &|kind| kind != 0 && !(0xD0..=0xD7).contains(&kind));
+        let times = |count: usize| {
+            let more = bytes[start..end].repeat(count);
+            [&bytes[..start], &more, &bytes[end..]].concat()
+        };
+        assert!(decode(&times(5)) == decode(&bytes) && decode(&bytes).is_some());
+        assert!(decode(&times(MOST_SCANS + 1)).is_none());
+        let why = super::super::image_file::decode("x.jpg", &times(MOST_SCANS + 1)).unwrap_err();
+        assert!(why.to_string().contains("x.jpg: not an image that can be read"), "{why}");
     }
 
     #[test]

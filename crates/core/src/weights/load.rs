@@ -36,8 +36,8 @@ pub struct LoadReport {
 /// Keys are PyTorch's, as [`save`](super::save) writes them. Dictionaries that a training
 /// checkpoint wraps around the weights, whatever they are called, and the prefixes of wrapped
 /// modules (`module.`, `_orig_mod.`) are left out: what lies under the prefix that fits the
-/// module best is taken, which is told where another fits as well. Left out too are the counters of PyTorch's batch norms, which Burn
-/// lacks. Floats of any width become 32 bits wide.
+/// module best is taken, which is told where another fits as well. Left out too are the counters
+/// of PyTorch's batch norms, which Burn lacks. Floats of any width become 32 bits wide.
 ///
 /// # Errors
 ///
