@@ -35,8 +35,10 @@ proptest! {
             prop_assert!(gap <= 1e-5 * size, "losses differ by {} of {}", gap, size);
             let ours = logits.grad(&(ours * 3.0).backward()).unwrap();
             let burns = logits.grad(&(burns * 3.0).backward()).unwrap();
+            // Few rows of heavy classes have slopes of ten and more.
+            let size = burns.clone().abs().max().into_scalar::<f32>().max(1.0);
             let gap = (ours - burns).abs().max().into_scalar::<f32>();
-            prop_assert!(gap < 1e-5, "gradients differ by {}", gap);
+            prop_assert!(gap <= 1e-5 * size, "gradients differ by {} of {}", gap, size);
         }
     }
 }
