@@ -9,7 +9,6 @@ use burn::tensor::Device;
 use serde::de::IgnoredAny;
 use std::path::Path;
 use tenfold_core::data::{Input, Kind, Preprocess};
-use tenfold_core::geometry::Transform;
 use tenfold_core::suggest::{Proposal, Propose, Region, Slot, Suggestion};
 use tenfold_core::trained::Trained;
 use tenfold_core::weights::{self, LoadOptions};
@@ -18,14 +17,18 @@ use tenfold_core::{Error, Result};
 
 /// Images that go through a network at once.
 const BATCH: usize = 16;
+/// The least score of a box that is shown, where validation has not chosen one.
+const THRESHOLD: f32 = 0.5;
 
-/// What finds objects in a batch of images, in pixels of the input, before any suppression.
+/// What finds objects in images, in pixels of each, before any suppression.
 type Detect = Box<dyn Fn(&[&Input]) -> Result<Vec<Vec<Detection>>> + Send>;
 
 /// A trained detector.
 pub struct Finder {
     labels: Vec<String>,
     preprocess: Preprocess,
+    /// Whether images may be brought to the network's size before.
+    shaped: bool,
     nms: Nms,
     threshold: f32,
     detect: Detect,
@@ -54,17 +57,35 @@ impl Finder {
         network: C::Network,
         device: &Device,
     ) -> Self {
-        let RunConfig { labels, preprocess, nms, .. } = config;
-        let (own, to_input, device) = (config.config.clone(), preprocess.clone(), device.clone());
-        let detect =
-            move |inputs: &[&Input]| Ok(own.detect(&network, to_input.batch(inputs, &device)?));
-        Self {
-            labels: labels.clone(),
-            preprocess: preprocess.clone(),
-            nms: *nms,
-            threshold: config.threshold.unwrap_or(0.5),
-            detect: Box::new(detect),
-        }
+        let RunConfig { config: own, labels, preprocess, nms, .. } = config;
+        let threshold = config.threshold.unwrap_or(THRESHOLD);
+        Self::built(own, network, labels.clone(), preprocess.clone(), *nms, device)
+            .with_threshold(threshold)
+    }
+
+    /// Of a network that no run folder holds, such as one with weights that others trained.
+    pub fn of<C: DetectorConfig>(
+        config: &C,
+        network: C::Network,
+        labels: Vec<String>,
+        device: &Device,
+    ) -> Self {
+        Self::built(config, network, labels, config.preprocess(), config.nms(), device)
+    }
+
+    fn built<C: DetectorConfig>(
+        config: &C,
+        network: C::Network,
+        labels: Vec<String>,
+        preprocess: Preprocess,
+        nms: Nms,
+        device: &Device,
+    ) -> Self {
+        let (own, to_input, device) = (config.clone(), preprocess.clone(), device.clone());
+        let shaped = !own.any_size();
+        let detect = move |inputs: &[&Input]| own.find(&network, &to_input, inputs, &device);
+        let (threshold, detect) = (THRESHOLD, Box::new(detect));
+        Self { labels, preprocess, shaped, nms, threshold, detect }
     }
 
     /// Shows boxes from this score on.
@@ -83,14 +104,11 @@ impl Finder {
                 let Some([width, height]) = input.image_size() else {
                     return Err(Error::argument("input", "expected an image"));
                 };
-                let back = self.preprocess.transform(width, height).inverse();
-                let back = back.unwrap_or(Transform::identity(width as usize, height as usize));
-                let placed = |one: Detection| {
-                    let own = back.bounding_box(&one.bounding_box);
-                    let bounding_box = own.clip(width as usize, height as usize);
+                let clipped = |one: Detection| {
+                    let bounding_box = one.bounding_box.clip(width as usize, height as usize);
                     Detection { bounding_box, ..one }
                 };
-                all.push(self.nms.apply(found.into_iter().map(placed).collect()));
+                all.push(self.nms.apply(found.into_iter().map(clipped).collect()));
             }
         }
         Ok(all)
@@ -112,7 +130,7 @@ impl Propose for Finder {
     }
 
     fn preprocess(&self) -> Option<&Preprocess> {
-        Some(&self.preprocess)
+        self.shaped.then_some(&self.preprocess)
     }
 
     fn propose(&self, inputs: &[&Input], _: usize) -> Result<Vec<Proposal>> {

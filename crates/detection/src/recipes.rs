@@ -14,6 +14,8 @@ pub fn recipe(model: Zoo, data: &str) -> Recipe {
     let (epochs, batch_size, lr) = match (model, drawn) {
         (Zoo::YoloV2Small, true) => (10, 32, 2e-3),
         (Zoo::YoloV2Small, false) => (60, 8, 2e-3),
+        (Zoo::FasterRcnn, true) => (2, 16, 5e-4),
+        (Zoo::FasterRcnn, false) => (40, 8, 3e-4),
         (Zoo::RetinaNet, true) => (2, 16, 5e-4),
         (Zoo::RetinaNet, false) => (40, 8, 3e-4),
     };

@@ -8,7 +8,6 @@ use crate::finder::Finder;
 use crate::flags::TrainFlags;
 use crate::metrics::Judged;
 use crate::models::detector::{DetectorConfig, Seen};
-use crate::parts::nms::Nms;
 use crate::recipes;
 use crate::scores;
 use crate::write::Annotations;
@@ -146,11 +145,11 @@ impl<C: DetectorConfig> Task for Detecting<C> {
             labels: data.classes.clone(),
             preprocess: config.preprocess(),
             training: supervised.settings(recipe, flags.run.seed()),
+            nms: config.nms(),
             config,
             augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
             data: choice,
             average: recipes::AVERAGE,
-            nms: Nms::default(),
             threshold: None,
         })
     }

@@ -10,6 +10,8 @@ use tenfold_core::zoo::{self, Card};
 /// The models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zoo {
+    /// Faster R-CNN, ResNet-50 with a feature pyramid.
+    FasterRcnn,
     /// RetinaNet, ResNet-50 with a feature pyramid.
     RetinaNet,
     /// YOLO v2, small.
@@ -18,14 +20,21 @@ pub enum Zoo {
 
 impl zoo::Zoo for Zoo {
     const TASK: &'static str = "detection";
-    const ALL: &'static [(Self, &'static str)] =
-        &[(Self::RetinaNet, "retinanet_resnet50_fpn"), (Self::YoloV2Small, "yolov2_small")];
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::FasterRcnn, "fasterrcnn_resnet50_fpn"),
+        (Self::RetinaNet, "retinanet_resnet50_fpn"),
+        (Self::YoloV2Small, "yolov2_small"),
+    ];
 }
 
 /// Runs `$body` with `$Config` as the Config type of a model.
 macro_rules! with_config {
     ($zoo:expr, $Config:ident => $body:expr) => {
         match $zoo {
+            $crate::zoo::Zoo::FasterRcnn => {
+                type $Config = $crate::models::fasterrcnn::FasterRcnnConfig;
+                $body
+            }
             $crate::zoo::Zoo::RetinaNet => {
                 type $Config = $crate::models::retinanet::RetinaNetConfig;
                 $body
@@ -43,6 +52,11 @@ impl Zoo {
     /// The line of `models`.
     pub fn card(self) -> Card {
         let (title, paper, year) = match self {
+            Self::FasterRcnn => (
+                "Faster R-CNN, ResNet-50-FPN",
+                "Ren et al., Faster R-CNN: Towards Real-Time Object Detection",
+                2015,
+            ),
             Self::RetinaNet => (
                 "RetinaNet, ResNet-50-FPN",
                 "Lin et al., Focal Loss for Dense Object Detection",

@@ -176,4 +176,5 @@ def main(out):
         file.write("\n")
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -18,10 +18,9 @@ use crate::detection::Detection;
 use crate::parts::anchors::{cell, grid};
 use crate::parts::coder::{DeltaCoder, sigmoid};
 use crate::parts::matcher::{Match, Matcher};
+use crate::parts::pyramid::{CHANNELS, Named, Pyramid, conv};
 use burn::module::Module;
 use burn::nn::Initializer;
-use burn::nn::PaddingConfig2d;
-use burn::nn::conv::Conv2dConfig;
 use burn::tensor::activation::{log_sigmoid, sigmoid as sigmoids};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
@@ -32,10 +31,8 @@ use tenfold_core::data::{Object, Preprocess, Resize};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
 use tenfold_kernels::nn::Conv2d;
-use tenfold_kernels::ops::{Activation, relu};
+use tenfold_kernels::ops::Activation;
 
-/// Maps of the pyramid.
-const CHANNELS: usize = 256;
 /// Convolutions before the last one of each head.
 const DEPTH: usize = 4;
 /// Pixels from one place of P3 to the next; each further level doubles it.
@@ -65,93 +62,6 @@ pub struct RetinaNetConfig {
     pub side: usize,
     /// The smallest anchor of a level, in strides of the level.
     pub scale: f32,
-}
-
-/// A convolution of 3 x 3 or 1 x 1 that keeps the size, in torchvision's `Sequential`.
-type Named = Vec<Conv2d>;
-
-fn conv(
-    [inputs, outputs]: [usize; 2],
-    kernel: usize,
-    stride: usize,
-    std: f64,
-    device: &Device,
-) -> Conv2d {
-    let (pad, initializer) = (
-        kernel / 2,
-        match std {
-            0.0 => Initializer::KaimingUniform { gain: 1.0, fan_out_only: false },
-            std => Initializer::Normal { mean: 0.0, std },
-        },
-    );
-    let mut own = Conv2dConfig::new([inputs, outputs], [kernel; 2])
-        .with_stride([stride; 2])
-        .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
-        .with_initializer(initializer)
-        .init(device);
-    own.bias = Some(Initializer::Zeros.init([outputs], device));
-    own.into()
-}
-
-/// P6 and P7.
-#[derive(Module, Debug)]
-pub struct Extra {
-    p6: Conv2d,
-    p7: Conv2d,
-}
-
-/// A feature pyramid over the maps of a backbone.
-#[derive(Module, Debug)]
-pub struct Pyramid {
-    inner_blocks: Vec<Named>,
-    layer_blocks: Vec<Named>,
-    extra_blocks: Extra,
-}
-
-impl Pyramid {
-    fn new(inputs: &[usize], device: &Device) -> Self {
-        let last = inputs.last().copied().unwrap_or(CHANNELS);
-        let inner = |&inputs: &usize| vec![conv([inputs, CHANNELS], 1, 1, 0.0, device)];
-        Self {
-            inner_blocks: inputs.iter().map(inner).collect(),
-            layer_blocks: inputs
-                .iter()
-                .map(|_| vec![conv([CHANNELS; 2], 3, 1, 0.0, device)])
-                .collect(),
-            extra_blocks: Extra {
-                p6: conv([last, CHANNELS], 3, 2, 0.0, device),
-                p7: conv([CHANNELS; 2], 3, 2, 0.0, device),
-            },
-        }
-    }
-
-    /// C3 to C5, from fine to coarse, to P3 to P7.
-    fn forward(&self, maps: Vec<Tensor<4>>) -> Vec<Tensor<4>> {
-        let coarsest = maps.last().cloned();
-        let mut out = Vec::new();
-        let mut above: Option<Tensor<4>> = None;
-        let blocks = self.inner_blocks.iter().zip(&self.layer_blocks);
-        for ((inner, layer), map) in blocks.zip(maps).rev() {
-            let lateral = inner[0].forward(map);
-            let merged = match above {
-                Some(above) => lateral + double(above),
-                None => lateral,
-            };
-            out.insert(0, layer[0].forward(merged.clone()));
-            above = Some(merged);
-        }
-        let Extra { p6, p7 } = &self.extra_blocks;
-        out.extend(coarsest.map(|map| p6.forward(map)));
-        out.extend(out.last().cloned().map(|map| p7.forward(relu(map))));
-        out
-    }
-}
-
-/// Each place twice along both sides.
-fn double(x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    let x = x.reshape([batch, channels, height, 1, width, 1]).repeat_dim(3, 2).repeat_dim(5, 2);
-    x.reshape([batch, channels, 2 * height, 2 * width])
 }
 
 /// The backbone with its pyramid.
@@ -278,7 +188,10 @@ impl DetectorConfig for RetinaNetConfig {
         let prior = Initializer::Constant { value: -((1.0 - PRIOR) / PRIOR).ln() };
         cls_logits.bias = Some(prior.init([anchors * self.classes], device));
         RetinaNet {
-            backbone: Body { body: config.init(device), fpn: Pyramid::new(&channels, device) },
+            backbone: Body {
+                body: config.init(device),
+                fpn: Pyramid::new(&channels, true, device),
+            },
             head: Head {
                 classification_head: Classification { conv: tower(), cls_logits },
                 regression_head: Regression {
@@ -446,12 +359,5 @@ mod tests {
             let loss = config.loss(&network, Tensor::ones([2, 3, 64, 64], &device), &truth);
             assert!(values(loss.total)[0].is_finite());
         }
-    }
-
-    #[test]
-    fn doubling_repeats_each_place() {
-        let device = device::open("cpu").unwrap();
-        let x = Tensor::<4>::from_data([[[[1.0, 2.0]]]], &device);
-        assert_eq!(values(double(x)), [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
     }
 }
