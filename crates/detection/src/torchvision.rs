@@ -58,6 +58,8 @@ fn weight(key: &str, shape: &[usize]) -> Vec<f32> {
 /// Sets every weight by the formula.
 #[derive(Default)]
 struct Formula {
+    /// Added to the logit of the background.
+    background: f32,
     path: Vec<String>,
     containers: Vec<String>,
 }
@@ -89,7 +91,11 @@ impl ModuleMapper for Formula {
         if turned {
             shape.reverse();
         }
-        let data = TensorData::new(weight(&key, &shape), shape);
+        let mut values = weight(&key, &shape);
+        if key == "roi_heads.box_predictor.cls_score.bias" {
+            values[0] += self.background;
+        }
+        let data = TensorData::new(values, shape);
         let tensor = Tensor::from_data(data, &param.lazy_device());
         Param::initialized(param.id, if turned { tensor.transpose() } else { tensor })
     }
@@ -134,15 +140,16 @@ fn agree(cases: impl Fn(usize) -> bool) {
     let classes = expected["classes"].as_u64().unwrap() as usize - 1;
     let device = device::open("cpu").unwrap();
     let network = FasterRcnnConfig::coco(classes).init(&device);
-    let network = network.map(&mut Formula::default());
     let all = expected["cases"].as_array().unwrap().iter().enumerate();
     for (_, case) in all.filter(|(place, _)| cases(*place)) {
         let [size, frame] = ["size", "frame"].map(|key| numbers(&case[key]));
         let frame = Frame { shorter: frame[0] as usize, longest: frame[1] as usize };
         let config = FasterRcnnConfig { frame: Some(frame), ..FasterRcnnConfig::coco(classes) };
+        let background = case["background"].as_f64().unwrap() as f32;
+        let network = network.clone().map(&mut Formula { background, ..Formula::default() });
         let image = Input::Image(drawn([size[0] as u32, size[1] as u32]).into());
         let labels = (0..classes).map(|class| class.to_string()).collect();
-        let finder = Finder::of(&config, network.clone(), labels, &device);
+        let finder = Finder::of(&config, network, labels, &device);
         let found = finder.find(&[&image]).unwrap().remove(0);
         let [boxes, labels, scores] = ["boxes", "labels", "scores"].map(|key| numbers(&case[key]));
         assert_eq!(found.len(), labels.len(), "{size:?} {frame:?}");
