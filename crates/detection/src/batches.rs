@@ -2,8 +2,9 @@
 
 use crate::augment::{Annotated, Augment};
 use burn::tensor::{Device, Tensor};
+use image::imageops::{self, FilterType};
 use tenfold_core::data::random::SplitMix64;
-use tenfold_core::data::{Example, Examples, Input, Object, Preprocess};
+use tenfold_core::data::{Example, Examples, Input, Object, Preprocess, Resize};
 use tenfold_core::train::loader::{Collate, Epoch};
 use tenfold_core::{Error, Result};
 
@@ -31,7 +32,18 @@ impl Batches {
             return Err(Error::argument("input", "expected an image"));
         };
         let bare = |object: Object| Object { mask: None, ..object };
-        Ok((image.into_rgb8(), target.into_iter().map(bare).collect()))
+        let (image, objects) = (image.into_rgb8(), target.into_iter().map(bare));
+        match self.preprocess {
+            // Augmentation would else keep the proportions, which images of a model's lose.
+            Preprocess::Image { resize: Resize::Interpolate | Resize::Stretch, .. } => {
+                let [_, height, width] = self.preprocess.shape();
+                let transform = self.preprocess.transform(image.width(), image.height());
+                let image =
+                    imageops::resize(&image, width as u32, height as u32, FilterType::Triangle);
+                Ok((image, objects.filter_map(|object| object.moved(&transform)).collect()))
+            }
+            _ => Ok((image, objects.collect())),
+        }
     }
 
     fn one(&self, index: usize, seed: u64) -> Result<(Vec<f32>, Vec<Object>)> {

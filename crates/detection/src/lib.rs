@@ -36,6 +36,8 @@ mod recipes;
 mod scores;
 #[cfg(feature = "cli")]
 mod task;
+#[cfg(test)]
+mod torchvision_tests;
 #[cfg(all(test, feature = "cli"))]
 mod verbs_tests;
 #[cfg(feature = "cli")]

@@ -16,6 +16,8 @@ pub fn recipe(model: Zoo, data: &str) -> Recipe {
         (Zoo::YoloV2Small, false) => (60, 8, 2e-3),
         (Zoo::RetinaNet, true) => (2, 16, 5e-4),
         (Zoo::RetinaNet, false) => (40, 8, 3e-4),
+        (Zoo::Ssd300 | Zoo::Ssd512, true) => (2, 16, 2e-4),
+        (Zoo::Ssd300 | Zoo::Ssd512, false) => (40, 8, 1e-4),
     };
     Recipe { batch_size, warmup: 0.05, clip_norm: Some(10.0), ..Recipe::new(epochs, lr) }
 }

@@ -8,7 +8,6 @@ use crate::finder::Finder;
 use crate::flags::TrainFlags;
 use crate::metrics::Judged;
 use crate::models::detector::{DetectorConfig, Seen};
-use crate::parts::nms::Nms;
 use crate::recipes;
 use crate::scores;
 use crate::write::Annotations;
@@ -145,12 +144,12 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         Ok(RunConfig {
             labels: data.classes.clone(),
             preprocess: config.preprocess(),
+            nms: config.nms(),
             training: supervised.settings(recipe, flags.run.seed()),
             config,
             augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
             data: choice,
             average: recipes::AVERAGE,
-            nms: Nms::default(),
             threshold: None,
         })
     }

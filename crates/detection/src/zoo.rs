@@ -12,14 +12,22 @@ use tenfold_core::zoo::{self, Card};
 pub enum Zoo {
     /// RetinaNet, ResNet-50 with a feature pyramid.
     RetinaNet,
+    /// SSD, 300 x 300 pixels.
+    Ssd300,
+    /// SSD, 512 x 512 pixels.
+    Ssd512,
     /// YOLO v2, small.
     YoloV2Small,
 }
 
 impl zoo::Zoo for Zoo {
     const TASK: &'static str = "detection";
-    const ALL: &'static [(Self, &'static str)] =
-        &[(Self::RetinaNet, "retinanet_resnet50_fpn"), (Self::YoloV2Small, "yolov2_small")];
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::RetinaNet, "retinanet_resnet50_fpn"),
+        (Self::Ssd300, "ssd300_vgg16"),
+        (Self::Ssd512, "ssd512_vgg16"),
+        (Self::YoloV2Small, "yolov2_small"),
+    ];
 }
 
 /// Runs `$body` with `$Config` as the Config type of a model.
@@ -28,6 +36,14 @@ macro_rules! with_config {
         match $zoo {
             $crate::zoo::Zoo::RetinaNet => {
                 type $Config = $crate::models::retinanet::RetinaNetConfig;
+                $body
+            }
+            $crate::zoo::Zoo::Ssd300 => {
+                type $Config = $crate::models::ssd::SsdConfig<300>;
+                $body
+            }
+            $crate::zoo::Zoo::Ssd512 => {
+                type $Config = $crate::models::ssd::SsdConfig<512>;
                 $body
             }
             $crate::zoo::Zoo::YoloV2Small => {
@@ -48,6 +64,12 @@ impl Zoo {
                 "Lin et al., Focal Loss for Dense Object Detection",
                 2017,
             ),
+            Self::Ssd300 => {
+                ("SSD300, VGG16", "Liu et al., SSD: Single Shot MultiBox Detector", 2016)
+            }
+            Self::Ssd512 => {
+                ("SSD512, VGG16", "Liu et al., SSD: Single Shot MultiBox Detector", 2016)
+            }
             Self::YoloV2Small => {
                 ("YOLO v2, small", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
             }

@@ -2,4 +2,5 @@
 
 pub mod detector;
 pub mod retinanet;
+pub mod ssd;
 pub mod yolov2_small;
