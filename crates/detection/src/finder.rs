@@ -79,7 +79,7 @@ impl Finder {
                 return Err(Error::argument(model.name(), why));
             };
             let mut network = own.config.init(device);
-            weights::load(&mut network, path, &LoadOptions::default())?;
+            Config::load(&mut network, path)?;
             Ok(Self::of(own, network, labels, device))
         })
     }

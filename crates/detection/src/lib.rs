@@ -18,6 +18,8 @@
 pub mod augment;
 pub mod batches;
 pub mod config;
+#[cfg(test)]
+mod darknet_tests;
 pub mod data;
 pub mod detection;
 #[cfg(feature = "cli")]

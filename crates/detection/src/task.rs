@@ -176,6 +176,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         let batches = Batches {
             examples: data.train.clone(),
             preprocess: config.preprocess.clone(),
+            sizes: config.config.sizes(),
             augment: config.augment,
             epoch: epoch.clone(),
             closed: settings.epochs - settings.epochs / 5 + 1,

@@ -46,7 +46,7 @@ struct Object {
 }
 
 /// A number in -1..1 from an integer hash of a key's hash and a place.
-fn noise(key: u32, place: u32) -> f64 {
+pub(crate) fn noise(key: u32, place: u32) -> f64 {
     let mut x = place.wrapping_mul(0x9E37_79B1) ^ key;
     x = (x ^ (x >> 15)).wrapping_mul(0x2C1B_3C6D);
     x = (x ^ (x >> 12)).wrapping_mul(0x297A_2D39);
@@ -54,7 +54,7 @@ fn noise(key: u32, place: u32) -> f64 {
     f64::from(x >> 8) / 8_388_608.0 - 1.0
 }
 
-fn hash(key: &str) -> u32 {
+pub(crate) fn hash(key: &str) -> u32 {
     key.bytes().fold(2_166_136_261, |h, byte| (h ^ u32::from(byte)).wrapping_mul(16_777_619))
 }
 

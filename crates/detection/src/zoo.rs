@@ -16,6 +16,10 @@ pub enum Zoo {
     Ssd300,
     /// SSD, 512 x 512 pixels.
     Ssd512,
+    /// YOLO, small.
+    YoloV1,
+    /// YOLO v2.
+    YoloV2,
     /// YOLO v2, small.
     YoloV2Small,
 }
@@ -26,6 +30,8 @@ impl zoo::Zoo for Zoo {
         (Self::RetinaNet, "retinanet_resnet50_fpn"),
         (Self::Ssd300, "ssd300_vgg16"),
         (Self::Ssd512, "ssd512_vgg16"),
+        (Self::YoloV1, "yolov1"),
+        (Self::YoloV2, "yolov2"),
         (Self::YoloV2Small, "yolov2_small"),
     ];
 }
@@ -44,6 +50,14 @@ macro_rules! with_config {
             }
             $crate::zoo::Zoo::Ssd512 => {
                 type $Config = $crate::models::ssd::SsdConfig<512>;
+                $body
+            }
+            $crate::zoo::Zoo::YoloV1 => {
+                type $Config = $crate::models::yolov1::YoloV1Config;
+                $body
+            }
+            $crate::zoo::Zoo::YoloV2 => {
+                type $Config = $crate::models::yolov2::YoloV2Config;
                 $body
             }
             $crate::zoo::Zoo::YoloV2Small => {
@@ -69,6 +83,10 @@ impl Zoo {
             }
             Self::Ssd512 => {
                 ("SSD512, VGG16", "Liu et al., SSD: Single Shot MultiBox Detector", 2016)
+            }
+            Self::YoloV1 => ("YOLO, tiny", "Redmon et al., You Only Look Once", 2016),
+            Self::YoloV2 => {
+                ("YOLO v2", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
             }
             Self::YoloV2Small => {
                 ("YOLO v2, small", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)

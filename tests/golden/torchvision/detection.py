@@ -20,7 +20,7 @@ CLASSES = 4
 # Outputs of the background; the scale of the head's weights; how much less is thought of each class; images.
 MODELS = {
     "ssd300_vgg16": (1, 0.02, 14.5, [(500, 333), (300, 260), (900, 600)]),
-    "retinanet_resnet50_fpn": (0, 0.3, 7.3, [(500, 333)]),
+    "retinanet_resnet50_fpn": (0, 0.22, 3.8, [(500, 333)]),
 }
 
 

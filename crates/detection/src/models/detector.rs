@@ -7,8 +7,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::path::Path;
+use tenfold_core::Result;
 use tenfold_core::data::{Object, Preprocess};
 use tenfold_core::train::Loss;
+use tenfold_core::weights::{self, LoadOptions};
 
 /// What is known of the data when a model's configuration is made.
 #[derive(Clone, Debug)]
@@ -63,6 +66,20 @@ pub trait DetectorConfig:
     fn published(classes: usize) -> Option<Published<Self>> {
         let _ = classes;
         None
+    }
+
+    /// Loads such weights.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or does not fit.
+    fn load(network: &mut Self::Network, path: &Path) -> Result<()> {
+        weights::load(network, path, &LoadOptions::default()).map(|_| ())
+    }
+
+    /// The sides of a training's batches, one of which each draws; none where all have the
+    /// network's own.
+    fn sizes(&self) -> Vec<usize> {
+        Vec::new()
     }
 
     /// The loss of a batch, whose objects are in pixels of the input.
