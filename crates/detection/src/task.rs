@@ -144,8 +144,8 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         Ok(RunConfig {
             labels: data.classes.clone(),
             preprocess: config.preprocess(),
-            training: supervised.settings(recipe, flags.run.seed()),
             nms: config.nms(),
+            training: supervised.settings(recipe, flags.run.seed()),
             config,
             augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
             data: choice,
@@ -176,6 +176,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         let batches = Batches {
             examples: data.train.clone(),
             preprocess: config.preprocess.clone(),
+            sizes: config.config.sizes(),
             augment: config.augment,
             epoch: epoch.clone(),
             closed: settings.epochs - settings.epochs / 5 + 1,

@@ -63,6 +63,8 @@ fn every_model_trains_measures_answers_and_exports() {
             "2",
             "--batch-size",
             "4",
+            "--set",
+            "side=64",
             "--json",
         ];
         let summary = json(&line);
