@@ -129,7 +129,8 @@ fn one(random: &mut Random, log: &mut Vec<f64>) {
     // regions of interest
     let output = [random.of(1, 4), random.of(1, 4)];
     let sensitive = random.of(0, 1) == 1;
-    let channels = if sensitive { random.of(1, 90) * output[0] * output[1] } else { random.of(1, 90) };
+    let channels =
+        if sensitive { random.of(1, 90) * output[0] * output[1] } else { random.of(1, 90) };
     let maps = Maps { batch: batch.max(1), channels, size, output, sensitive };
     let x2 = random.numbers(maps.batch * channels * size[0] * size[1]);
     let corner = |random: &mut Random| random.of(0, 60) as f32 / 3.0 - 5.0;

@@ -236,7 +236,7 @@ pub fn backward(maps: &Maps, regions: &[Region], gradient: &[f32]) -> Vec<f32> {
     maps.check(regions.iter().map(|region| region.image));
     let [height, width] = maps.size;
     in_blocks(maps, |image, block, out| {
-        let rows = gradient.chunks_exact(outputs).enumerate();
+        let rows = gradient.chunks_exact(outputs.max(1)).enumerate();
         for (at, gradient) in rows {
             let (region, place) = (&regions[at / places], at % places);
             if region.image != image {
