@@ -33,6 +33,8 @@ pub mod metrics;
 pub mod models;
 pub mod parts;
 #[cfg(feature = "cli")]
+mod predict;
+#[cfg(feature = "cli")]
 mod program;
 #[cfg(feature = "cli")]
 mod recipes;

@@ -1,5 +1,5 @@
 //! Detectors against torchvision: names and shapes of all weights, loaded from a file by their
-//! names, and the whole way from an image to boxes. `tests/golden/torchvision/detection.py` has
+//! names, and the whole way from an image to boxes. `tests/golden/detectors/make.py` has
 //! the same formulas.
 
 use crate::detection::Detection;
@@ -135,7 +135,7 @@ fn same(model: &str, expected: &Pictured, found: &[Detection]) {
 
 #[test]
 fn boxes_agree_with_torchvision() {
-    let text = include_str!("../../../tests/golden/torchvision/detection.json");
+    let text = include_str!("../../../tests/golden/detectors/expected.json");
     let Expected { classes, cases } = serde_json::from_str(text).unwrap();
     let device = device::open("cpu").unwrap();
     let folder = tempfile::tempdir().unwrap();

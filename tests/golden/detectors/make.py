@@ -1,8 +1,9 @@
 """Writes what torchvision's detectors answer, for crates/detection/src/torchvision_tests.rs.
 
-    python3 detection.py OUTDIR        needs torch, torchvision, numpy and pillow
+    python3 make.py OUTDIR        needs torch, torchvision, numpy and pillow
 
-As make.py, whose formulas these are. A detector's head is scaled and made to doubt, so that scores lie
+Weights and images come from the formulas of ../torchvision/make.py. The networks are built as for
+torchvision's weights for COCO, whose batch normalisation has no epsilon. A detector's head is scaled and made to doubt, so that scores lie
 between 0 and 1 and few boxes are found.
 """
 
@@ -12,9 +13,11 @@ import os
 import sys
 
 import torch
-from make import fill, picture
 from torchvision.models import detection
 from torchvision.transforms.functional import to_tensor
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "torchvision"))
+from make import fill, picture  # noqa: E402
 
 CLASSES = 4
 # Outputs of the background; the scale of the head's weights; how much less is thought of each class; images.
@@ -25,7 +28,11 @@ MODELS = {
 
 
 def build(name, classes):
-    return getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes)
+    net = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=classes)
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.eps = 0.0
+    return net
 
 
 def learnt(state):
@@ -67,7 +74,7 @@ def main(out):
                 images.append({"size": size, "objects": objects})
             digest = keys(name, background)
             cases.append({"model": name, "gain": gain, "doubt": doubt, "keys": digest, "images": images})
-    with open(os.path.join(out, "detection.json"), "w") as file:
+    with open(os.path.join(out, "expected.json"), "w") as file:
         json.dump({"classes": CLASSES, "cases": cases}, file)
         file.write("\n")
 
