@@ -24,6 +24,7 @@ use raw::conv::{self, Conv};
 use raw::gemm::Epilogue;
 use raw::pool::{self, Pool};
 use raw::recurrent::{self as rec, Gate, Sequence};
+use raw::roi::{self, Align, Maps, Roi};
 use raw::{View, cat, linear, loss, norm, optim};
 
 /// Marsaglia's xorshift: what is drawn needs no quality here, only a seed.
@@ -125,6 +126,28 @@ fn one(random: &mut Random, log: &mut Vec<f64>) {
     ]);
     let re = pool::relu(&x, 0.1);
     log.push(sum(&pool::relu_backward(&re, &x, 0.1)));
+    // regions of interest
+    let output = [random.of(1, 4), random.of(1, 4)];
+    let sensitive = random.of(0, 1) == 1;
+    let channels =
+        if sensitive { random.of(1, 90) * output[0] * output[1] } else { random.of(1, 90) };
+    let maps = Maps { batch: batch.max(1), channels, size, output, sensitive };
+    let x2 = random.numbers(maps.batch * channels * size[0] * size[1]);
+    let corner = |random: &mut Random| random.of(0, 60) as f32 / 3.0 - 5.0;
+    let region = |random: &mut Random| Roi {
+        image: random.of(0, maps.batch - 1),
+        corners: [0; 4].map(|_| corner(random)),
+    };
+    let rois: Vec<Roi> = (0..random.of(0, 9)).map(|_| region(random)).collect();
+    let align = Align { scale: 0.7, samples: random.of(0, 3), aligned: random.of(0, 1) == 1 };
+    for regions in [align.regions(&rois, &maps), roi::position_sensitive(&rois, 0.7, &maps)] {
+        let y = roi::forward(&maps, &regions, &x2);
+        log.extend([sum(&y), sum(&roi::backward(&maps, &regions, &y))]);
+    }
+    let plain = Maps { sensitive: false, ..maps };
+    let (y, places) = roi::max_forward(&plain, &rois, 0.7, &x2);
+    let images: Vec<usize> = rois.iter().map(|roi| roi.image).collect();
+    log.extend([sum(&y), sum(&roi::max_backward(&plain, &images, &places, &y))]);
     // joining
     let v = View::channels_last(&x, [batch, inputs, size[0], size[1]]);
     let two = cat::channels([&v, &v]);

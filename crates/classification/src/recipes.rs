@@ -221,6 +221,8 @@ pub fn chosen<C: ModelConfig>(config: &RunConfig, data: &DataSet) -> String {
             Resize::Stretch => "stretched to",
             Resize::Letterbox => "letterboxed to",
             Resize::ShorterSide(_) => "cut to",
+            Resize::Interpolate => "stretched to",
+            Resize::Sides { .. } => "fitted into",
         };
         text += &format!("; images {how} {width}x{height}");
         if network.sizes().stem == Some(Stem::Small) {

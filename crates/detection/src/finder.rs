@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::detection::Detection;
-use crate::models::detector::DetectorConfig;
+use crate::models::detector::{DetectorConfig, Published};
 use crate::parts::nms::Nms;
 use crate::zoo::{Zoo, with_config};
 use burn::tensor::Device;
@@ -16,8 +16,10 @@ use tenfold_core::weights::{self, LoadOptions};
 use tenfold_core::zoo::Zoo as _;
 use tenfold_core::{Error, Result};
 
-/// Images that go through a network at once.
+/// Images that go through a network at once, at most ...
 const BATCH: usize = 16;
+/// ... and the pixels of their inputs, unless one alone has more.
+const PIXELS: usize = BATCH * 320 * 320;
 
 /// What finds objects in a batch of images, in pixels of the input, before any suppression.
 type Detect = Box<dyn Fn(&[&Input]) -> Result<Vec<Vec<Detection>>> + Send>;
@@ -55,16 +57,46 @@ impl Finder {
         device: &Device,
     ) -> Self {
         let RunConfig { labels, preprocess, nms, .. } = config;
-        let (own, to_input, device) = (config.config.clone(), preprocess.clone(), device.clone());
-        let detect =
-            move |inputs: &[&Input]| Ok(own.detect(&network, to_input.batch(inputs, &device)?));
-        Self {
-            labels: labels.clone(),
-            preprocess: preprocess.clone(),
-            nms: *nms,
-            threshold: config.threshold.unwrap_or(0.5),
-            detect: Box::new(detect),
-        }
+        let own =
+            Published { config: config.config.clone(), preprocess: preprocess.clone(), nms: *nms };
+        let threshold = config.threshold.unwrap_or(0.5);
+        Self::of(own, network, labels.clone(), device).with_threshold(threshold)
+    }
+
+    /// Of weights that others trained, with a label for each class.
+    ///
+    /// # Errors
+    /// A model without such, and a file that does not fit.
+    pub fn from_weights(
+        model: Zoo,
+        path: &Path,
+        labels: Vec<String>,
+        device: &Device,
+    ) -> Result<Self> {
+        with_config!(model, Config => {
+            let Some(own) = Config::published(labels.len()) else {
+                let why = "is trained by this program alone: give a run in place of --weights";
+                return Err(Error::argument(model.name(), why));
+            };
+            let mut network = own.config.init(device);
+            Config::load(&mut network, path)?;
+            Ok(Self::of(own, network, labels, device))
+        })
+    }
+
+    pub(crate) fn of<C: DetectorConfig>(
+        Published { config, preprocess, nms }: Published<C>,
+        network: C::Network,
+        labels: Vec<String>,
+        device: &Device,
+    ) -> Self {
+        let (to_input, device) = (preprocess.clone(), device.clone());
+        let detect = move |inputs: &[&Input]| {
+            let size = |input: &&Input| to_input.inner(input.image_size().unwrap_or([1; 2]));
+            let sizes: Vec<[usize; 2]> = inputs.iter().map(size).collect();
+            Ok(config.detect(&network, to_input.batch(inputs, &device)?, &sizes))
+        };
+        Self { labels, preprocess, nms, threshold: 0.5, detect: Box::new(detect) }
     }
 
     /// Shows boxes from this score on.
@@ -78,7 +110,8 @@ impl Finder {
     /// An input that is no image.
     pub fn find(&self, inputs: &[&Input]) -> Result<Vec<Vec<Detection>>> {
         let mut all = Vec::with_capacity(inputs.len());
-        for inputs in inputs.chunks(BATCH) {
+        let [_, height, width] = self.preprocess.shape();
+        for inputs in inputs.chunks((PIXELS / (height * width)).clamp(1, BATCH)) {
             for (input, found) in inputs.iter().zip((self.detect)(inputs)?) {
                 let Some([width, height]) = input.image_size() else {
                     return Err(Error::argument("input", "expected an image"));

@@ -1,6 +1,6 @@
 //! Operators with hand-written backward for Burn's CPU backend, several times as fast as its
-//! own: convolution, normalisation, pooling, linear layers, LSTM and GRU, cross-entropy,
-//! optimisers.
+//! own: convolution, normalisation, pooling, regions of interest, linear layers, LSTM and GRU,
+//! cross-entropy, optimisers.
 //!
 //! - [`raw`]: functions on slices, for any program; all unsafe code is there. The instructions
 //!   of the processor are found at run time: AVX-512, AVX2, or what the compiler makes of

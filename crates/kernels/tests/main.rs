@@ -5,3 +5,4 @@ mod operators;
 mod optim;
 mod promises;
 mod recurrent;
+mod roi;

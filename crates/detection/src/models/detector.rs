@@ -1,13 +1,17 @@
 //! What every model of the zoo gives: a network from its configuration, a loss, and boxes.
 
 use crate::detection::Detection;
+use crate::parts::nms::Nms;
 use burn::module::{Module, ModuleDisplay};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::path::Path;
+use tenfold_core::Result;
 use tenfold_core::data::{Object, Preprocess};
 use tenfold_core::train::Loss;
+use tenfold_core::weights::{self, LoadOptions};
 
 /// What is known of the data when a model's configuration is made.
 #[derive(Clone, Debug)]
@@ -53,11 +57,58 @@ pub trait DetectorConfig:
     /// From an image to the network's input.
     fn preprocess(&self) -> Preprocess;
 
+    /// Which boxes are kept beside others.
+    fn nms(&self) -> Nms {
+        Nms::default()
+    }
+
+    /// What weights that others trained for so many classes want; none where none are known.
+    fn published(classes: usize) -> Option<Published<Self>> {
+        let _ = classes;
+        None
+    }
+
+    /// Loads such weights.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or does not fit.
+    fn load(network: &mut Self::Network, path: &Path) -> Result<()> {
+        weights::load(network, path, &LoadOptions::default()).map(|_| ())
+    }
+
+    /// The sides of a training's batches, one of which each draws; none where all have the
+    /// network's own.
+    fn sizes(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
     /// The loss of a batch, whose objects are in pixels of the input.
     fn loss(&self, network: &Self::Network, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss;
 
-    /// What is found in each image, in pixels of the input, before any suppression.
-    fn detect(&self, network: &Self::Network, images: Tensor<4>) -> Vec<Vec<Detection>>;
+    /// What is found in each image, in pixels of the input, before any suppression; `sizes` are
+    /// height and width of each image in the input, without the zeros beside it.
+    fn detect(
+        &self,
+        network: &Self::Network,
+        images: Tensor<4>,
+        sizes: &[[usize; 2]],
+    ) -> Vec<Vec<Detection>>;
+}
+
+/// What weights that others trained want.
+pub struct Published<C> {
+    /// The network's choices.
+    pub config: C,
+    /// From an image to its input.
+    pub preprocess: Preprocess,
+    /// Which boxes are kept.
+    pub nms: Nms,
+}
+
+/// Numbers as rows of `width`.
+pub fn table(values: Vec<f32>, width: usize, device: &Device) -> Tensor<2> {
+    let rows = values.len() / width;
+    Tensor::from_data(TensorData::new(values, [rows, width]), device)
 }
 
 /// A tensor's numbers, in the order of its shape.

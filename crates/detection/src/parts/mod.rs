@@ -1,8 +1,13 @@
 //! What detectors are made of, each useful by itself: boxes that compete, anchors, who is
-//! responsible for which object, and the numbers that stand for a box.
+//! responsible for which object, the numbers that stand for a box, a pyramid of maps, and the two
+//! stages of R-CNNs.
 
 pub mod anchors;
 pub mod coder;
+pub mod losses;
 pub mod matcher;
 pub mod nms;
+pub mod proposals;
+pub mod pyramid;
+pub mod regions;
 pub mod sampler;

@@ -18,6 +18,7 @@ mod loss;
 mod norm;
 mod pool;
 mod recurrent;
+mod roi;
 
 pub use activation::{leaky_relu, relu};
 pub use cat::cat_channels;
@@ -27,6 +28,7 @@ pub use loss::cross_entropy;
 pub use norm::{Epilogue, batch_norm, batch_norm_train};
 pub use pool::{avg_pool2d, global_avg_pool2d, max_pool2d};
 pub use recurrent::{Gate, gru, gru_cached, lstm, lstm_cached};
+pub use roi::{Roi, RoiAlign, ps_roi_pool, roi_align, roi_pool};
 
 /// What follows a linear operator at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -19,6 +19,7 @@ pub mod norm;
 pub mod optim;
 pub mod pool;
 pub mod recurrent;
+pub mod roi;
 pub mod simd;
 pub mod sparse;
 mod steps;

@@ -1,0 +1,388 @@
+//! Faster R-CNN on a feature pyramid: a network proposes regions, a second one says what they are.
+//!
+//! S. Ren, K. He, R. Girshick, J. Sun, "Faster R-CNN: Towards Real-Time Object Detection with
+//! Region Proposal Networks", NIPS (2015); T.-Y. Lin et al., "Feature Pyramid Networks for Object
+//! Detection", CVPR (2017).
+//!
+//! Differs from the papers, as torchvision does, whose names the layers have: RoI align in place
+//! of RoI pooling; both stages trained jointly, in one step; boxes by the smooth absolute error
+//! with beta 1/9; a box for each class.
+//!
+//! Differs from both, where no weights of others are used (theirs have torchvision's way from an
+//! image to its boxes):
+//! - anchors are as large as the data's small boxes ask for (`scale` strides, 1 to 8), where
+//!   theirs are always 8 strides, 32 pixels at the finest level;
+//! - the backbone's batch normalisation learns;
+//! - images are letterboxed to a square, not resized to a shorter side of 800;
+//! - on squares below 256 pixels 64 regions are sampled of an image in training and 100 looked at
+//!   afterwards, where theirs are 512 and 1,000;
+//! - losses are means over images, not over the regions of a batch;
+//! - AdamW and the average of the weights.
+
+use super::detector::{DetectorConfig, Published, Seen, values};
+use crate::detection::Detection;
+use crate::parts::anchors::cell;
+use crate::parts::losses::drawn_seed;
+use crate::parts::nms::{Nms, Suppression};
+use crate::parts::proposals::{self, Choice, Rpn};
+use crate::parts::pyramid::{CHANNELS, Coarsest, Pyramid};
+use crate::parts::regions::{self, Sampled};
+use burn::module::Module;
+use burn::nn::LinearConfig;
+use burn::tensor::{Device, Tensor};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use tenfold_classification::models::layers::MapLayer;
+use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
+use tenfold_classification::models::{Backbone, BackboneConfig, ModelConfig};
+use tenfold_core::data::{Object, Preprocess, Resize};
+use tenfold_core::geometry::BoundingBox;
+use tenfold_core::train::Loss;
+use tenfold_kernels::nn::{BatchNorm, Linear};
+use tenfold_kernels::ops::{Activation, Roi};
+
+/// P2 to P5, on which regions are looked at; anchors have P6, too.
+const LEVELS: usize = 4;
+/// Pixels from one place of P2 to the next; each further level doubles it.
+const STRIDE: usize = 4;
+/// Height over width.
+const RATIOS: [f32; 3] = [0.5, 1.0, 2.0];
+/// Rows and columns of a region.
+const REGION: usize = 7;
+/// Units of the hidden layers.
+const UNITS: usize = 1024;
+/// The pyramid halves maps so far.
+const MULTIPLE: usize = 32;
+/// The longest side that images get when nothing is said.
+const MOST_SIDE: usize = 512;
+/// ImageNet's.
+const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// The choices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FasterRcnnConfig {
+    /// Classes.
+    pub classes: usize,
+    /// Rows and columns of the input, a multiple of 32.
+    pub side: usize,
+    /// The side of a level's anchors, in strides of the level.
+    pub scale: f32,
+    /// Regions of an image that a training step learns from.
+    pub samples: usize,
+    /// Regions of an image that are looked at afterwards.
+    pub proposals: usize,
+    /// Whether the backbone's normalisation stays as it is, without an epsilon: weights of others.
+    #[serde(default)]
+    pub frozen: bool,
+}
+
+/// The backbone with its pyramid.
+#[derive(Module, Debug)]
+pub struct Body {
+    body: ResNet,
+    fpn: Pyramid,
+}
+
+/// The hidden layers of the second stage.
+#[derive(Module, Debug)]
+pub struct Hidden {
+    fc6: Linear,
+    fc7: Linear,
+}
+
+/// What the second stage says of a region: its class, 0 for background, and for each class a box.
+#[derive(Module, Debug)]
+pub struct Predictor {
+    cls_score: Linear,
+    bbox_pred: Linear,
+}
+
+/// The second stage.
+#[derive(Module, Debug)]
+pub struct RoiHeads {
+    box_head: Hidden,
+    box_predictor: Predictor,
+}
+
+/// The network.
+#[derive(Module, Debug)]
+pub struct FasterRcnn {
+    backbone: Body,
+    rpn: Rpn,
+    roi_heads: RoiHeads,
+}
+
+impl FasterRcnn {
+    /// Images `[batch, 3, height, width]` to P2 to P6.
+    fn levels(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let stages = self.backbone.body.stages(images);
+        let maps = stages.into_iter().map(|(_, map)| map).collect();
+        self.backbone.fpn.forward(maps, Coarsest::P5)
+    }
+
+    /// Regions to logits `[regions, 1 + classes]` and numbers `[regions, (1 + classes) * 4]`.
+    fn regions(&self, levels: &[Tensor<4>], height: usize, rois: &[Roi]) -> [Tensor<2>; 2] {
+        let x = regions::pooled(&levels[..LEVELS], height, rois, REGION); // [regions, 256, 7, 7]
+        let x = x.reshape([rois.len(), CHANNELS * REGION * REGION]);
+        let RoiHeads { box_head: Hidden { fc6, fc7 }, box_predictor: said } = &self.roi_heads;
+        let x = fc7.forward_with(fc6.forward_with(x, Activation::Relu), Activation::Relu);
+        [said.cls_score.forward(x.clone()), said.bbox_pred.forward(x)]
+    }
+}
+
+impl FasterRcnnConfig {
+    /// Anchors of each level on images of a height and width.
+    fn anchors(&self, levels: &[Tensor<4>], padded: [usize; 2]) -> Vec<Vec<BoundingBox>> {
+        let own = |level: usize| cell(&[self.scale * (STRIDE << level) as f32], &RATIOS);
+        let cells: Vec<_> = (0..levels.len()).map(own).collect();
+        proposals::anchors(&cells, levels, padded)
+    }
+}
+
+/// The proposals of each image.
+fn proposed(
+    choice: Choice,
+    logits: Vec<f32>,
+    numbers: Vec<f32>,
+    anchors: &[Vec<BoundingBox>],
+    sizes: &[[usize; 2]],
+) -> Vec<Vec<BoundingBox>> {
+    let count: usize = anchors.iter().map(Vec::len).sum();
+    let images = logits.par_chunks(count).zip(numbers.par_chunks(4 * count)).zip(sizes);
+    images.map(|((logits, numbers), &size)| choice.apply(logits, numbers, anchors, size)).collect()
+}
+
+/// The backbone with its normalisation as it is.
+fn frozen(mut body: ResNet) -> ResNet {
+    let freeze = |norm: &mut BatchNorm| {
+        *norm = BatchNorm { epsilon: 0.0, ..norm.clone().freeze() };
+    };
+    freeze(&mut body.bn1);
+    let stages = [&mut body.layer1, &mut body.layer2, &mut body.layer3, &mut body.layer4];
+    for block in stages.into_iter().flatten() {
+        [&mut block.bn1, &mut block.bn2].into_iter().chain(&mut block.bn3).for_each(freeze);
+        for layer in &mut block.downsample {
+            if let MapLayer::Norm(norm) = layer {
+                freeze(norm);
+            }
+        }
+    }
+    body
+}
+
+impl DetectorConfig for FasterRcnnConfig {
+    type Network = FasterRcnn;
+
+    const FIXED: &'static [&'static str] = &["classes", "frozen"];
+
+    fn meaning(field: &str) -> &'static str {
+        match field {
+            "side" => "rows and columns of the input, a multiple of 32",
+            "scale" => "the side of a level's anchors in strides of the level, 1 to 8",
+            "samples" => "regions of an image that a training step learns from",
+            "proposals" => "regions of an image that are looked at afterwards",
+            _ => "",
+        }
+    }
+
+    fn new(seen: &Seen) -> Self {
+        let longest = seen.image[0].max(seen.image[1]);
+        let side = longest.next_multiple_of(MULTIPLE).clamp(2 * MULTIPLE, MOST_SIDE);
+        let mut sides: Vec<f32> = seen.sides.iter().map(|[w, h]| (w * h).sqrt()).collect();
+        sides.sort_by(f32::total_cmp);
+        let small = sides.get(sides.len() / 10).copied().unwrap_or(1.0) * side as f32;
+        let scale = (small / STRIDE as f32).round().clamp(1.0, 8.0);
+        let (samples, proposals) = if side < 256 { (64, 100) } else { (512, 1000) };
+        Self { classes: seen.classes, side, scale, samples, proposals, frozen: false }
+    }
+
+    fn finished(self, _: &Seen) -> Result<Self, String> {
+        let Self { side, scale, samples, proposals, .. } = self;
+        if side < MULTIPLE || !side.is_multiple_of(MULTIPLE) || side > 4096 {
+            return Err(format!("side={side}: expected a multiple of {MULTIPLE}, 4096 at most"));
+        }
+        if !(0.5..=16.0).contains(&scale) {
+            return Err(format!("scale={scale}: expected 0.5 to 16"));
+        }
+        let counts = [("samples", samples, 4), ("proposals", proposals, 1)];
+        match counts.into_iter().find(|(_, count, least)| !(*least..=5000).contains(count)) {
+            Some((name, count, least)) => Err(format!("{name}={count}: expected {least} to 5000")),
+            None => Ok(self),
+        }
+    }
+
+    fn init(&self, device: &Device) -> FasterRcnn {
+        let config = ResNetConfig::resnet50(0).without_head();
+        let channels: Vec<usize> = config.levels().iter().map(|level| level.channels).collect();
+        let body = config.init(device);
+        let linear = |inputs: usize, outputs: usize| -> Linear {
+            LinearConfig::new(inputs, outputs).init(device).into()
+        };
+        let said = 1 + self.classes;
+        FasterRcnn {
+            backbone: Body {
+                body: if self.frozen { frozen(body) } else { body },
+                fpn: Pyramid::new(&channels, None, device),
+            },
+            rpn: Rpn::new(CHANNELS, RATIOS.len(), device),
+            roi_heads: RoiHeads {
+                box_head: Hidden {
+                    fc6: linear(CHANNELS * REGION * REGION, UNITS),
+                    fc7: linear(UNITS, UNITS),
+                },
+                box_predictor: Predictor {
+                    cls_score: linear(UNITS, said),
+                    bbox_pred: linear(UNITS, 4 * said),
+                },
+            },
+        }
+    }
+
+    fn preprocess(&self) -> Preprocess {
+        let (mean, std, resize) = (MEAN.into(), STD.into(), Resize::Letterbox);
+        Preprocess::Image { channels: 3, height: self.side, width: self.side, resize, mean, std }
+    }
+
+    fn nms(&self) -> Nms {
+        // Of a region at most 19 classes have a score above 0.05.
+        let candidates = 19 * self.proposals;
+        Nms { suppression: Suppression::Hard(0.5), score: 0.05, candidates, keep: 100 }
+    }
+
+    fn published(classes: usize) -> Option<Published<Self>> {
+        let (side, scale, samples, proposals) = (1344, 8.0, 512, 1000);
+        let config = Self { classes, side, scale, samples, proposals, frozen: true };
+        let mut preprocess = config.preprocess();
+        if let Preprocess::Image { resize, .. } = &mut preprocess {
+            *resize = Resize::Sides { shorter: 800, longer: 1333, multiple: MULTIPLE };
+        }
+        Some(Published { nms: config.nms(), config, preprocess })
+    }
+
+    fn loss(&self, network: &FasterRcnn, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
+        let (device, count) = (images.device(), truth.len());
+        let [_, _, height, width] = images.dims();
+        let levels = network.levels(images);
+        let (logits, numbers) = network.rpn.forward(&levels);
+        let anchors = self.anchors(&levels, [height, width]);
+        let choice = Choice { before: 2000, after: 2 * self.proposals };
+        let said = (values(logits.clone().detach()), values(numbers.clone().detach()));
+        let sizes = vec![[height, width]; count];
+        let proposals = proposed(choice, said.0, said.1, &anchors, &sizes);
+        let seeds = [0, 1].map(|_| drawn_seed(&device));
+        let [objectness, proposal] =
+            proposals::loss(logits, numbers, &anchors.concat(), truth, seeds[0]);
+        let mut total = objectness.clone() + proposal.clone();
+        let mut shown = vec![("objectness_loss", objectness), ("proposal_loss", proposal)];
+        let sampled = Sampled::draw(proposals, truth, self.samples, seeds[1]);
+        if !sampled.rois.is_empty() {
+            let [logits, numbers] = network.regions(&levels, height, &sampled.rois);
+            let [classes, boxes] = sampled.loss(logits, numbers);
+            total = total + classes.clone() + boxes.clone();
+            shown.extend([("class_loss", classes), ("box_loss", boxes)]);
+        }
+        shown.insert(0, ("loss", total.clone()));
+        Loss { total, shown, count }
+    }
+
+    fn detect(
+        &self,
+        network: &FasterRcnn,
+        images: Tensor<4>,
+        sizes: &[[usize; 2]],
+    ) -> Vec<Vec<Detection>> {
+        let [_, _, height, width] = images.dims();
+        let levels = network.levels(images);
+        let (logits, numbers) = network.rpn.forward(&levels);
+        let anchors = self.anchors(&levels, [height, width]);
+        let choice = Choice { before: 1000, after: self.proposals };
+        let proposals = proposed(choice, values(logits), values(numbers), &anchors, sizes);
+        let rois = regions::rois(&proposals);
+        if rois.is_empty() {
+            return vec![Vec::new(); sizes.len()];
+        }
+        let [logits, numbers] = network.regions(&levels, height, &rois).map(values);
+        regions::detections(&logits, &numbers, &rois, sizes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenfold_core::device;
+    use tenfold_core::train::random_stream;
+
+    fn config() -> FasterRcnnConfig {
+        let seen = Seen { classes: 3, image: [64, 50], sides: vec![[0.2, 0.25]; 9], seed: 1 };
+        FasterRcnnConfig::new(&seen)
+    }
+
+    #[test]
+    fn anchors_and_choices_of_small_images() {
+        let config = config();
+        assert_eq!(
+            (config.side, config.scale, config.samples, config.proposals),
+            (64, 4.0, 64, 100)
+        );
+        let device = device::open("cpu").unwrap();
+        let network = config.init(&device);
+        let levels = network.levels(Tensor::zeros([1, 3, 64, 64], &device));
+        let anchors = config.anchors(&levels, [64, 64]);
+        let counts: Vec<usize> = anchors.iter().map(Vec::len).collect();
+        assert_eq!(counts, [768, 192, 48, 12, 3]);
+        assert_eq!(anchors[0][1], BoundingBox::new(-8.0, -8.0, 8.0, 8.0));
+        let (logits, numbers) = network.rpn.forward(&levels);
+        assert_eq!((logits.dims(), numbers.dims()), ([1, 1023], [1, 1023, 4]));
+        for wrong in [
+            FasterRcnnConfig { side: 40, ..config.clone() },
+            FasterRcnnConfig { samples: 2, ..config.clone() },
+            FasterRcnnConfig { proposals: 0, ..config.clone() },
+            FasterRcnnConfig { scale: f32::NAN, ..config },
+        ] {
+            let seen = Seen { classes: 3, image: [64; 2], sides: Vec::new(), seed: 1 };
+            assert!(wrong.finished(&seen).is_err());
+        }
+    }
+
+    #[test]
+    fn images_with_and_without_objects_and_gradients_for_both_stages() {
+        let device = device::autodiff_device(&device::open("cpu").unwrap(), 1);
+        let _stream = random_stream();
+        let config = config();
+        let network = config.init(&device);
+        let own =
+            Object { label: 1, bounding_box: BoundingBox::new(8.0, 8.0, 30.0, 24.0), mask: None };
+        for truth in [vec![vec![], vec![]], vec![vec![own], vec![]]] {
+            let loss = config.loss(&network, Tensor::ones([2, 3, 64, 64], &device), &truth);
+            assert!(values(loss.total.clone())[0].is_finite());
+            let shown: Vec<f32> = loss.shown.iter().map(|(_, x)| values(x.clone())[0]).collect();
+            assert!((shown[0] - shown[1..].iter().sum::<f32>()).abs() < 1e-4, "{shown:?}");
+            let gradients = loss.total.backward();
+            let RoiHeads { box_head, box_predictor } = &network.roi_heads;
+            let none = |layer: &Linear| {
+                let own = layer.weight.grad(&gradients);
+                own.is_none_or(|own| values(own.abs().sum())[0] == 0.0)
+            };
+            assert!(!none(&box_head.fc6) && !none(&box_predictor.cls_score));
+            assert_eq!(none(&box_predictor.bbox_pred), truth[0].is_empty());
+            assert!(network.backbone.body.conv1.weight.grad(&gradients).is_some());
+        }
+    }
+
+    #[test]
+    fn frozen_normalisation_stays() {
+        let device = device::autodiff_device(&device::open("cpu").unwrap(), 1);
+        let _stream = random_stream();
+        let config = FasterRcnnConfig { frozen: true, ..config() };
+        let network = config.init(&device);
+        let norm = &network.backbone.body.layer3[2].bn2;
+        assert!(norm.epsilon == 0.0 && !norm.gamma.is_require_grad());
+        let loss = config.loss(&network, Tensor::ones([1, 3, 64, 64], &device), &[vec![]]);
+        let gradients = loss.total.backward();
+        let body = &network.backbone.body;
+        assert!(body.bn1.gamma.grad(&gradients).is_none());
+        assert!(body.conv1.weight.grad(&gradients).is_some());
+        assert_eq!(values(body.bn1.running_mean.value())[0], 0.0);
+    }
+}
