@@ -6,7 +6,7 @@ use crate::fill::fill;
 use crate::model::Model;
 use crate::queue::{Queue, Shares};
 use crate::retrain::{self, Retrain};
-use crate::state::{Settings, State};
+use crate::state::{MEMORY, Settings, State};
 use crate::writer::Writer;
 use crate::{http, rounds, worker};
 use anyhow::Context;
@@ -70,7 +70,7 @@ pub struct ServeArgs {
     #[arg(help = "Seconds for which an item stays reserved for a person who does nothing")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub lease: u32,
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", value_parser = token)]
     #[arg(help = "Token that requests must carry when the address is not this machine's own \
                   [default: drawn at random and printed]")]
     pub token: Option<String>,
@@ -91,6 +91,13 @@ fn part(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
         _ => Err("expected a number from 0 to below 1".into()),
+    }
+}
+
+fn token(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() || text.chars().any(char::is_control) {
+        true => Err("expected a word that others do not guess".into()),
+        false => Ok(text.into()),
     }
 }
 
@@ -151,6 +158,8 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
         hosts: args.hosts.clone(),
         upload: args.upload as usize * 1024 * 1024,
         pixels: 32 << 20,
+        preprocess: model.preprocess().cloned(),
+        memory: MEMORY,
         patience: Duration::from_secs(30),
     };
     let mut active = Active::of(&name, 0, run, settings.risk)?;
@@ -208,7 +217,10 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
 }
 
 fn greet(state: &State, address: SocketAddr, out: &mut dyn Write) -> std::io::Result<()> {
-    let token = state.settings.token.as_ref().map_or(String::new(), |t| format!("?token={t}"));
+    let token = state.settings.token.as_ref().map_or(String::new(), |token| {
+        let token = http::guard::encoded(token);
+        format!("?token={token}")
+    });
     writeln!(out, "http://{address}/{token}")?;
     out.flush()?;
     let queue = state.queue().counts(std::time::Instant::now());

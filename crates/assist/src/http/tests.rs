@@ -94,6 +94,8 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
         hosts: Vec::new(),
         upload: 4096,
         pixels: 10_000,
+        preprocess: None,
+        memory: 64 << 20,
         patience: Duration::from_secs(5),
     };
     change(&mut settings);
