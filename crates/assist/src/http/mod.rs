@@ -2,11 +2,11 @@
 
 mod answer;
 pub mod guard;
-mod image;
 mod import;
 mod page;
 mod places;
 mod routes;
+mod shown;
 mod suggest;
 
 use crate::state::State;
@@ -59,9 +59,9 @@ fn routes(state: &State) -> Vec<(&'static str, &'static str, MethodRouter<Arc<St
         ("GET", "/v1/report", get(routes::report)),
         ("GET", "/v1/export", get(routes::export)),
         ("GET", "/v1/items/{id}", get(routes::item)),
-        ("GET", "/v1/items/{id}/image", get(image::image)),
+        ("GET", "/v1/items/{id}/image", get(shown::image)),
         // As the first version of the interface has it.
-        ("GET", "/v1/items/{id}/picture", get(image::image)),
+        ("GET", "/v1/items/{id}/picture", get(shown::image)),
         ("GET", "/v1/health", get(routes::health)),
         ("GET", "/v1/metrics", get(routes::metrics)),
         ("GET", "/v1/openapi.json", get(page::openapi)),
@@ -213,5 +213,7 @@ async fn terminated() {
     std::future::pending().await
 }
 
+#[cfg(test)]
+mod attack_tests;
 #[cfg(test)]
 mod tests;
