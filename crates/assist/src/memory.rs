@@ -8,9 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The unit in which it is counted.
 const UNIT: u64 = 1024;
 
-/// A budget of bytes.
+/// A budget of bytes. An eighth is for those who want little, who do not wait for large ones.
 pub struct Memory {
-    free: Arc<Semaphore>,
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
     units: u32,
 }
 
@@ -25,8 +26,9 @@ impl Memory {
     /// So many bytes.
     pub fn new(bytes: u64) -> Self {
         // No more than a semaphore can count.
-        let units = units(bytes).min(u32::MAX >> 4);
-        Self { free: Arc::new(Semaphore::new(units as usize)), units }
+        let eighth = units(bytes).min(u32::MAX >> 4) / 8;
+        let of = |units: u32| Arc::new(Semaphore::new(units as usize));
+        Self { small: of(eighth), large: of(eighth * 7), units: eighth * 7 }
     }
 
     /// Waits until so many bytes are free.
@@ -42,7 +44,8 @@ impl Memory {
                 "{needed} MiB of memory are needed, where at most {all} are given"
             ));
         }
-        let taken = self.free.clone().acquire_many_owned(units).await;
+        let pool = if units <= self.units / 64 { &self.small } else { &self.large };
+        let taken = pool.clone().acquire_many_owned(units).await;
         taken.map(Taken).map_err(|why| why.to_string())
     }
 
@@ -77,6 +80,23 @@ impl Taken {
     }
 }
 
+#[cfg(test)]
+impl Memory {
+    /// Everything that nobody has now.
+    pub fn take_all(&self) -> [Taken; 2] {
+        [&self.small, &self.large].map(|pool| {
+            let free = pool.available_permits() as u32;
+            Taken(pool.clone().try_acquire_many_owned(free).unwrap())
+        })
+    }
+
+    /// Whether nobody has any.
+    pub fn is_free(&self) -> bool {
+        self.large.available_permits() as u32 == self.units
+            && self.small.available_permits() as u32 == self.units / 7
+    }
+}
+
 /// How many of the first weigh at most `most` together; one at least, where there is any.
 pub fn first(weights: impl IntoIterator<Item = u64>, most: u64) -> usize {
     let mut sum = 0u64;
@@ -93,18 +113,20 @@ mod tests {
 
     #[tokio::test]
     async fn who_finds_none_left_waits_and_who_wants_too_much_is_told() {
-        let memory = Memory::new(64 << 20);
+        // Nine of it for small ones.
+        let memory = Memory::new(72 << 20);
         let mut taken = memory.take(60 << 20).await.unwrap();
         let waiting = memory.take(10 << 20);
         let mut waiting = std::pin::pin!(waiting);
         assert!(waiting.as_mut().now_or_never().is_none());
-        taken.shrink(54 << 20);
+        taken.shrink(53 << 20);
         let other = waiting.now_or_never().unwrap().unwrap();
-        let why = memory.take(65 << 20).await.err().unwrap();
-        assert_eq!(why, "65 MiB of memory are needed, where at most 64 are given");
+        let why = memory.take(64 << 20).await.err().unwrap();
+        assert_eq!(why, "64 MiB of memory are needed, where at most 63 are given");
+        assert!(memory.try_take(1 << 20).unwrap().is_some(), "a small one does not wait");
         drop((taken, other));
         let all = memory.take_at_most(1 << 40).await;
-        assert!(all.is_some() && memory.free.available_permits() == 0);
+        assert!(all.is_some() && memory.large.available_permits() == 0);
     }
 
     #[test]

@@ -20,15 +20,6 @@ fn images(side: u32, count: usize) -> Value {
     json!({"inputs": vec![image; count], "top": 1})
 }
 
-/// Everything that images may take, as long as it is held.
-async fn all_of(server: &Server) -> crate::memory::Taken {
-    server.state.memory.take(server.state.settings.memory).await.unwrap()
-}
-
-fn all_is_free(server: &Server) -> bool {
-    server.state.memory.try_take(server.state.settings.memory).unwrap().is_some()
-}
-
 /// How many inputs the model has seen.
 fn seen(server: &Server) -> u64 {
     let text = server.state.metrics.text(&[]);
@@ -45,7 +36,7 @@ async fn a_request_has_so_many_pixels_and_no_more() {
     let good = answers.iter().filter(|answer| answer.get("suggestions").is_some()).count();
     assert_eq!((good, answers.len()), (8, 40));
     assert!(error(&answers[8]).contains("more than 80000 pixels: send fewer"), "{}", answers[8]);
-    assert!(all_is_free(&server));
+    assert!(server.state.memory.is_free());
 }
 
 #[tokio::test]
@@ -58,7 +49,7 @@ async fn images_wait_for_memory_and_are_answered_in_their_order() {
     };
     let server = server(change, None);
     server.ready().await;
-    let all = all_of(&server).await;
+    let all = server.state.memory.take_all();
     let mut waiting = Box::pin(server.post("/v1/suggest", images(100, 1)));
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut waiting).await.is_err());
     drop(all);
@@ -66,7 +57,7 @@ async fn images_wait_for_memory_and_are_answered_in_their_order() {
     let one = || server.post("/v1/suggest", images(100, 1));
     let (a, b, c) = tokio::join!(one(), one(), one());
     assert_eq!([a.0, b.0, c.0], [StatusCode::OK; 3]);
-    assert!(all_is_free(&server));
+    assert!(server.state.memory.is_free());
 }
 
 #[tokio::test]
@@ -81,7 +72,7 @@ async fn what_is_larger_than_all_memory_is_refused() {
 async fn nothing_is_done_for_a_caller_who_has_gone() {
     let server = server(|_| {}, None);
     server.ready().await;
-    let (before, all) = (seen(&server), all_of(&server).await);
+    let (before, all) = (seen(&server), server.state.memory.take_all());
     {
         let mut gone = Box::pin(server.post("/v1/suggest", images(8, 2)));
         assert!(tokio::time::timeout(Duration::from_millis(50), &mut gone).await.is_err());
@@ -89,7 +80,7 @@ async fn nothing_is_done_for_a_caller_who_has_gone() {
     drop(all);
     assert_eq!(server.post("/v1/suggest", images(8, 1)).await.0, StatusCode::OK);
     assert_eq!(seen(&server), before + 1);
-    assert!(all_is_free(&server));
+    assert!(server.state.memory.is_free());
 }
 
 #[tokio::test]
@@ -122,7 +113,7 @@ async fn an_image_that_browsers_do_not_show_becomes_a_png_in_the_memory_for_it()
     let image = image::RgbImage::from_fn(30, 20, |x, y| image::Rgb([x as u8, y as u8, 9]));
     let path = server.state.settings.queue.join("0.png");
     image.save_with_format(&path, image::ImageFormat::Bmp).unwrap();
-    let all = all_of(&server).await;
+    let all = server.state.memory.take_all();
     let mut waiting = Box::pin(server.get("/v1/items/1/image"));
     assert!(tokio::time::timeout(Duration::from_millis(50), &mut waiting).await.is_err());
     drop(all);
@@ -130,14 +121,14 @@ async fn an_image_that_browsers_do_not_show_becomes_a_png_in_the_memory_for_it()
     assert_eq!(status, StatusCode::OK);
     assert_eq!(image::load_from_memory(&bytes).unwrap().to_rgb8(), image);
     drop(bytes);
-    assert!(all_is_free(&server));
+    assert!(server.state.memory.is_free());
     // Its memory is given back when it has been sent, not before.
     let request = Request::get("/v1/items/1/image").header("host", "127.0.0.1");
     let request = request.body(Body::empty()).unwrap();
     let answer = server.router.clone().oneshot(request).await.unwrap();
-    assert!(!all_is_free(&server));
+    assert!(!server.state.memory.is_free());
     drop(answer);
-    assert!(all_is_free(&server));
+    assert!(server.state.memory.is_free());
 }
 
 /// A server at an address of this machine, with these limits.

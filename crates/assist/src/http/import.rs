@@ -174,6 +174,26 @@ fn check(suggestion: &Suggestion, labels: &[String]) -> Result<(), String> {
     }
 }
 
+fn read(kind: &str, bytes: &[u8]) -> Result<Given, Failure> {
+    match kind {
+        "application/json" => {
+            let asked: Imported = serde_json::from_slice(bytes).map_err(Failure::wrong)?;
+            let mut given = Given::new();
+            for (place, of) in asked.suggestions.into_iter().enumerate() {
+                let item = of.item.clone();
+                let slots = of.slots().map_err(|why| at(place + 1, why))?;
+                add(&mut given, item, place + 1, slots);
+            }
+            Ok(given)
+        }
+        "text/csv" => table(bytes),
+        _ => {
+            let why = "expected application/json or text/csv".into();
+            Err(Failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
+        }
+    }
+}
+
 /// `POST /v1/import`: all or nothing.
 pub async fn import(
     axum::extract::State(state): Shared,
@@ -182,23 +202,7 @@ pub async fn import(
     let kind = content_type(&request);
     let bytes = body(request, &state).await?;
     let _taken = state.memory.take_at_most(bytes.len() as u64 * TIMES).await;
-    let given = match kind.as_str() {
-        "application/json" => {
-            let asked: Imported = serde_json::from_slice(&bytes).map_err(Failure::wrong)?;
-            let mut given = Given::new();
-            for (place, of) in asked.suggestions.into_iter().enumerate() {
-                let item = of.item.clone();
-                let slots = of.slots().map_err(|why| at(place + 1, why))?;
-                add(&mut given, item, place + 1, slots);
-            }
-            given
-        }
-        "text/csv" => table(&bytes)?,
-        _ => {
-            let why = "expected application/json or text/csv".into();
-            return Err(Failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-        }
-    };
+    let given = blocking(move || read(&kind, &bytes)).await??;
     let (labels, mut kept) = (state.labels().clone(), Vec::new());
     {
         let queue = state.queue();

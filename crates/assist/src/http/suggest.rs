@@ -66,8 +66,9 @@ pub async fn suggest(
     let (inputs, top) = match alone {
         true => (VecDeque::from([One::File(bytes)]), None),
         false => {
-            let asked: Asked = serde_json::from_slice(&bytes).map_err(Failure::wrong)?;
-            (asked.inputs.0.into(), asked.top)
+            let asked = blocking(move || serde_json::from_slice::<Asked>(&bytes)).await?;
+            let Asked { inputs, top } = asked.map_err(Failure::wrong)?;
+            (inputs.0.into(), top)
         }
     };
     let top = top.or(query.top).unwrap_or(3);
@@ -118,8 +119,12 @@ async fn answers(
         let own = state.clone();
         // What is under way goes on without its caller, and has its memory until it ends.
         let (read, mut taken) = blocking(move || {
-            let read = group.into_par_iter().map(|one| one.read(&own));
-            (read.collect::<Vec<Result<Input, String>>>(), taken)
+            // A large one, which is alone, keeps no thread of those that the model works with.
+            let read: Vec<Result<Input, String>> = match group.len() {
+                1 => group.into_iter().map(|one| one.read(&own)).collect(),
+                _ => group.into_par_iter().map(|one| one.read(&own)).collect(),
+            };
+            (read, taken)
         })
         .await?;
         if let Some(bytes) = inputs::shaped_bytes(state) {
