@@ -145,16 +145,10 @@ pub async fn serve(listener: std::net::TcpListener, state: Arc<State>) -> anyhow
     interrupt::listen_and(move || {
         let _ = stop.send(true);
     });
-    let ended = async {
-        tokio::select! {
-            _ = stopped.changed() => {}
-            () = terminated() => {}
-        }
-    };
     let graceful = GracefulShutdown::new();
     tokio::select! {
         () = accept(&listener, &router, Limits::default(), &graceful) => {}
-        () = ended => {}
+        _ = stopped.changed() => {}
     }
     drop(listener);
     state.end();
@@ -198,19 +192,6 @@ async fn accept(
             }
         });
     }
-}
-
-/// SIGTERM, where there is such a thing.
-async fn terminated() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut signal) = signal(SignalKind::terminate()) {
-            signal.recv().await;
-            return;
-        }
-    }
-    std::future::pending().await
 }
 
 #[cfg(test)]
