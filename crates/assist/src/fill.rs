@@ -143,7 +143,7 @@ mod tests {
         images(folder.path(), folder.path(), DEEPEST, &mut found).unwrap();
         assert_eq!(found, names);
         for name in found {
-            assert!(tenfold_core::store::Store::file(folder.path(), &name).is_ok(), "{name}");
+            assert!(Store::file(folder.path(), &name).is_ok(), "{name}");
         }
     }
 

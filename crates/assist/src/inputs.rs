@@ -37,8 +37,8 @@ pub fn shaped(state: &State, image: image::DynamicImage) -> Result<Input> {
 fn weight_of(state: &State, item: &Item) -> Result<u64> {
     match item.content {
         Content::File => {
-            let path = Store::file(&state.settings.queue, &item.name)?;
-            Ok(weight(state, image_file::weigh_file(path)?))
+            let (path, file) = Store::open_file(&state.settings.queue, &item.name)?;
+            Ok(weight(state, image_file::weigh_open(path, file)?))
         }
         Content::Row(_) | Content::Text(_) => Ok(0),
     }
@@ -49,7 +49,8 @@ fn read(state: &State, item: &Item) -> Result<Input> {
         Content::Row(row) => Ok(Input::Row(row.clone())),
         Content::Text(text) => Ok(Input::Text(text.clone())),
         Content::File => {
-            shaped(state, image_file::read(Store::file(&state.settings.queue, &item.name)?)?)
+            let (path, file) = Store::open_file(&state.settings.queue, &item.name)?;
+            shaped(state, image_file::read_open(path, file)?)
         }
     }
 }

@@ -236,9 +236,21 @@ fn greet(state: &State, address: SocketAddr, out: &mut dyn Write) -> std::io::Re
     Ok(())
 }
 
-/// Keeps a second server out of the store.
+/// Keeps a second server out of the store, by whatever name it comes.
 fn lock(store: &Path) -> Result<std::fs::File> {
-    let mut path = OsString::from(store);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if std::fs::metadata(store).is_ok_and(|about| about.nlink() > 1) {
+            let why = "has another name too (a hard link), under which it could be written";
+            return Err(Error::file(store, format!("{why}: remove that")));
+        }
+    }
+    // Behind links.
+    let folder = store.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    let own = store.canonicalize().ok().or_else(|| Some(folder.ok()?.join(store.file_name()?)));
+    let mut path = OsString::from(own.as_deref().unwrap_or(store));
     path.push(".lock");
     let path = PathBuf::from(path);
     let open = std::fs::File::options().create(true).append(true).open(&path);
@@ -270,4 +282,39 @@ fn listen(at: &str) -> Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(&addresses[..]).map_err(wrong)?;
     listener.set_nonblocking(true).map_err(wrong)?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_store_is_locked_by_whatever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("real")).unwrap();
+        std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+        // Before there is a store, too.
+        let first = lock(&at("real/s.sqlite")).unwrap();
+        assert!(lock(&at("link/s.sqlite")).is_err());
+        std::fs::write(at("real/s.sqlite"), "x").unwrap();
+        std::os::unix::fs::symlink(at("real/s.sqlite"), at("t.sqlite")).unwrap();
+        for name in ["link/s.sqlite", "t.sqlite", "real/s.sqlite"] {
+            let why = lock(&at(name)).unwrap_err().to_string();
+            assert!(why.contains("another server has this store open"), "{why}");
+        }
+        drop(first);
+        drop(lock(&at("t.sqlite")).unwrap());
+        std::fs::hard_link(at("real/s.sqlite"), at("u.sqlite")).unwrap();
+        assert!(lock(&at("u.sqlite")).unwrap_err().to_string().contains("hard link"));
+    }
+
+    #[test]
+    fn an_empty_token_is_none() {
+        for text in ["", "  ", "a\nb"] {
+            assert!(token(text).is_err());
+        }
+        assert_eq!(token("a;b & c").unwrap(), "a;b & c");
+    }
 }

@@ -28,7 +28,7 @@ pub const NOBODY: &str = "(model)";
 pub const MEMORY: u64 = 672 << 20;
 
 /// The most bytes that the bodies of requests take at once; one of the largest always fits.
-const BODIES: u64 = 128 << 20;
+const BODIES: u64 = 64 << 20;
 
 /// Fewer items than this judge nobody's weights.
 pub const LEAST_JUDGES: usize = 20;

@@ -20,7 +20,7 @@ enum Shown {
     /// The file as it lies there, and its length.
     File(&'static str, File, u64),
     /// One that browsers do not show.
-    Other(std::path::PathBuf, Weight),
+    Other(std::path::PathBuf, File, Weight),
 }
 
 /// `GET /v1/items/{id}/image`.
@@ -40,12 +40,12 @@ pub async fn image(
         blocking(move || shown(&own.settings.queue, &name)).await?.ok_or_else(unreadable)?;
     let (kind, length, body) = match shown {
         Shown::File(kind, file, length) => (kind, length, pieces(file, length)),
-        Shown::Other(path, weight) => {
+        Shown::Other(path, file, weight) => {
             // The image, and twice its PNG, which grows as it is written.
             let memory = weight.memory.max(weight.pixels() * 9);
             let taken = state.memory.take(memory).await;
             let taken = taken.map_err(|why| Failure(StatusCode::PAYLOAD_TOO_LARGE, why))?;
-            let png = blocking(move || as_png(&path, taken)).await?.ok_or_else(unreadable)?;
+            let png = blocking(move || as_png(&path, file, taken)).await?.ok_or_else(unreadable)?;
             ("image/png", png.bytes.len() as u64, Body::from(Bytes::from_owner(png)))
         }
     };
@@ -58,8 +58,7 @@ pub async fn image(
 }
 
 fn shown(queue: &std::path::Path, name: &str) -> Option<Shown> {
-    let path = Store::file(queue, name).ok()?;
-    let mut file = File::open(&path).ok()?;
+    let (path, mut file) = Store::open_file(queue, name).ok()?;
     let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let mut start = Vec::new();
     (&file).take(16).read_to_end(&mut start).ok()?;
@@ -69,7 +68,11 @@ fn shown(queue: &std::path::Path, name: &str) -> Option<Shown> {
         [0xFF, 0xD8, 0xFF, ..] => "image/jpeg",
         [b'G', b'I', b'F', b'8', ..] => "image/gif",
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
-        _ => return image_file::weigh_file(&path).ok().map(|weight| Shown::Other(path, weight)),
+        _ => {
+            let weight = image_file::weigh_open(&path, file.try_clone().ok()?).ok()?;
+            file.rewind().ok()?;
+            return Some(Shown::Other(path, file, weight));
+        }
     };
     Some(Shown::File(kind, file, metadata.len()))
 }
@@ -109,8 +112,8 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-fn as_png(path: &std::path::Path, mut taken: Taken) -> Option<Held> {
-    let image = image_file::read(path).ok()?;
+fn as_png(path: &std::path::Path, file: File, mut taken: Taken) -> Option<Held> {
+    let image = image_file::read_open(path, file).ok()?;
     let mut png = Cursor::new(Vec::new());
     image.write_to(&mut png, image::ImageFormat::Png).ok()?;
     drop(image);

@@ -18,8 +18,8 @@ pub const MOST_PIXELS: u64 = 64 << 20;
 pub const MOST_BYTES: u64 = 512 << 20;
 /// What a decoder may allocate beside the image itself, in bytes.
 const MOST_MEMORY: u64 = 1 << 30;
-/// What stands beside a PNG's pixels may take so much, unpacked; a larger colour profile is left
-/// out, since nothing here reads it.
+/// What stands beside a PNG's pixels may take so much more than the file, unpacked; a larger
+/// colour profile is left out, since nothing here reads it.
 const MOST_BESIDE: u64 = 16 << 20;
 /// How far into a JPEG its size is looked for.
 const JPEG_HEADER: u64 = 1 << 20;
@@ -51,6 +51,16 @@ pub struct Header {
 pub fn read(path: impl AsRef<Path>) -> Result<DynamicImage> {
     let path = path.as_ref();
     decode(path, &bytes_of(path)?)
+}
+
+/// [`read`] for a file that is open; `path` is named in errors.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_open(path: impl AsRef<Path>, file: File) -> Result<DynamicImage> {
+    let path = path.as_ref();
+    decode(path, &bytes_in(path, regular(path, file)?)?)
 }
 
 /// [`read`] for a file's content already in memory; `path` is named in errors.
@@ -136,15 +146,16 @@ pub fn weigh(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Weight> {
     Ok(weight(decoder, format, bytes.len() as u64))
 }
 
-/// What it takes to [`read`] a file, its content among it, by its header.
+/// What it takes to read an open file, its content among it, by its header; `path` is named in
+/// errors.
 ///
 /// # Errors
 ///
 /// As [`weigh`].
-pub fn weigh_file(path: impl AsRef<Path>) -> Result<Weight> {
+pub fn weigh_open(path: impl AsRef<Path>, file: File) -> Result<Weight> {
     let path = path.as_ref();
     let io = |error| Error::io(path, error);
-    let mut file = regular_file(path)?;
+    let mut file = regular(path, file)?;
     let length = file.metadata().map_err(io)?.len();
     // The decoder of JPEG takes in the whole file at once, whose start is enough.
     let mut start = Vec::new();
@@ -176,7 +187,7 @@ fn weight(mut decoder: impl ImageDecoder, format: ImageFormat, length: u64) -> W
         // Coefficients, samples, samples of the image's size, and the other decoder's own copy.
         ImageFormat::Jpeg => pixels * 12 + length,
         ImageFormat::WebP => pixels * 4,
-        ImageFormat::Gif | ImageFormat::Tiff => raw + length,
+        ImageFormat::Gif | ImageFormat::Tiff => raw,
         // A copy in other colours, where there are run lengths.
         ImageFormat::Bmp if length < raw => raw * 2 + length,
         _ => 0,
@@ -188,7 +199,12 @@ fn weight(mut decoder: impl ImageDecoder, format: ImageFormat, length: u64) -> W
     let plain = if matches!(decoder.color_type(), L8 | Rgb8) { 0 } else { pixels * 3 };
     // A grey copy is the last that is made at this size.
     let beside = working.max(turned).max(plain).max(pixels);
-    Weight { memory: raw + beside + MOST_BESIDE.min(length * 1024), ..weight }
+    // Deflate makes a thousand bytes of one at most.
+    let profile = match format {
+        ImageFormat::Png => length + MOST_BESIDE.min(length * 1032),
+        _ => 0,
+    };
+    Weight { memory: raw + beside + profile, ..weight }
 }
 
 /// Whether a file begins as one of the formats that the decoders know.
@@ -235,22 +251,32 @@ fn regular_file(path: &Path) -> Result<File> {
     if !metadata.is_file() {
         return Err(unreadable(path, "it is not a file"));
     }
+    regular(path, File::open(path).map_err(|error| Error::io(path, error))?)
+}
+
+/// A file that is one, and not too large.
+fn regular(path: &Path, file: File) -> Result<File> {
+    let metadata = file.metadata().map_err(|error| Error::io(path, error))?;
+    if !metadata.is_file() {
+        return Err(unreadable(path, "it is not a file"));
+    }
     if metadata.len() > MOST_BYTES {
         return Err(unreadable(
             path,
             format!("{} bytes, where at most {MOST_BYTES} are read", metadata.len()),
         ));
     }
-    File::open(path).map_err(|error| Error::io(path, error))
+    Ok(file)
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+    bytes_in(path, regular_file(path)?)
+}
+
+fn bytes_in(path: &Path, file: File) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // `take`, because the file may grow while it is read.
-    regular_file(path)?
-        .take(MOST_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::io(path, error))?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
     Ok(bytes)
 }
 
@@ -259,7 +285,12 @@ fn open<'a, R: BufRead + Seek + 'a>(
     path: &Path,
     mut source: R,
 ) -> Result<(impl ImageDecoder + 'a, ImageFormat)> {
-    if source.fill_buf().map_err(|error| Error::io(path, error))?.is_empty() {
+    let length = source.seek(std::io::SeekFrom::End(0)).and_then(|length| {
+        source.rewind()?;
+        Ok(length)
+    });
+    let length = length.map_err(|error| Error::io(path, error))?;
+    if length == 0 {
         return Err(unreadable(path, "it is empty"));
     }
     let mut reader =
@@ -267,7 +298,10 @@ fn open<'a, R: BufRead + Seek + 'a>(
     let format =
         reader.format().ok_or_else(|| unreadable(path, "its content has no known format"))?;
     let mut limits = Limits::default();
-    limits.max_alloc = Some(if format == ImageFormat::Png { MOST_BESIDE } else { MOST_MEMORY });
+    limits.max_alloc = Some(match format {
+        ImageFormat::Png => MOST_BESIDE + length,
+        _ => MOST_MEMORY,
+    });
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| unreadable(path, why(error)))?;
     let (width, height) = decoder.dimensions();
