@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 use super::example::{Examples, Input, Kind};
 use super::{image_file, resample};
@@ -361,19 +362,23 @@ fn shaped(
             return Err(Error::argument("input", format!("{}; expected an image", input.name())));
         }
     };
+    // No copy of an image that may be large, where it is made smaller.
     let image = match (image, channels) {
-        (DynamicImage::ImageLuma8(_), 1) | (DynamicImage::ImageRgb8(_), 3) => image.clone(),
-        (image, 1) => DynamicImage::ImageLuma8(image_file::grey(image.clone())),
-        (image, _) => DynamicImage::ImageRgb8(image.to_rgb8()),
+        (DynamicImage::ImageLuma8(_), 1) | (DynamicImage::ImageRgb8(_), 3) => Cow::Borrowed(image),
+        (DynamicImage::ImageRgb8(image), 1) => {
+            Cow::Owned(DynamicImage::ImageLuma8(image_file::grey_of(image)))
+        }
+        (image, 1) => Cow::Owned(DynamicImage::ImageLuma8(image_file::grey(image.clone()))),
+        (image, _) => Cow::Owned(DynamicImage::ImageRgb8(image.to_rgb8())),
     };
     let (height, width) = (height as u32, width as u32);
     match resize {
-        Resize::Stretch => resized(image, height, width),
+        Resize::Stretch => resized(&image, height, width),
         // Its numbers are, later.
-        Resize::Interpolate | Resize::Sides { .. } => Ok(image),
+        Resize::Interpolate | Resize::Sides { .. } => Ok(image.into_owned()),
         Resize::Letterbox => {
             let [w, h] = fitted([image.width(), image.height()], [width, height]);
-            let image = resized(image, h, w)?;
+            let image = resized(&image, h, w)?;
             Ok(placed(
                 &image,
                 [-i64::from((width - w) / 2), -i64::from((height - h) / 2)],
@@ -385,9 +390,9 @@ fn shaped(
             let size = [image.width(), image.height()];
             let steps = Steps::new(size, side as u32, [width as usize, height as usize]);
             let ([x, y], [w, h]) = steps.trim;
-            let image = if [w, h] == size { image } else { image.crop_imm(x, y, w, h) };
+            let image = if [w, h] == size { image } else { Cow::Owned(image.crop_imm(x, y, w, h)) };
             let [w, h] = steps.scaled;
-            Ok(placed(&resized(image, h, w)?, steps.crop, height, width))
+            Ok(placed(&resized(&image, h, w)?, steps.crop, height, width))
         }
     }
 }
@@ -426,9 +431,9 @@ impl Steps {
 }
 
 /// Bilinear with antialiasing, as Pillow resizes.
-fn resized(image: DynamicImage, height: u32, width: u32) -> Result<DynamicImage> {
+fn resized(image: &DynamicImage, height: u32, width: u32) -> Result<DynamicImage> {
     if (image.width(), image.height()) == (width, height) {
-        return Ok(image);
+        return Ok(image.clone());
     }
     let grey = matches!(image, DynamicImage::ImageLuma8(_));
     let channels = if grey { 1 } else { 3 };
