@@ -34,20 +34,22 @@ pub struct EvalFlags {
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct PredictFlags {
-    #[arg(long, value_name = "MODEL", requires_all = ["weights", "labels"])]
+    #[arg(long, value_name = "MODEL")]
     #[arg(value_parser = tenfold_core::cli::model_parser::<crate::Zoo>())]
-    #[arg(help = "Instead of a RUN: the model that --weights belongs to")]
+    #[arg(help = "Instead of a RUN: the model that --weights belongs to, or whose fetched \
+                  weights are taken")]
     pub model: Option<crate::Zoo>,
-    #[arg(long, value_name = "FILE", requires = "model")]
-    #[arg(
-        help = "With --model: weights trained elsewhere, torchvision's or Darknet's .weights; no RUN then"
-    )]
+    #[arg(long, value_name = "FILE|NAME", requires = "model")]
+    #[arg(help = "With --model: weights trained elsewhere, torchvision's or Darknet's \
+                  .weights, a file or fetched; no RUN then")]
     pub weights: Option<PathBuf>,
     #[arg(long, value_name = "FILE", requires = "model")]
-    #[arg(
-        help = "With --model: file of labels, one per line, as many as the weights have classes"
-    )]
+    #[arg(help = "With --model: file of labels, one per line, as many as the weights have \
+                  classes [default: those of fetched weights]")]
     pub labels: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", requires = "model")]
+    #[arg(help = "Folder of fetched weights [default: $TENFOLD_DATA or the cache folder]")]
+    pub data_dir: Option<PathBuf>,
     #[arg(long, value_name = "X", value_parser = fraction)]
     #[arg(help = "Least score of a box [default: the run's own, best on validation]")]
     pub threshold: Option<f64>,

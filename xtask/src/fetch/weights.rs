@@ -1,5 +1,5 @@
-//! Weights that others trained, `weights/MODEL`: one table, of which each row becomes a
-//! manifest like those of data sets.
+//! Weights that others trained, `weights/MODEL`: a table for each task, of which each row becomes
+//! a manifest like those of data sets.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -9,12 +9,18 @@ use toml::{Table, Value};
 /// What the names begin with, and where such files lie in the data folder.
 pub const FOLDER: &str = "weights/";
 
-const TORCHVISION: &str = include_str!("../../../datasets/weights/torchvision.toml");
+const TABLES: [(&str, &str); 2] = [
+    ("torchvision.toml", include_str!("../../../datasets/weights/torchvision.toml")),
+    ("torchvision-coco.toml", include_str!("../../../datasets/weights/torchvision-coco.toml")),
+];
 
-/// The table.
+/// A table.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Published {
+    task: String,
+    /// What the figures of the rows are, in per cent.
+    measure: String,
     licence: String,
     citation: String,
     home: String,
@@ -29,35 +35,42 @@ struct Row {
     /// Ends in `NAME-DIGITS.pth`, where the file's SHA-256 begins with these digits.
     url: String,
     most_bytes: i64,
-    accuracy: f64,
+    figure: f64,
 }
 
-fn published() -> Result<Published> {
-    toml::from_str(TORCHVISION).context("datasets/weights/torchvision.toml")
+fn published() -> Result<Vec<Published>> {
+    let read =
+        |(name, text)| toml::from_str(text).with_context(|| format!("datasets/weights/{name}"));
+    TABLES.into_iter().map(read).collect()
 }
 
 /// Every name.
 pub fn names() -> Result<Vec<String>> {
-    Ok(published()?.weights.keys().map(|name| format!("{FOLDER}{name}")).collect())
+    let tables = published()?;
+    let models = tables.iter().flat_map(|table| table.weights.keys());
+    Ok(models.map(|name| format!("{FOLDER}{name}")).collect())
 }
 
 /// The manifest called `name`, where the table has one.
 pub fn manifest(name: &str) -> Result<Option<String>> {
     let Some(model) = name.strip_prefix(FOLDER) else { return Ok(None) };
-    let Published { licence, citation, home, classes, weights } = published()?;
-    let Some(Row { url, most_bytes, accuracy }) = weights.get(model) else { return Ok(None) };
+    let mut tables = published()?.into_iter();
+    let Some(table) = tables.find(|table| table.weights.contains_key(model)) else {
+        return Ok(None);
+    };
+    let Published { task, measure, licence, citation, home, classes, weights } = table;
+    let Row { url, most_bytes, figure } = &weights[model];
     let file = url.rsplit('/').next().unwrap_or_default();
     let digits = file.rsplit_once('-').and_then(|(_, end)| end.strip_suffix(".pth"));
     let digits = digits.with_context(|| format!("{url}: expected NAME-DIGITS.pth"))?;
     let table = |entries: Vec<(&str, Value)>| -> Table {
         entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     };
-    let title =
-        format!("{model}, {accuracy} % on ImageNet-1k as torchvision measured, {}", classes.len());
+    let title = format!("{model}, {measure} {figure} % as torchvision measured, {}", classes.len());
     let manifest = table(vec![
         ("name", name.into()),
         ("title", (title + " classes").into()),
-        ("task", "image classification".into()),
+        ("task", task.into()),
         ("licence", licence.into()),
         ("citation", citation.into()),
         ("home", home.into()),
@@ -87,10 +100,11 @@ mod tests {
     #[test]
     fn every_row_is_a_manifest_that_knows_its_digest() {
         let names = names().expect("a table");
-        assert_eq!(names.len(), 19);
+        assert_eq!(names.len(), 22);
         for name in names {
             let manifest = find(&name).expect("a manifest");
-            assert_eq!((&manifest.name, manifest.classes.len()), (&name, 1000));
+            let classes = if manifest.task == "object detection" { 91 } else { 1000 };
+            assert_eq!((&manifest.name, manifest.classes.len()), (&name, classes));
             let [file] = &manifest.files[..] else { panic!("{name}: one file") };
             let prefix = file.sha256_prefix.as_deref().expect("a digest");
             assert!(file.dest.ends_with(&format!("-{prefix}.pth")), "{name}");
