@@ -25,7 +25,7 @@ use tokio::sync::watch;
 pub const NOBODY: &str = "(model)";
 
 /// The most bytes that images and what is made of them take at once.
-pub const MEMORY: u64 = 672 << 20;
+pub const MEMORY: u64 = 660 << 20;
 
 /// The most bytes that the bodies of requests take at once; one of the largest always fits.
 const BODIES: u64 = 64 << 20;

@@ -6,10 +6,11 @@ use crate::state::State;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use tenfold_core::geometry::{BoundingBox, Point, Rle};
+use tenfold_core::geometry::{BoundingBox, Point};
 use tenfold_core::store;
 use tenfold_core::suggest::{Answer, Estimate, Proposal, Region, Slot, Suggestion};
 
@@ -17,8 +18,8 @@ type Shared = axum::extract::State<Arc<State>>;
 
 /// The most suggestions for one item, of all slots together.
 const MOST: usize = 4096;
-/// What an import takes in memory, as a multiple of its length.
-const TIMES: u64 = 32;
+/// What an import takes in memory, as a multiple of its length: run lengths are values first.
+const TIMES: u64 = 48;
 
 #[derive(Deserialize)]
 struct Imported {
@@ -44,27 +45,22 @@ struct OfItem {
 struct Object {
     label: Option<String>,
     text: Option<String>,
-    #[serde(flatten)]
-    number: Option<Number>,
+    value: Option<f64>,
+    low: Option<f64>,
+    high: Option<f64>,
     score: f32,
     #[serde(rename = "box")]
     rectangle: Option<[f32; 4]>,
     polygon: Option<Vec<Point>>,
-    mask: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Number {
-    value: f64,
-    low: Option<f64>,
-    high: Option<f64>,
+    /// Read by itself: what it should be is told where it is not.
+    mask: Option<Box<RawValue>>,
 }
 
 impl Object {
     /// A mask says more than its polygon, that more than its box.
     fn region(&self) -> Result<Option<Region>, String> {
         if let Some(mask) = &self.mask {
-            let mask = Rle::deserialize(mask).map_err(|why| {
+            let mask = serde_json::from_str(mask.get()).map_err(|why| {
                 format!("mask: {why}; expected run lengths, {{\"size\", \"counts\"}}")
             })?;
             return Ok(Some(Region::Mask(mask)));
@@ -78,10 +74,9 @@ impl Object {
     /// What is written at a place is its answer, beside which the label only says that it is a
     /// text.
     fn suggestion(self) -> Result<Suggestion, String> {
-        let answer = match (self.number, self.text, self.label) {
-            (Some(Number { value, low, high }), ..) => {
-                Answer::Number(Estimate { value, low, high })
-            }
+        let Self { value, low, high, .. } = self;
+        let answer = match (value, self.text, self.label) {
+            (Some(value), ..) => Answer::Number(Estimate { value, low, high }),
             (None, Some(text), _) => Answer::Text(text),
             (None, None, Some(label)) => Answer::Label(label),
             (None, None, None) => return Err("expected label, text or value".into()),
