@@ -332,9 +332,9 @@ impl DetectorConfig for FasterRcnnConfig {
             let Input::Image(image) = input else {
                 return Err(Error::argument("input", "expected an image"));
             };
-            let framed = frame.apply(&image.to_rgb8(), MEAN, STD, MULTIPLE);
+            let mut framed = frame.apply(&image.to_rgb8(), MEAN, STD, MULTIPLE);
             let [height, width] = framed.padded;
-            let data = TensorData::new(framed.values.clone(), [1, 3, height, width]);
+            let data = TensorData::new(std::mem::take(&mut framed.values), [1, 3, height, width]);
             let images = Tensor::from_data(data, device);
             let found = self.detected(network, images, &[framed.size]).concat();
             let back =
