@@ -39,6 +39,7 @@ use tenfold_classification::models::{Backbone, BackboneConfig, ModelConfig};
 use tenfold_core::data::{Input, Object, Preprocess, Resize};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
+use tenfold_core::weights::LoadOptions;
 use tenfold_core::{Error, Result};
 use tenfold_kernels::nn::{BatchNorm, Linear};
 use tenfold_kernels::ops::{Activation, Roi};
@@ -141,6 +142,16 @@ impl FasterRcnnConfig {
         let frame = Some(Frame::COCO);
         let (side, scale, samples, proposals) = (800, 8.0, 512, 1000);
         Self { classes, side, scale, samples, proposals, frame, frozen: true }
+    }
+
+    /// How to load torchvision's weights, whose file has the names of its first version.
+    pub fn load_options() -> LoadOptions {
+        let renames = [
+            (r"(fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$", "${1}.0.${2}"),
+            (r"(rpn\.head\.conv)\.(weight|bias)$", "${1}.0.0.${2}"),
+        ];
+        let rename = renames.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
+        LoadOptions { rename, ..LoadOptions::default() }
     }
 
     /// Anchors of each level on images of a height and width.
