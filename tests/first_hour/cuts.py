@@ -43,7 +43,7 @@ def photographs(mirror, root, held=False):
                 continue
             split, label = parts[-3:-1]
             for name, (labels, count, ending) in wanted.items():
-                place = root / name if split == "train" else root / "held" / name
+                place = root / name if split == "train" else root / "held" / name / "test"
                 number = done.get((place, label), 0)
                 if label in labels and number < (count if split == "train" else 100 * held):
                     done[place, label] = number + 1
@@ -65,7 +65,7 @@ def digits(mirror, root):
         if number < 40 and label < 2:
             put(root / f"zero-one/{'零一'[label]}/box{number % 3}/{number:02}.PNG", image)
         if 40 <= number < 80:
-            put(root / f"held/digits/{label}/{number:02}.png", image)
+            put(root / f"held/digits/test/{label}/{number:02}.png", image)
         done[label] += 1
 
 

@@ -267,14 +267,15 @@ fn folders(store: &Store, out: &Path) -> Result<usize> {
     }
     let decided = store.decided()?;
     // Everything that may be wrong is found before the first copy.
-    let mut by_label: BTreeMap<String, Vec<(&str, PathBuf)>> = BTreeMap::new();
+    let queue = &store.origin().queue;
+    let mut by_label: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (item, decision) in &decided {
         let label = decision.label().ok_or_else(|| {
             let why = "has places or several answers, no one label: expected FILE.json";
             Error::argument("OUT", format!("{} {why}", item.name))
         })?;
-        let from = Store::file(&store.origin().queue, &item.name)?;
-        by_label.entry(label).or_default().push((&item.name, from));
+        Store::file(queue, &item.name)?;
+        by_label.entry(label).or_default().push(&item.name);
     }
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
@@ -287,9 +288,8 @@ fn folders(store: &Store, out: &Path) -> Result<usize> {
     for (images, folder) in by_label.values().zip(labels) {
         let folder = whole.join(folder);
         std::fs::create_dir(&folder).map_err(|source| Error::io(&folder, source))?;
-        let files = names::apart(images.iter().map(|(name, _)| *name));
-        for ((_, from), file) in images.iter().zip(files) {
-            copy(from, &folder.join(file))?;
+        for (name, file) in images.iter().zip(names::apart(images.iter().copied())) {
+            copy(Store::open_file(queue, name)?, &folder.join(file))?;
         }
     }
     // An empty folder may be there, which not every system renames over.
@@ -299,10 +299,11 @@ fn folders(store: &Store, out: &Path) -> Result<usize> {
 }
 
 /// Copies a file to where none is.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let mut source = std::fs::File::open(from).map_err(|source| Error::io(from, source))?;
+fn copy((from, mut source): (PathBuf, std::fs::File), to: &Path) -> Result<()> {
     let mut target = std::fs::File::create_new(to).map_err(|source| Error::io(to, source))?;
-    std::io::copy(&mut source, &mut target).map_err(|source| Error::io(to, source))?;
+    std::io::copy(&mut source, &mut target).map_err(|why| {
+        Error::file(&from, format!("cannot be copied to {}: {why}", to.display()))
+    })?;
     Ok(())
 }
 

@@ -228,3 +228,13 @@ fn a_table_has_a_line_for_each_place() {
     let why = write(&store, &folder.path().join("images")).unwrap_err().to_string();
     assert!(why.contains("expected FILE.json"), "{why}");
 }
+
+#[test]
+fn no_cell_begins_as_a_formula() {
+    for cell in ["=1", "+a", "-a", "@a", "\t=1", "\r=1", "\n=1"] {
+        assert_eq!(harmless(cell), format!("'{cell}"));
+    }
+    for cell in ["-1.5", "+2", "a=1", "", " a"] {
+        assert_eq!(harmless(cell), cell);
+    }
+}

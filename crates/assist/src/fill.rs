@@ -1,6 +1,7 @@
 //! What there is in a queue: images in folders, rows of a table, texts.
 
 use serde::Deserialize;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use tenfold_core::data::csv::Table;
 use tenfold_core::data::{Kind, folder};
@@ -80,9 +81,11 @@ fn texts(path: &Path, model: &dyn Propose) -> Result<Vec<(String, String)>> {
 fn images(queue: &Path, at: &Path, depth: usize, names: &mut Vec<String>) -> Result<()> {
     let plain = |path: &PathBuf| !path.is_symlink();
     for path in folder::images_in(at)?.into_iter().filter(plain) {
-        // A name that is not UTF-8 could not be told to the page.
-        match path.strip_prefix(queue).ok().and_then(Path::to_str) {
-            Some(name) => names.push(name.replace('\\', "/")),
+        // A name that is not UTF-8 could not be told to the page. Part by part, since some systems
+        // have files with a backslash in their names, and others have it between names.
+        let parts = path.strip_prefix(queue).unwrap_or(&path).iter().map(OsStr::to_str);
+        match parts.collect::<Option<Vec<&str>>>() {
+            Some(parts) => names.push(parts.join("/")),
             None => note(format_args!("left out {}: its name is not UTF-8", path.display())),
         }
     }
@@ -124,6 +127,23 @@ mod tests {
         }
         fn propose(&self, _: &[&Input], _: usize) -> Result<Vec<Proposal>> {
             Ok(Vec::new())
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_backslash_in_a_name_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("d\\e")).unwrap();
+        let names = ["a\\b.png", "d\\e/f.png"];
+        for name in names {
+            image::GrayImage::new(1, 1).save(folder.path().join(name)).unwrap();
+        }
+        let mut found = Vec::new();
+        images(folder.path(), folder.path(), DEEPEST, &mut found).unwrap();
+        assert_eq!(found, names);
+        for name in found {
+            assert!(Store::file(folder.path(), &name).is_ok(), "{name}");
         }
     }
 

@@ -13,6 +13,8 @@
 //! model     what others ask the model by; worker: the thread that owns it
 //! writer    the thread that owns the store
 //! retrain   the training on what was decided; rounds: its course
+//! inputs    what the model is shown
+//! memory    how much of it requests may take
 //! http/     guard, page, routes
 //! report    what it saved
 //! export    decisions as CSV, Parquet, COCO, image folders; names: of what is exported
@@ -23,6 +25,8 @@ mod entry;
 mod export;
 mod fill;
 mod http;
+mod inputs;
+mod memory;
 mod metrics;
 mod model;
 mod names;

@@ -1,11 +1,8 @@
 //! What others ask the model by, and how it is asked.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use tenfold_core::Result;
-use tenfold_core::data::{Input, image_file};
-use tenfold_core::store::{Content, Item, Store};
+use tenfold_core::data::Input;
 use tenfold_core::suggest::{Proposal, Propose};
 use tokio::sync::oneshot;
 
@@ -13,7 +10,7 @@ use tokio::sync::oneshot;
 pub const BATCH: usize = 64;
 
 /// What the model said of one input.
-pub type Answer = std::result::Result<Proposal, String>;
+pub type Answer = Result<Proposal, String>;
 
 /// What the thread is asked for.
 pub enum Job {
@@ -80,17 +77,5 @@ pub fn suggest(model: &dyn Propose, inputs: &[&Input], top: usize) -> Vec<Answer
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(why) if inputs.len() == 1 => vec![Err(why.to_string())],
         Err(_) => inputs.iter().flat_map(|&input| suggest(model, &[input], top)).collect(),
-    }
-}
-
-/// What the model is shown of an item.
-///
-/// # Errors
-/// The image cannot be read.
-pub fn input(queue: &Path, item: &Item) -> Result<Input> {
-    match &item.content {
-        Content::Row(row) => Ok(Input::Row(row.clone())),
-        Content::Text(text) => Ok(Input::Text(text.clone())),
-        Content::File => Ok(Input::Image(image_file::read(Store::file(queue, &item.name)?)?)),
     }
 }

@@ -2,6 +2,7 @@
 //! they are no worse on the fixed part.
 
 use crate::active::{Active, lock};
+use crate::inputs;
 use crate::model;
 use crate::queue::Queue;
 use crate::retrain::{Known, Progress, Refused, Stage};
@@ -238,7 +239,7 @@ pub fn take(state: &State) -> std::result::Result<bool, String> {
 fn readable(state: &State) -> (Vec<Input>, Vec<Vec<Annotation>>) {
     let fixed: Vec<(Item, Vec<Annotation>)> = state.queue().fixed();
     let read = |(item, decided): (Item, Vec<Annotation>)| {
-        model::input(&state.settings.queue, &item).ok().map(|input| (input, decided))
+        inputs::input(state, &item).ok().map(|input| (input, decided))
     };
     fixed.into_iter().filter_map(read).unzip()
 }

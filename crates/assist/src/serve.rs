@@ -6,7 +6,7 @@ use crate::fill::fill;
 use crate::model::Model;
 use crate::queue::{Queue, Shares};
 use crate::retrain::{self, Retrain};
-use crate::state::{Settings, State};
+use crate::state::{MEMORY, Settings, State};
 use crate::writer::Writer;
 use crate::{http, rounds, worker};
 use anyhow::Context;
@@ -70,7 +70,7 @@ pub struct ServeArgs {
     #[arg(help = "Seconds for which an item stays reserved for a person who does nothing")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub lease: u32,
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", value_parser = token)]
     #[arg(help = "Token that requests must carry when the address is not this machine's own \
                   [default: drawn at random and printed]")]
     pub token: Option<String>,
@@ -91,6 +91,13 @@ fn part(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
         _ => Err("expected a number from 0 to below 1".into()),
+    }
+}
+
+fn token(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() || text.chars().any(char::is_control) {
+        true => Err("expected a word that others do not guess".into()),
+        false => Ok(text.into()),
     }
 }
 
@@ -151,6 +158,8 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
         hosts: args.hosts.clone(),
         upload: args.upload as usize * 1024 * 1024,
         pixels: 32 << 20,
+        preprocess: model.preprocess().cloned(),
+        memory: MEMORY,
         patience: Duration::from_secs(30),
     };
     let mut active = Active::of(&name, 0, run, settings.risk)?;
@@ -208,7 +217,10 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
 }
 
 fn greet(state: &State, address: SocketAddr, out: &mut dyn Write) -> std::io::Result<()> {
-    let token = state.settings.token.as_ref().map_or(String::new(), |t| format!("?token={t}"));
+    let token = state.settings.token.as_ref().map_or(String::new(), |token| {
+        let token = http::guard::encoded(token);
+        format!("?token={token}")
+    });
     writeln!(out, "http://{address}/{token}")?;
     out.flush()?;
     let queue = state.queue().counts(std::time::Instant::now());
@@ -224,9 +236,21 @@ fn greet(state: &State, address: SocketAddr, out: &mut dyn Write) -> std::io::Re
     Ok(())
 }
 
-/// Keeps a second server out of the store.
+/// Keeps a second server out of the store, by whatever name it comes.
 fn lock(store: &Path) -> Result<std::fs::File> {
-    let mut path = OsString::from(store);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if std::fs::metadata(store).is_ok_and(|about| about.nlink() > 1) {
+            let why = "has another name too (a hard link), under which it could be written";
+            return Err(Error::file(store, format!("{why}: remove that")));
+        }
+    }
+    // Behind links.
+    let folder = store.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
+    let own = store.canonicalize().ok().or_else(|| Some(folder.ok()?.join(store.file_name()?)));
+    let mut path = OsString::from(own.as_deref().unwrap_or(store));
     path.push(".lock");
     let path = PathBuf::from(path);
     let open = std::fs::File::options().create(true).append(true).open(&path);
@@ -258,4 +282,39 @@ fn listen(at: &str) -> Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(&addresses[..]).map_err(wrong)?;
     listener.set_nonblocking(true).map_err(wrong)?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_store_is_locked_by_whatever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("real")).unwrap();
+        std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+        // Before there is a store, too.
+        let first = lock(&at("real/s.sqlite")).unwrap();
+        assert!(lock(&at("link/s.sqlite")).is_err());
+        std::fs::write(at("real/s.sqlite"), "x").unwrap();
+        std::os::unix::fs::symlink(at("real/s.sqlite"), at("t.sqlite")).unwrap();
+        for name in ["link/s.sqlite", "t.sqlite", "real/s.sqlite"] {
+            let why = lock(&at(name)).unwrap_err().to_string();
+            assert!(why.contains("another server has this store open"), "{why}");
+        }
+        drop(first);
+        drop(lock(&at("t.sqlite")).unwrap());
+        std::fs::hard_link(at("real/s.sqlite"), at("u.sqlite")).unwrap();
+        assert!(lock(&at("u.sqlite")).unwrap_err().to_string().contains("hard link"));
+    }
+
+    #[test]
+    fn an_empty_token_is_none() {
+        for text in ["", "  ", "a\nb"] {
+            assert!(token(text).is_err());
+        }
+        assert_eq!(token("a;b & c").unwrap(), "a;b & c");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::active::{Active, lock};
 use crate::entry::{Order, Proposed};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::queue::{Audit, Queue};
@@ -14,7 +15,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tenfold_core::annotate::Verdict;
 use tenfold_core::calibrate::Threshold;
-use tenfold_core::data::Kind;
+use tenfold_core::data::{Kind, Preprocess};
 use tenfold_core::progress::note;
 use tenfold_core::store::{Action, Decision, now};
 use tenfold_core::suggest::Proposal;
@@ -22,6 +23,12 @@ use tokio::sync::watch;
 
 /// Who decides where no person does.
 pub const NOBODY: &str = "(model)";
+
+/// The most bytes that images and what is made of them take at once.
+pub const MEMORY: u64 = 672 << 20;
+
+/// The most bytes that the bodies of requests take at once; one of the largest always fits.
+const BODIES: u64 = 64 << 20;
 
 /// Fewer items than this judge nobody's weights.
 pub const LEAST_JUDGES: usize = 20;
@@ -55,8 +62,12 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// The most bytes of an upload.
     pub upload: usize,
-    /// The most pixels of an upload.
+    /// The most pixels of an image in a request; eight times as many of all of them.
     pub pixels: u64,
+    /// How images become the network's input, where that is done before it sees them.
+    pub preprocess: Option<Preprocess>,
+    /// The most bytes that images and what is made of them take at once.
+    pub memory: u64,
     /// How long one request may take.
     pub patience: Duration,
 }
@@ -71,6 +82,10 @@ pub struct State {
     pub model: Model,
     /// What is counted.
     pub metrics: Metrics,
+    /// What images and what is made of them may take.
+    pub memory: Memory,
+    /// What the bodies of requests may take.
+    pub bodies: Memory,
     /// The training on what was decided.
     pub retrain: Retrain,
     queue: Mutex<Queue>,
@@ -94,10 +109,12 @@ impl State {
         retrain: Retrain,
     ) -> Self {
         Self {
-            settings,
             writer,
             model,
             metrics: Metrics::default(),
+            memory: Memory::new(settings.memory),
+            bodies: Memory::new(BODIES.max(settings.upload as u64 * 2)),
+            settings,
             retrain,
             queue: Mutex::new(queue),
             active: Mutex::new(active),

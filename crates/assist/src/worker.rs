@@ -2,19 +2,20 @@
 //! batch; while there are none, it works through the queue.
 
 use crate::entry::Proposed;
-use crate::model::{Answer, BATCH, Job, Jobs, input, suggest};
+use crate::inputs::{self, Group};
+use crate::memory::Taken;
+use crate::model::{Answer, BATCH, Job, Jobs, suggest};
 use crate::state::State;
 use crate::writer::Shared;
-use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
+use tenfold_core::Error;
 use tenfold_core::data::Input;
 use tenfold_core::data::random::SplitMix64;
 use tenfold_core::progress::note;
 use tenfold_core::store::{self, Item};
 use tenfold_core::suggest::Propose;
-use tenfold_core::{Error, Result};
 use tokio::sync::oneshot;
 
 /// How long a batch of the queue may keep a request waiting.
@@ -23,20 +24,25 @@ const PATIENCE: Duration = Duration::from_millis(40);
 /// How often an idle thread looks whether the server has ended.
 const IDLE: Duration = Duration::from_millis(200);
 
+/// How long the queue waits while requests have the memory.
+const SHORT: Duration = Duration::from_millis(20);
+
 /// The numbers of an embedding that are kept: by the lemma of Johnson and Lindenstrauss a
 /// projection in random directions keeps angles, roughly.
 const KEPT: usize = 64;
 
 /// Runs the thread, until the last [`Model`](crate::model::Model) outside of `state` is gone or the server ends.
 pub fn run(mut model: Box<dyn Propose>, mut weights: Arc<str>, jobs: &Jobs, state: &Arc<State>) {
-    let (mut idle, mut pace) = (false, 8);
+    let (mut pause, mut pace) = (None, 8);
     // One that was taken out of the line and is not among those that are answered together.
     let mut next = None;
     while !state.stopped() {
         let job = match next.take() {
             Some(job) => Ok(job),
-            None if idle => jobs.0.recv_timeout(IDLE).map_err(|_| TryRecvError::Empty),
-            None => jobs.0.try_recv(),
+            None => match pause {
+                Some(time) => jobs.0.recv_timeout(time).map_err(|_| TryRecvError::Empty),
+                None => jobs.0.try_recv(),
+            },
         };
         match job {
             Ok(Job::Suggest(inputs, top, reply)) => {
@@ -54,15 +60,18 @@ pub fn run(mut model: Box<dyn Propose>, mut weights: Arc<str>, jobs: &Jobs, stat
                 }
                 answer(&*model, &weights, waiting, state);
             }
-            Ok(Job::Swap(new, id)) => (model, weights, idle) = (new, id, false),
-            Ok(Job::Look) => idle = false,
+            Ok(Job::Swap(new, id)) => (model, weights, pause) = (new, id, None),
+            Ok(Job::Look) => pause = None,
             Err(TryRecvError::Disconnected) => return,
             // What is left of the queue is for the next start.
-            Err(TryRecvError::Empty) if idle || state.ending() => idle = true,
+            Err(TryRecvError::Empty) if pause == Some(IDLE) || state.ending() => pause = Some(IDLE),
             Err(TryRecvError::Empty) => {
                 let begun = Instant::now();
-                let done = work(&*model, &weights, pace, state);
-                idle = done == 0;
+                let Some(done) = work(&*model, &weights, pace, state) else {
+                    pause = Some(SHORT);
+                    continue;
+                };
+                pause = (done == 0).then_some(IDLE);
                 // As many at once as keep a request waiting for so long.
                 let each = begun.elapsed().as_secs_f64() / done.max(1) as f64;
                 pace = ((PATIENCE.as_secs_f64() / each.max(1e-6)) as usize).clamp(1, BATCH);
@@ -73,7 +82,9 @@ pub fn run(mut model: Box<dyn Propose>, mut weights: Arc<str>, jobs: &Jobs, stat
 
 type Waiting = (Vec<Input>, usize, oneshot::Sender<(Arc<str>, Vec<Answer>)>);
 
-fn answer(model: &dyn Propose, weights: &Arc<str>, waiting: Vec<Waiting>, state: &State) {
+fn answer(model: &dyn Propose, weights: &Arc<str>, mut waiting: Vec<Waiting>, state: &State) {
+    // Who asked may have gone away.
+    waiting.retain(|(_, _, reply)| !reply.is_closed());
     let inputs: Vec<&Input> = waiting.iter().flat_map(|(inputs, _, _)| inputs).collect();
     let top = waiting.iter().map(|(_, top, _)| *top).max().unwrap_or(1);
     let mut answers: Vec<Answer> = Vec::with_capacity(inputs.len());
@@ -86,19 +97,17 @@ fn answer(model: &dyn Propose, weights: &Arc<str>, waiting: Vec<Waiting>, state:
         let own = answers.by_ref().take(inputs.len());
         let mut own: Vec<Answer> = own.collect();
         own.iter_mut().flatten().for_each(|all| all.truncate(top));
-        // Who asked may have gone away.
         let _ = reply.send((weights.clone(), own));
     }
 }
 
-/// Works through a part of the queue: how many items.
-fn work(model: &dyn Propose, weights: &Arc<str>, most: usize, state: &Arc<State>) -> usize {
+/// Works through a part of the queue: how many items; `None` where that has to wait for memory.
+fn work(model: &dyn Propose, weights: &Arc<str>, most: usize, state: &Arc<State>) -> Option<usize> {
     let items = state.queue().unproposed(weights, most, Instant::now());
     if items.is_empty() {
         return embed(model, most, state);
     }
-    let count = items.len();
-    let (items, inputs) = readable(items, state);
+    let Readable { count, items, inputs, _taken } = readable(items, state)?;
     let answers = suggest(model, &inputs.iter().collect::<Vec<_>>(), state.settings.top);
     let mut kept = Vec::with_capacity(items.len());
     let mut queue = state.queue();
@@ -133,7 +142,7 @@ fn work(model: &dyn Propose, weights: &Arc<str>, most: usize, state: &Arc<State>
     told(saved());
     state.accept_sure(weights);
     state.changed();
-    count
+    Some(count)
 }
 
 fn told(result: Shared<()>) {
@@ -143,11 +152,20 @@ fn told(result: Shared<()>) {
 }
 
 /// The items whose input can be read; the others are marked.
-fn readable(items: Vec<Item>, state: &State) -> (Vec<Item>, Vec<Input>) {
-    let read: Vec<Result<Input>> =
-        items.par_iter().map(|item| input(&state.settings.queue, item)).collect();
+struct Readable {
+    /// With those that cannot.
+    count: usize,
+    items: Vec<Item>,
+    inputs: Vec<Input>,
+    _taken: Taken,
+}
+
+/// The first of `items`; `None` where there is no memory for them now.
+fn readable(items: Vec<Item>, state: &State) -> Option<Readable> {
+    let Group { items, taken } = inputs::group(state, items)?;
+    let count = items.len();
     let (mut good, mut inputs) = (Vec::new(), Vec::new());
-    for (item, read) in items.into_iter().zip(read) {
+    for (item, read) in items {
         match read {
             Ok(input) => {
                 good.push(item);
@@ -160,7 +178,7 @@ fn readable(items: Vec<Item>, state: &State) -> (Vec<Item>, Vec<Input>) {
             }
         }
     }
-    (good, inputs)
+    Some(Readable { count, items: good, inputs, _taken: taken })
 }
 
 /// A message for the page, which need not know where on the disk the queue lies.
@@ -168,14 +186,13 @@ fn without_folder(why: &Error, state: &State) -> String {
     why.to_string().replace(&format!("{}/", state.settings.queue.display()), "")
 }
 
-/// Embeds a part of the queue, where somebody asks for likeness: how many items.
-fn embed(model: &dyn Propose, most: usize, state: &Arc<State>) -> usize {
+/// Embeds a part of the queue, where somebody asks for likeness: as [`work`].
+fn embed(model: &dyn Propose, most: usize, state: &Arc<State>) -> Option<usize> {
     if !state.wants_likeness() {
-        return 0;
+        return Some(0);
     }
     let items = state.queue().unembedded(most);
-    let count = items.len();
-    let (items, inputs) = readable(items, state);
+    let Readable { count, items, inputs, _taken } = readable(items, state)?;
     let found = model.embed(&inputs.iter().collect::<Vec<_>>());
     let mut queue = state.queue();
     let Ok(Some(values)) = found else {
@@ -185,7 +202,7 @@ fn embed(model: &dyn Propose, most: usize, state: &Arc<State>) -> usize {
                 entry.embedding = Some(Box::new([]));
             }
         });
-        return count;
+        return Some(count);
     };
     let width = values.len() / items.len().max(1);
     for (item, values) in items.iter().zip(values.chunks(width.max(1))) {
@@ -193,7 +210,7 @@ fn embed(model: &dyn Propose, most: usize, state: &Arc<State>) -> usize {
             entry.embedding = Some(projected(values));
         }
     }
-    count
+    Some(count)
 }
 
 /// An embedding in few numbers, of length one.

@@ -128,17 +128,19 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn ctrl_c_stops_where_nothing_is_lost() {
-    let (_folder, run_folder, ended) = met(|run| {
-        let mut child = Process::start(&mut train(LENET, run));
-        wait_until(&mut child, || checkpoint(run, 2).exists());
-        signal("-INT", &child);
-        let ended = ended(child);
-        (ended.code != Some(0)).then_some(ended)
-    });
-    assert!(ended.error().contains("--resume continues after epoch"), "{}", ended.error());
-    assert!(!run_folder.join("summary.json").exists());
-    resume_to_reference(&run_folder);
+fn ctrl_c_and_a_termination_stop_where_nothing_is_lost() {
+    for name in ["-INT", "-TERM"] {
+        let (_folder, run_folder, ended) = met(|run| {
+            let mut child = Process::start(&mut train(LENET, run));
+            wait_until(&mut child, || checkpoint(run, 2).exists());
+            signal(name, &child);
+            let ended = ended(child);
+            (ended.code != Some(0)).then_some(ended)
+        });
+        assert!(ended.error().contains("--resume continues after epoch"), "{}", ended.error());
+        assert!(!run_folder.join("summary.json").exists());
+        resume_to_reference(&run_folder);
+    }
 }
 
 #[test]

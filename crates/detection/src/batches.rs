@@ -2,13 +2,17 @@
 
 use crate::augment::{Annotated, Augment};
 use burn::tensor::{Device, Tensor};
+use image::imageops::{self, FilterType};
 use tenfold_core::data::random::SplitMix64;
-use tenfold_core::data::{Example, Examples, Input, Object, Preprocess};
+use tenfold_core::data::{Example, Examples, Input, Object, Preprocess, Resize};
 use tenfold_core::train::loader::{Collate, Epoch};
 use tenfold_core::{Error, Result};
 
 /// Images `[batch, 3, side, side]`, and the objects of each in pixels of these.
 pub type Batch = (Tensor<4>, Vec<Vec<Object>>);
+
+/// What the drawing of sizes is keyed by.
+const SIZE: u64 = u64::from_be_bytes(*b"size\0\0\0\0");
 
 /// Batches to learn from.
 pub struct Batches {
@@ -16,6 +20,8 @@ pub struct Batches {
     pub examples: Examples<Vec<Object>>,
     /// From an image to the network's input.
     pub preprocess: Preprocess,
+    /// The sides of batches, of which each draws one; none: those of `preprocess`.
+    pub sizes: Vec<usize>,
     /// What is done to the images.
     pub augment: Augment,
     /// Which epoch it is ...
@@ -25,38 +31,54 @@ pub struct Batches {
 }
 
 impl Batches {
-    fn annotated(&self, index: usize) -> Result<Annotated> {
+    fn annotated(&self, index: usize, preprocess: &Preprocess) -> Result<Annotated> {
         let Example { input, target, .. } = self.examples.get(index)?;
         let Input::Image(image) = input else {
             return Err(Error::argument("input", "expected an image"));
         };
         let bare = |object: Object| Object { mask: None, ..object };
-        Ok((image.into_rgb8(), target.into_iter().map(bare).collect()))
+        let (image, objects) = (image.into_rgb8(), target.into_iter().map(bare));
+        match preprocess {
+            // Augmentation would else keep the proportions, which images of a model's lose.
+            Preprocess::Image { resize: Resize::Interpolate | Resize::Stretch, .. } => {
+                let [_, height, width] = preprocess.shape();
+                let transform = preprocess.transform(image.width(), image.height());
+                let image =
+                    imageops::resize(&image, width as u32, height as u32, FilterType::Triangle);
+                Ok((image, objects.filter_map(|object| object.moved(&transform)).collect()))
+            }
+            _ => Ok((image, objects.collect())),
+        }
     }
 
-    fn one(&self, index: usize, seed: u64) -> Result<(Vec<f32>, Vec<Object>)> {
-        let (image, objects) = self.annotated(index)?;
+    fn one(
+        &self,
+        index: usize,
+        seed: u64,
+        preprocess: &Preprocess,
+    ) -> Result<(Vec<f32>, Vec<Object>)> {
+        let (image, objects) = self.annotated(index, preprocess)?;
         let (image, objects) = match self.augment.is_none() {
             true => {
-                let transform = self.preprocess.transform(image.width(), image.height());
+                let transform = preprocess.transform(image.width(), image.height());
                 (image, objects.iter().filter_map(|object| object.moved(&transform)).collect())
             }
             false => {
                 let mut random = SplitMix64::keyed(&[seed, index as u64]);
                 let last = self.epoch.get() as usize >= self.closed;
-                let [_, side, _] = self.preprocess.shape();
+                let [_, side, _] = preprocess.shape();
                 let count = self.examples.len();
                 self.augment.apply((image, objects), side, last, &mut random, |random| {
-                    self.annotated(random.below(count))
+                    self.annotated(random.below(count), preprocess)
                 })?
             }
         };
-        Ok((self.preprocess.apply(&Input::Image(image.into()))?, objects))
+        Ok((preprocess.apply(&Input::Image(image.into()))?, objects))
     }
 }
 
 impl Collate for Batches {
-    type Host = (Vec<f32>, Vec<Vec<Object>>);
+    type Host = (Vec<f32>, Vec<Vec<Object>>, Preprocess);
     type Batch = Batch;
 
     fn len(&self) -> usize {
@@ -65,15 +87,23 @@ impl Collate for Batches {
 
     fn stack(&self, examples: &[usize], seed: u64) -> Result<Self::Host> {
         let (mut images, mut truth) = (Vec::new(), Vec::new());
+        let mut preprocess = self.preprocess.clone();
+        if let (Some(&first), Preprocess::Image { height, width, .. }, false) =
+            (examples.first(), &mut preprocess, self.sizes.is_empty())
+        {
+            let mut random = SplitMix64::keyed(&[seed, first as u64, SIZE]);
+            let side = self.sizes[random.below(self.sizes.len())];
+            (*height, *width) = (side, side);
+        }
         for &index in examples {
-            let (values, objects) = self.one(index, seed)?;
+            let (values, objects) = self.one(index, seed, &preprocess)?;
             images.extend(values);
             truth.push(objects);
         }
-        Ok((images, truth))
+        Ok((images, truth, preprocess))
     }
 
-    fn upload(&self, (images, truth): Self::Host, device: &Device) -> Batch {
-        (self.preprocess.tensor(images, device), truth)
+    fn upload(&self, (images, truth, preprocess): Self::Host, device: &Device) -> Batch {
+        (preprocess.tensor(images, device), truth)
     }
 }

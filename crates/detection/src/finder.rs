@@ -2,33 +2,32 @@
 
 use crate::config::RunConfig;
 use crate::detection::Detection;
-use crate::models::detector::DetectorConfig;
+use crate::models::detector::{DetectorConfig, Published};
 use crate::parts::nms::Nms;
 use crate::zoo::{Zoo, with_config};
 use burn::tensor::Device;
 use serde::de::IgnoredAny;
 use std::path::Path;
 use tenfold_core::data::{Input, Kind, Preprocess};
+use tenfold_core::geometry::Transform;
 use tenfold_core::suggest::{Proposal, Propose, Region, Slot, Suggestion};
 use tenfold_core::trained::Trained;
 use tenfold_core::weights::{self, LoadOptions};
 use tenfold_core::zoo::Zoo as _;
 use tenfold_core::{Error, Result};
 
-/// Images that go through a network at once.
+/// Images that go through a network at once, at most ...
 const BATCH: usize = 16;
-/// The least score of a box that is shown, where validation has not chosen one.
-const THRESHOLD: f32 = 0.5;
+/// ... and the pixels of their inputs, unless one alone has more.
+const PIXELS: usize = BATCH * 320 * 320;
 
-/// What finds objects in images, in pixels of each, before any suppression.
+/// What finds objects in a batch of images, in pixels of the input, before any suppression.
 type Detect = Box<dyn Fn(&[&Input]) -> Result<Vec<Vec<Detection>>> + Send>;
 
 /// A trained detector.
 pub struct Finder {
     labels: Vec<String>,
     preprocess: Preprocess,
-    /// Whether images may be brought to the network's size before.
-    shaped: bool,
     nms: Nms,
     threshold: f32,
     detect: Detect,
@@ -57,35 +56,47 @@ impl Finder {
         network: C::Network,
         device: &Device,
     ) -> Self {
-        let RunConfig { config: own, labels, preprocess, nms, .. } = config;
-        let threshold = config.threshold.unwrap_or(THRESHOLD);
-        Self::built(own, network, labels.clone(), preprocess.clone(), *nms, device)
-            .with_threshold(threshold)
+        let RunConfig { labels, preprocess, nms, .. } = config;
+        let own =
+            Published { config: config.config.clone(), preprocess: preprocess.clone(), nms: *nms };
+        let threshold = config.threshold.unwrap_or(0.5);
+        Self::of(own, network, labels.clone(), device).with_threshold(threshold)
     }
 
-    /// Of a network that no run folder holds, such as one with weights that others trained.
-    pub fn of<C: DetectorConfig>(
-        config: &C,
+    /// Of weights that others trained, with a label for each class.
+    ///
+    /// # Errors
+    /// A model without such, and a file that does not fit.
+    pub fn from_weights(
+        model: Zoo,
+        path: &Path,
+        labels: Vec<String>,
+        device: &Device,
+    ) -> Result<Self> {
+        with_config!(model, Config => {
+            let Some(own) = Config::published(labels.len()) else {
+                let why = "is trained by this program alone: give a run in place of --weights";
+                return Err(Error::argument(model.name(), why));
+            };
+            let mut network = own.config.init(device);
+            Config::load(&mut network, path)?;
+            Ok(Self::of(own, network, labels, device))
+        })
+    }
+
+    pub(crate) fn of<C: DetectorConfig>(
+        Published { config, preprocess, nms }: Published<C>,
         network: C::Network,
         labels: Vec<String>,
         device: &Device,
     ) -> Self {
-        Self::built(config, network, labels, config.preprocess(), config.nms(), device)
-    }
-
-    fn built<C: DetectorConfig>(
-        config: &C,
-        network: C::Network,
-        labels: Vec<String>,
-        preprocess: Preprocess,
-        nms: Nms,
-        device: &Device,
-    ) -> Self {
-        let (own, to_input, device) = (config.clone(), preprocess.clone(), device.clone());
-        let shaped = !own.any_size();
-        let detect = move |inputs: &[&Input]| own.find(&network, &to_input, inputs, &device);
-        let (threshold, detect) = (THRESHOLD, Box::new(detect));
-        Self { labels, preprocess, shaped, nms, threshold, detect }
+        let (to_input, device) = (preprocess.clone(), device.clone());
+        let detect = move |inputs: &[&Input]| {
+            let size = |input: &&Input| to_input.inner(input.image_size().unwrap_or([1; 2]));
+            let sizes: Vec<[usize; 2]> = inputs.iter().map(size).collect();
+            Ok(config.detect(&network, to_input.batch(inputs, &device)?, &sizes))
+        };
+        Self { labels, preprocess, nms, threshold: 0.5, detect: Box::new(detect) }
     }
 
     /// Shows boxes from this score on.
@@ -99,16 +110,20 @@ impl Finder {
     /// An input that is no image.
     pub fn find(&self, inputs: &[&Input]) -> Result<Vec<Vec<Detection>>> {
         let mut all = Vec::with_capacity(inputs.len());
-        for inputs in inputs.chunks(BATCH) {
+        let [_, height, width] = self.preprocess.shape();
+        for inputs in inputs.chunks((PIXELS / (height * width)).clamp(1, BATCH)) {
             for (input, found) in inputs.iter().zip((self.detect)(inputs)?) {
                 let Some([width, height]) = input.image_size() else {
                     return Err(Error::argument("input", "expected an image"));
                 };
-                let clipped = |one: Detection| {
-                    let bounding_box = one.bounding_box.clip(width as usize, height as usize);
+                let back = self.preprocess.transform(width, height).inverse();
+                let back = back.unwrap_or(Transform::identity(width as usize, height as usize));
+                let placed = |one: Detection| {
+                    let own = back.bounding_box(&one.bounding_box);
+                    let bounding_box = own.clip(width as usize, height as usize);
                     Detection { bounding_box, ..one }
                 };
-                all.push(self.nms.apply(found.into_iter().map(clipped).collect()));
+                all.push(self.nms.apply(found.into_iter().map(placed).collect()));
             }
         }
         Ok(all)
@@ -130,7 +145,7 @@ impl Propose for Finder {
     }
 
     fn preprocess(&self) -> Option<&Preprocess> {
-        self.shaped.then_some(&self.preprocess)
+        Some(&self.preprocess)
     }
 
     fn propose(&self, inputs: &[&Input], _: usize) -> Result<Vec<Proposal>> {

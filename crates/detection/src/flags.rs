@@ -34,6 +34,20 @@ pub struct EvalFlags {
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct PredictFlags {
+    #[arg(long, value_name = "MODEL", requires_all = ["weights", "labels"])]
+    #[arg(value_parser = tenfold_core::cli::model_parser::<crate::Zoo>())]
+    #[arg(help = "Instead of a RUN: the model that --weights belongs to")]
+    pub model: Option<crate::Zoo>,
+    #[arg(long, value_name = "FILE", requires = "model")]
+    #[arg(
+        help = "With --model: weights trained elsewhere, torchvision's or Darknet's .weights; no RUN then"
+    )]
+    pub weights: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "model")]
+    #[arg(
+        help = "With --model: file of labels, one per line, as many as the weights have classes"
+    )]
+    pub labels: Option<PathBuf>,
     #[arg(long, value_name = "X", value_parser = fraction)]
     #[arg(help = "Least score of a box [default: the run's own, best on validation]")]
     pub threshold: Option<f64>,

@@ -18,16 +18,22 @@
 pub mod augment;
 pub mod batches;
 pub mod config;
+#[cfg(test)]
+mod darknet_tests;
 pub mod data;
 pub mod detection;
 #[cfg(feature = "cli")]
 mod draw;
+#[cfg(test)]
+mod fasterrcnn_tests;
 pub mod finder;
 #[cfg(feature = "cli")]
 pub mod flags;
 pub mod metrics;
 pub mod models;
 pub mod parts;
+#[cfg(feature = "cli")]
+mod predict;
 #[cfg(feature = "cli")]
 mod program;
 #[cfg(feature = "cli")]
@@ -37,7 +43,7 @@ mod scores;
 #[cfg(feature = "cli")]
 mod task;
 #[cfg(test)]
-mod torchvision;
+mod torchvision_tests;
 #[cfg(all(test, feature = "cli"))]
 mod verbs_tests;
 #[cfg(feature = "cli")]

@@ -1,11 +1,15 @@
 //! The program: the zoo on the command line.
 
 use crate::flags::{EvalFlags, PredictFlags, TrainFlags};
+use crate::predict;
 use crate::task::Detecting;
 use crate::zoo::{Zoo, with_config};
+use std::io::Write;
 use std::path::Path;
+use tenfold_core::cli::args::{PredictArgs, run_and_inputs};
 use tenfold_core::cli::{NoVerbs, On, Program};
-use tenfold_core::task::Verbs;
+use tenfold_core::task::{Asked, Verbs};
+use tenfold_core::trained::Trained;
 use tenfold_core::zoo::Card;
 
 impl Program for Zoo {
@@ -23,6 +27,17 @@ impl Program for Zoo {
 
     fn verbs(self) -> Box<dyn Verbs<Self>> {
         with_config!(self, Config => Box::new(Detecting::<Config>::new(self)))
+    }
+
+    fn predict(args: &PredictArgs, own: &PredictFlags, out: &mut dyn Write) -> anyhow::Result<()> {
+        let Some(model) = own.model else {
+            let (run, paths) = run_and_inputs(&args.paths)?;
+            let trained = Trained::open(run)?;
+            let asked = Asked { paths, args, own };
+            return trained.model::<Self>()?.verbs().answer(&trained, &asked, out);
+        };
+        let finder = predict::foreign(model, own, &args.device)?;
+        predict::answer(finder, &args.paths, args, own, out)
     }
 
     fn data_dir(own: &TrainFlags) -> Option<&Path> {

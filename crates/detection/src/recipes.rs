@@ -16,8 +16,14 @@ pub fn recipe(model: Zoo, data: &str) -> Recipe {
         (Zoo::YoloV2Small, false) => (60, 8, 2e-3),
         (Zoo::FasterRcnn, true) => (2, 16, 5e-4),
         (Zoo::FasterRcnn, false) => (40, 8, 3e-4),
+        (Zoo::YoloV1, true) => (4, 16, 5e-4),
+        (Zoo::YoloV1, false) => (100, 8, 5e-4),
+        (Zoo::YoloV2, true) => (2, 16, 5e-4),
+        (Zoo::YoloV2, false) => (60, 8, 5e-4),
         (Zoo::RetinaNet, true) => (2, 16, 5e-4),
         (Zoo::RetinaNet, false) => (40, 8, 3e-4),
+        (Zoo::Ssd300 | Zoo::Ssd512, true) => (2, 16, 2e-4),
+        (Zoo::Ssd300 | Zoo::Ssd512, false) => (40, 8, 1e-4),
     };
     Recipe { batch_size, warmup: 0.05, clip_norm: Some(10.0), ..Recipe::new(epochs, lr) }
 }

@@ -3,18 +3,16 @@
 use crate::batches::{Batch, Batches};
 use crate::config::RunConfig;
 use crate::data;
-use crate::draw;
 use crate::finder::Finder;
 use crate::flags::TrainFlags;
 use crate::metrics::Judged;
 use crate::models::detector::{DetectorConfig, Seen};
+use crate::predict;
 use crate::recipes;
 use crate::scores;
-use crate::write::Annotations;
 use crate::zoo::Zoo;
 use burn::module::Module;
 use burn::tensor::Device;
-use image::DynamicImage;
 use rayon::prelude::*;
 use std::io::Write;
 use std::marker::PhantomData;
@@ -23,7 +21,6 @@ use std::sync::Arc;
 use tenfold_core::data::{Input, Object, scenes};
 use tenfold_core::device::autodiff_device;
 use tenfold_core::set::{Field, set_fields};
-use tenfold_core::task::predict::{self, Drawing};
 use tenfold_core::task::prelude::*;
 use tenfold_core::task::{Asked, introduction};
 use tenfold_core::train::loader::{Epoch, Loader};
@@ -144,8 +141,8 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         Ok(RunConfig {
             labels: data.classes.clone(),
             preprocess: config.preprocess(),
-            training: supervised.settings(recipe, flags.run.seed()),
             nms: config.nms(),
+            training: supervised.settings(recipe, flags.run.seed()),
             config,
             augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
             data: choice,
@@ -176,6 +173,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         let batches = Batches {
             examples: data.train.clone(),
             preprocess: config.preprocess.clone(),
+            sizes: config.config.sizes(),
             augment: config.augment,
             epoch: epoch.clone(),
             closed: settings.epochs - settings.epochs / 5 + 1,
@@ -237,26 +235,8 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         asked: &Asked<'_, Zoo>,
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
-        let mut finder = Finder::new(&config, model.0, device);
-        if let Some(threshold) = asked.own.threshold {
-            finder = finder.with_threshold(threshold as f32);
-        }
-        let draw = |path: &Path, image: &DynamicImage, proposal: &Proposal| {
-            draw::write(path, image, proposal)
-        };
-        let drawing = asked.own.draw.as_deref().map(|folder| Drawing { folder, write: &draw });
-        let (paths, args, drawing) = (asked.paths, asked.args, drawing.as_ref());
-        let (Some(format), Some(folder)) = (asked.own.format, &asked.own.out) else {
-            return predict::run(&finder, paths, args, drawing, out);
-        };
-        let mut annotations = Annotations::new(format, folder, paths)?;
-        let mut add = |path: &Path, input: &Input, found: &Proposal| {
-            annotations.add(path, input, found);
-        };
-        // What can be read is written, whatever is wrong with others.
-        let outcome = predict::run_and(&finder, paths, args, drawing, &mut add, out);
-        annotations.write(finder.labels())?;
-        outcome
+        let finder = Finder::new(&config, model.0, device);
+        predict::answer(finder, asked.paths, asked.args, asked.own, out)
     }
 
     fn fields(&self, flags: &Flags<Zoo>) -> Result<Vec<Field>> {

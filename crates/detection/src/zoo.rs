@@ -14,6 +14,14 @@ pub enum Zoo {
     FasterRcnn,
     /// RetinaNet, ResNet-50 with a feature pyramid.
     RetinaNet,
+    /// SSD, 300 x 300 pixels.
+    Ssd300,
+    /// SSD, 512 x 512 pixels.
+    Ssd512,
+    /// YOLO, small.
+    YoloV1,
+    /// YOLO v2.
+    YoloV2,
     /// YOLO v2, small.
     YoloV2Small,
 }
@@ -23,6 +31,10 @@ impl zoo::Zoo for Zoo {
     const ALL: &'static [(Self, &'static str)] = &[
         (Self::FasterRcnn, "fasterrcnn_resnet50_fpn"),
         (Self::RetinaNet, "retinanet_resnet50_fpn"),
+        (Self::Ssd300, "ssd300_vgg16"),
+        (Self::Ssd512, "ssd512_vgg16"),
+        (Self::YoloV1, "yolov1"),
+        (Self::YoloV2, "yolov2"),
         (Self::YoloV2Small, "yolov2_small"),
     ];
 }
@@ -37,6 +49,22 @@ macro_rules! with_config {
             }
             $crate::zoo::Zoo::RetinaNet => {
                 type $Config = $crate::models::retinanet::RetinaNetConfig;
+                $body
+            }
+            $crate::zoo::Zoo::Ssd300 => {
+                type $Config = $crate::models::ssd::SsdConfig<300>;
+                $body
+            }
+            $crate::zoo::Zoo::Ssd512 => {
+                type $Config = $crate::models::ssd::SsdConfig<512>;
+                $body
+            }
+            $crate::zoo::Zoo::YoloV1 => {
+                type $Config = $crate::models::yolov1::YoloV1Config;
+                $body
+            }
+            $crate::zoo::Zoo::YoloV2 => {
+                type $Config = $crate::models::yolov2::YoloV2Config;
                 $body
             }
             $crate::zoo::Zoo::YoloV2Small => {
@@ -62,6 +90,16 @@ impl Zoo {
                 "Lin et al., Focal Loss for Dense Object Detection",
                 2017,
             ),
+            Self::Ssd300 => {
+                ("SSD300, VGG16", "Liu et al., SSD: Single Shot MultiBox Detector", 2016)
+            }
+            Self::Ssd512 => {
+                ("SSD512, VGG16", "Liu et al., SSD: Single Shot MultiBox Detector", 2016)
+            }
+            Self::YoloV1 => ("YOLO, tiny", "Redmon et al., You Only Look Once", 2016),
+            Self::YoloV2 => {
+                ("YOLO v2", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
+            }
             Self::YoloV2Small => {
                 ("YOLO v2, small", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
             }

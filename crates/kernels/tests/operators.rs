@@ -54,11 +54,10 @@ fn agree<const N: usize, const D: usize>(
         assert!(gap < 1e-5, "values differ by {gap}");
         // A sum near zero may be a hair above it for one and a hair below it for the other, and
         // ReLU's slope there is a matter of taste.
-        let same =
-            mine.clone().inner().greater_elem(0.0).equal(burns.clone().inner().greater_elem(0.0));
-        let same = Tensor::from_inner(same.float());
-        let factor =
-            Tensor::random(mine.dims(), Distribution::Uniform(-1.0, 1.0), &device).detach() * same;
+        let above = |y: &Tensor<4>| y.clone().inner().greater_elem(0.0);
+        let same = above(&mine).equal(above(&burns)).float();
+        let factor = same.random_like(Distribution::Uniform(-1.0, 1.0)) * same;
+        let factor = Tensor::from_data(factor.into_data(), &device);
         let mine = (mine * factor.clone()).sum().backward();
         let burns = (burns * factor).sum().backward();
         let gap = difference(x.grad(&mine).unwrap(), x.grad(&burns).unwrap());

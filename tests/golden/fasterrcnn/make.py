@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes what torchvision's fasterrcnn_resnet50_fpn finds, for crates/detection/src/torchvision.rs.
+"""Writes what torchvision's fasterrcnn_resnet50_fpn finds, for crates/detection/src/fasterrcnn_tests.rs.
 
     python3 make.py OUTDIR        needs torch, torchvision, numpy and pillow
 

@@ -134,9 +134,9 @@ def answer(net, name, size):
     return {"model": name, "shape": shape, "logits": net(x).flatten().tolist()}
 
 
-def picture():
-    """300 x 260: slopes that wrap around, with noise."""
-    y, x, c = np.mgrid[0:260, 0:300, 0:3]
+def picture(width=300, height=260):
+    """Slopes that wrap around, with noise."""
+    y, x, c = np.mgrid[0:height, 0:width, 0:3]
     grain = np.floor((noise("picture", 0, y.size) + 1.0) * 16.0).astype(np.int64).reshape(y.shape)
     return Image.fromarray(((x * (c + 2) + y * (5 - c) + grain) % 256).astype(np.uint8))
 

@@ -1,14 +1,16 @@
 //! What every route shares: JSON in and out, and what is wrong in one line of it.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{self, FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use std::io::ErrorKind;
+use std::marker::PhantomData;
 
 /// Work that waits for the disk or the processor, on a thread where that is allowed.
 ///
@@ -85,6 +87,63 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let bytes = body(request, state).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(Failure::wrong)
+    }
+}
+
+/// The parameters behind an address's question mark.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let read = extract::Query::from_request_parts(parts, state).await;
+        read.map(|own| Self(own.0)).map_err(|why| Failure(why.status(), why.body_text()))
+    }
+}
+
+/// What stands in the place of `{...}` in a path.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let read = extract::Path::from_request_parts(parts, state).await;
+        read.map(|own| Self(own.0)).map_err(|why| Failure(why.status(), why.body_text()))
+    }
+}
+
+/// A list of so many at least and at most; what is beyond is not even read.
+pub struct List<T, const LEAST: usize, const MOST: usize>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const LEAST: usize, const MOST: usize> Deserialize<'de>
+    for List<T, LEAST, MOST>
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T, const LEAST: usize, const MOST: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const LEAST: usize, const MOST: usize> Visitor<'de>
+            for Reader<T, LEAST, MOST>
+        {
+            type Value = Vec<T>;
+            fn expecting(&self, text: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(text, "a list of {LEAST} to {MOST}")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Vec<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(one) = all.next_element()? {
+                    if list.len() == MOST {
+                        return Err(A::Error::invalid_length(MOST + 1, &self));
+                    }
+                    list.push(one);
+                }
+                match list.len() < LEAST {
+                    true => Err(A::Error::invalid_length(list.len(), &self)),
+                    false => Ok(list),
+                }
+            }
+        }
+        deserializer.deserialize_seq(Reader::<T, LEAST, MOST>(PhantomData)).map(Self)
     }
 }
 

@@ -2,8 +2,9 @@
 //! and beyond this machine only who knows the token.
 
 use super::answer::Failure;
+use super::places::Connection;
 use crate::state::State;
-use axum::extract::Request;
+use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +13,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 const COOKIE: &str = "tenfold_token";
+
+/// Text as an address and a cookie can have it.
+pub fn encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
 
 /// A token that nobody guesses: 160 random bits.
 pub fn drawn_token() -> String {
@@ -29,9 +41,21 @@ pub async fn check(
     let checked = host(request.headers(), hosts)
         .and_then(|()| origin(request.method(), request.headers()))
         .and_then(|()| token.map_or(Ok(Known::Yes), |token| known(&request, token)));
+    let connection = request.extensions().get::<Arc<Connection>>();
+    if let (Some(connection), Ok(_), Some(_)) = (connection, &checked, token) {
+        connection.know();
+    }
+    let full = connection.is_some_and(|own| own.is_kept())
+        && token.is_none()
+        && request.uri().path() != "/v1/health";
     match (checked, token) {
         (Ok(Known::ByAddress), Some(token)) => welcome(request.uri(), token),
-        (Ok(_), _) => next.run(request).await,
+        (Ok(_), _) if !full => next.run(request).await,
+        (Ok(_), _) => {
+            let why = "every place of a connection is taken: ask again later".into();
+            let failure = Failure(StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+            ([(header::CONNECTION, "close")], failure).into_response()
+        }
         (Err(failure), _) => failure.into_response(),
     }
 }
@@ -103,18 +127,22 @@ fn origin(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
 /// The token is in a header, in the cookie that [`welcome`] set, or in the address.
 fn known(request: &Request, token: &str) -> Result<Known, Failure> {
     let headers = request.headers();
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let bearer = bearer.and_then(|value| value.strip_prefix(b"Bearer "));
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut cookies = cookies.flat_map(|value| value.split(';')).filter_map(|pair| {
         pair.trim().split_once('=').filter(|(name, _)| *name == COOKIE).map(|(_, value)| value)
     });
-    if bearer.is_some_and(|own| same(own, token)) || cookies.any(|own| same(own, token)) {
+    let cookie = encoded(token);
+    if bearer.is_some_and(|own| same(own, token))
+        || cookies.any(|own| same(own.as_bytes(), &cookie))
+    {
         return Ok(Known::Yes);
     }
-    let query = request.uri().query().unwrap_or("");
-    let mut given = query.split('&').filter_map(|pair| pair.strip_prefix("token="));
-    match request.method() == Method::GET && given.any(|own| same(own, token)) {
+    let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+    let mut given = query.map_or_else(|_| Vec::new(), |query| query.0).into_iter();
+    let given = given.any(|(name, own)| name == "token" && same(own.as_bytes(), token));
+    match request.method() == Method::GET && given {
         true => Ok(Known::ByAddress),
         false => Err(Failure(
             StatusCode::UNAUTHORIZED,
@@ -124,17 +152,20 @@ fn known(request: &Request, token: &str) -> Result<Known, Failure> {
 }
 
 /// Compares without telling by the time how much was right.
-fn same(own: &str, token: &str) -> bool {
+fn same(own: &[u8], token: &str) -> bool {
     own.len() == token.len()
-        && own.bytes().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+        && own.iter().zip(token.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
 
 fn welcome(uri: &Uri, token: &str) -> Response {
+    let token = encoded(token);
     let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
     let Ok(cookie) = HeaderValue::from_str(&cookie) else {
         return refused("a token that no cookie can hold").into_response();
     };
-    let path = HeaderValue::from_str(uri.path()).unwrap_or(HeaderValue::from_static("/"));
+    // Two slashes would lead to another host.
+    let path = format!("/{}", uri.path().trim_start_matches(['/', '\\']));
+    let path = HeaderValue::from_str(&path).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie), (header::LOCATION, path)])
         .into_response()
 }
@@ -181,6 +212,7 @@ mod tests {
     fn tokens_are_long_and_differ() {
         let (one, other) = (drawn_token(), drawn_token());
         assert!(one.len() == 40 && one != other);
+        let same = |own: &str, token: &str| same(own.as_bytes(), token);
         assert!(same(&one, &one) && !same(&one, &other) && !same("", &one));
     }
 }

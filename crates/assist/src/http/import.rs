@@ -1,6 +1,6 @@
 //! `POST /v1/import`: what another system proposes for items of the queue.
 
-use super::answer::{Failure, Json, blocking, body, content_type};
+use super::answer::{Failure, Json, List, blocking, body, content_type};
 use crate::entry::{IMPORTED, Proposed};
 use crate::state::State;
 use axum::extract::Request;
@@ -15,6 +15,11 @@ use tenfold_core::suggest::{Answer, Estimate, Proposal, Region, Slot, Suggestion
 
 type Shared = axum::extract::State<Arc<State>>;
 
+/// The most suggestions for one item, of all slots together.
+const MOST: usize = 4096;
+/// What an import takes in memory, as a multiple of its length.
+const TIMES: u64 = 32;
+
 #[derive(Deserialize)]
 struct Imported {
     suggestions: Vec<OfItem>,
@@ -27,11 +32,11 @@ struct OfItem {
     item: String,
     /// Alternatives; one with a place is a slot of its own.
     #[serde(default)]
-    suggestions: Vec<Object>,
+    suggestions: Option<List<Object, 0, MOST>>,
     /// A set, a slot each.
-    objects: Option<Vec<Object>>,
+    objects: Option<List<Object, 0, MOST>>,
     /// As the store has them.
-    slots: Option<Vec<Slot>>,
+    slots: Option<List<Slot, 0, MOST>>,
 }
 
 /// A suggestion and where it is, as files have it: the box is x, y, width and height.
@@ -89,18 +94,19 @@ impl OfItem {
     /// Alternatives become one slot, and everything that has a place, or is of a set, its own.
     fn slots(self) -> Result<Vec<Slot>, String> {
         let Self { item, suggestions, objects, slots } = self;
+        let suggestions = suggestions.map_or_else(Vec::new, |list| list.0);
         // A set may be empty: nothing was found.
         if suggestions.is_empty() && objects.is_none() && slots.is_none() {
             return Err(format!("no suggestions for `{item}`"));
         }
-        let (mut slots, mut ranked) = (slots.unwrap_or_default(), Vec::new());
+        let (mut slots, mut ranked) = (slots.map_or_else(Vec::new, |list| list.0), Vec::new());
         for object in suggestions {
             match object.region()? {
                 None => ranked.push(object.suggestion()?),
                 at => slots.push(Slot { at, ranked: vec![object.suggestion()?] }),
             }
         }
-        for object in objects.unwrap_or_default() {
+        for object in objects.map_or_else(Vec::new, |list| list.0) {
             slots.push(Slot { at: object.region()?, ranked: vec![object.suggestion()?] });
         }
         if !ranked.is_empty() {
@@ -168,6 +174,26 @@ fn check(suggestion: &Suggestion, labels: &[String]) -> Result<(), String> {
     }
 }
 
+fn read(kind: &str, bytes: &[u8]) -> Result<Given, Failure> {
+    match kind {
+        "application/json" => {
+            let asked: Imported = serde_json::from_slice(bytes).map_err(Failure::wrong)?;
+            let mut given = Given::new();
+            for (place, of) in asked.suggestions.into_iter().enumerate() {
+                let item = of.item.clone();
+                let slots = of.slots().map_err(|why| at(place + 1, why))?;
+                add(&mut given, item, place + 1, slots);
+            }
+            Ok(given)
+        }
+        "text/csv" => table(bytes),
+        _ => {
+            let why = "expected application/json or text/csv".into();
+            Err(Failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))
+        }
+    }
+}
+
 /// `POST /v1/import`: all or nothing.
 pub async fn import(
     axum::extract::State(state): Shared,
@@ -175,23 +201,8 @@ pub async fn import(
 ) -> Result<Json<Value>, Failure> {
     let kind = content_type(&request);
     let bytes = body(request, &state).await?;
-    let given = match kind.as_str() {
-        "application/json" => {
-            let asked: Imported = serde_json::from_slice(&bytes).map_err(Failure::wrong)?;
-            let mut given = Given::new();
-            for (place, of) in asked.suggestions.into_iter().enumerate() {
-                let item = of.item.clone();
-                let slots = of.slots().map_err(|why| at(place + 1, why))?;
-                add(&mut given, item, place + 1, slots);
-            }
-            given
-        }
-        "text/csv" => table(&bytes)?,
-        _ => {
-            let why = "expected application/json or text/csv".into();
-            return Err(Failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-        }
-    };
+    let _taken = state.memory.take_at_most(bytes.len() as u64 * TIMES).await;
+    let given = blocking(move || read(&kind, &bytes)).await??;
     let (labels, mut kept) = (state.labels().clone(), Vec::new());
     {
         let queue = state.queue();
@@ -200,6 +211,11 @@ pub async fn import(
         for (item, (line, mut proposal)) in given {
             let &id =
                 known.get(&item[..]).ok_or_else(|| at(line, format!("unknown item `{item}`")))?;
+            let count: usize = proposal.slots.iter().map(|slot| slot.ranked.len()).sum();
+            if count > MOST {
+                let why = format!("{count} suggestions for `{item}`; expected {MOST} at most");
+                return Err(at(line, why));
+            }
             for slot in &mut proposal.slots {
                 for suggestion in &slot.ranked {
                     check(suggestion, &labels).map_err(|why| at(line, why))?;

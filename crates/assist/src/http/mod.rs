@@ -4,32 +4,39 @@ mod answer;
 pub mod guard;
 mod import;
 mod page;
+mod places;
 mod routes;
+mod shown;
 mod suggest;
 
 use crate::state::State;
 use answer::Failure;
-use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use places::{Connection, Limits, Places, Watched};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tenfold_core::progress::note;
 use tenfold_core::train::interrupt;
-use tokio::sync::Semaphore;
+use tower::Layer;
 
-/// The most connections at once.
-const CONNECTIONS: usize = 4096;
 /// The most bytes of a request that is no upload.
 const BODY: usize = 2 << 20;
-/// How long a connection may be silent before it is closed.
-const SILENCE: Duration = Duration::from_secs(75);
+/// The most bytes of a request's body that need not wait for memory.
+const SMALL: u64 = 16 << 10;
+/// What a body takes in memory, as a multiple of its length: as it arrives, and what is read of it.
+const BYTES: u64 = 2;
+const JSON: u64 = 12;
+/// The most bytes of a request's header, and of an answer that are copied at once.
+const BUFFER: usize = 32 << 10;
 /// How long requests under way may take at the end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -52,9 +59,9 @@ fn routes(state: &State) -> Vec<(&'static str, &'static str, MethodRouter<Arc<St
         ("GET", "/v1/report", get(routes::report)),
         ("GET", "/v1/export", get(routes::export)),
         ("GET", "/v1/items/{id}", get(routes::item)),
-        ("GET", "/v1/items/{id}/image", get(routes::image)),
+        ("GET", "/v1/items/{id}/image", get(shown::image)),
         // As the first version of the interface has it.
-        ("GET", "/v1/items/{id}/picture", get(routes::image)),
+        ("GET", "/v1/items/{id}/picture", get(shown::image)),
         ("GET", "/v1/health", get(routes::health)),
         ("GET", "/v1/metrics", get(routes::metrics)),
         ("GET", "/v1/openapi.json", get(page::openapi)),
@@ -75,9 +82,29 @@ pub fn router(state: Arc<State>) -> Router {
             Failure(StatusCode::METHOD_NOT_ALLOWED, "not by this method".into())
         })
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::from_fn_with_state(state.clone(), weigh))
         .layer(middleware::from_fn_with_state(state.clone(), guard::check))
         .layer(middleware::from_fn_with_state(state.clone(), observe))
         .with_state(state)
+}
+
+/// Takes the memory in which a body will stand, until it is answered.
+async fn weigh(
+    axum::extract::State(state): axum::extract::State<Arc<State>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // These two take more memory once they know for what.
+    let (most, times) = match request.uri().path() {
+        "/v1/suggest" | "/v1/import" => (state.settings.upload as u64, BYTES),
+        _ => (BODY as u64, JSON),
+    };
+    let length = request.body().size_hint().upper().unwrap_or(most).min(most);
+    let _taken = match length > SMALL {
+        true => state.bodies.take_at_most(length * times).await,
+        false => None,
+    };
+    next.run(request).await
 }
 
 /// Counts and times every answer, ends what takes too long, and says what no answer may do in
@@ -88,6 +115,7 @@ async fn observe(
     next: Next,
 ) -> Response {
     let begun = Instant::now();
+    let _busy = request.extensions().get::<Arc<Connection>>().map(Connection::busy);
     let answer = tokio::time::timeout(state.settings.patience, next.run(request)).await;
     let mut answer = answer.unwrap_or_else(|_| {
         Failure(StatusCode::REQUEST_TIMEOUT, "the request took too long".into()).into_response()
@@ -117,36 +145,10 @@ pub async fn serve(listener: std::net::TcpListener, state: Arc<State>) -> anyhow
     interrupt::listen_and(move || {
         let _ = stop.send(true);
     });
-    let mut terminated = std::pin::pin!(terminated());
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        // A place first: who comes when all are taken waits in the system's own line.
-        let place = places.clone().acquire_owned().await?;
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                // Such as too many open files: others will close some.
-                Err(why) => {
-                    note(format_args!("error: a connection: {why}"));
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            _ = stopped.changed() => break,
-            () = &mut terminated => break,
-        };
-        let _ = stream.set_nodelay(true);
-        let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(SILENCE);
-        let service = TowerToHyperService::new(router.clone());
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            // A client that breaks off is no fault of the server's.
-            let _ = connection.await;
-            drop(place);
-        });
+    tokio::select! {
+        () = accept(&listener, &router, Limits::default(), &graceful) => {}
+        _ = stopped.changed() => {}
     }
     drop(listener);
     state.end();
@@ -154,18 +156,45 @@ pub async fn serve(listener: std::net::TcpListener, state: Arc<State>) -> anyhow
     Ok(())
 }
 
-/// SIGTERM, where there is such a thing.
-async fn terminated() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut signal) = signal(SignalKind::terminate()) {
-            signal.recv().await;
-            return;
-        }
+/// Gives everyone who comes a place, for ever.
+async fn accept(
+    listener: &tokio::net::TcpListener,
+    router: &Router,
+    limits: Limits,
+    graceful: &GracefulShutdown,
+) {
+    let places = Places::new(limits);
+    loop {
+        let (stream, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(why) => {
+                // Such as too many open files.
+                if !places.end_one() {
+                    note(format_args!("error: a connection: {why}"));
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Some(place) = places.enter(from.ip()) else { continue };
+        let _ = stream.set_nodelay(true);
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(limits.reading).max_buf_size(BUFFER);
+        let service = Extension(place.connection.clone()).layer(router.clone());
+        let stream = TokioIo::new(Watched::new(stream, &place));
+        let connection = http.serve_connection(stream, TowerToHyperService::new(service));
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            // A client that breaks off is no fault of the server's.
+            tokio::select! {
+                _ = connection => {}
+                () = place.connection.ended.notified() => {}
+            }
+        });
     }
-    std::future::pending().await
 }
 
+#[cfg(test)]
+mod attack_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The routes of the page: what is next, what was decided, how it goes.
 
-use super::answer::{Failure, Json, blocking};
+use super::answer::{Failure, Json, List, Path, Query, blocking};
 use crate::entry::{Entry, Order, Proposed};
 use crate::export::{self, Format};
 use crate::queue::Ask;
@@ -8,7 +8,6 @@ use crate::report::Report;
 use crate::rounds::{self, Unready};
 use crate::state::State;
 use crate::writer::Undone;
-use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -16,12 +15,10 @@ use futures_util::Stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tenfold_core::annotate::{Annotation, Verdict, words};
-use tenfold_core::data::image_file;
-use tenfold_core::store::{Action, Content, Decision, Saved, Store, now};
+use tenfold_core::store::{Action, Decision, Saved, Store, now};
 use tenfold_core::suggest::{Answer as Said, Proposal, Region};
 
 type Shared = axum::extract::State<Arc<State>>;
@@ -42,6 +39,14 @@ pub fn checked<'a>(name: &'a str, what: &str) -> Result<&'a str, Failure> {
     match name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
         true => Err(Failure::wrong(format!("{what}: expected 1 to {LONGEST} characters"))),
         false => Ok(name),
+    }
+}
+
+/// How many items are asked for: no more than one person may hold.
+fn counted(count: usize) -> Result<usize, Failure> {
+    match count {
+        0 => Err(Failure::wrong("count: expected 1 or more")),
+        count => Ok(count.min(MOST)),
     }
 }
 
@@ -88,13 +93,14 @@ pub struct Next {
 /// `POST /v1/next`.
 pub async fn next(state: Shared, Json(asked): Json<Next>) -> Answer {
     let person = checked(&asked.person, "person")?;
+    let count = counted(asked.count)?;
     let order = asked.order.unwrap_or(state.settings.order);
     if order == Order::Similar {
         state.want_likeness();
     }
     let ask = Ask {
         person,
-        count: asked.count.min(MOST),
+        count,
         have: &asked.have,
         order,
         near: asked.near,
@@ -132,13 +138,13 @@ pub struct Grid {
 /// `POST /v1/grid`.
 pub async fn grid(state: Shared, Json(asked): Json<Grid>) -> Answer {
     let person = checked(&asked.person, "person")?;
+    let count = counted(asked.count)?;
     if state.settings.baseline {
         return Err(Failure::wrong("suggestions are withheld: there is nothing alike to confirm"));
     }
     let mut queue = state.queue();
     let now = Instant::now();
-    let (label, places, sizes) =
-        queue.alike(person, asked.count.min(MOST), asked.label.as_deref(), now);
+    let (label, places, sizes) = queue.alike(person, count, asked.label.as_deref(), now);
     let show = |&place: &usize| as_shown(&state, &queue.entries()[place]);
     let items: Vec<Value> = places.iter().map(show).collect();
     let sizes: Vec<Value> =
@@ -150,7 +156,7 @@ pub async fn grid(state: Shared, Json(asked): Json<Grid>) -> Answer {
 #[derive(Deserialize)]
 pub struct Decide {
     person: String,
-    decisions: Vec<One>,
+    decisions: List<One, 1, MOST>,
 }
 
 #[derive(Deserialize)]
@@ -186,11 +192,8 @@ enum What {
 /// `POST /v1/decisions`: answered when the decisions are on the disk.
 pub async fn decide(state: Shared, Json(asked): Json<Decide>) -> Answer {
     let person = checked(&asked.person, "person")?;
-    if asked.decisions.len() > MOST {
-        return Err(Failure::wrong(format!("at most {MOST} decisions at once")));
-    }
     let (mut decisions, mut rejected) = (Vec::new(), Vec::new());
-    for one in asked.decisions {
+    for one in asked.decisions.0 {
         let item = one.item;
         match judge(&state, person, one).await {
             Ok(decision) => decisions.push(decision),
@@ -228,6 +231,9 @@ async fn judge(state: &State, person: &str, one: One) -> Result<Decision, Failur
         }
         (entry.standing(person, Instant::now()).map_err(conflict)?, entry.broken.is_some())
     };
+    if one.seconds.is_some_and(|seconds| !(seconds.is_finite() && seconds >= 0.0)) {
+        return Err(Failure::wrong("seconds: expected a number from 0 on"));
+    }
     let key = one.key.map(|key| checked(&key, "key").map(str::to_owned)).transpose()?;
     // A page may have outlived a restart, after which nothing is known of what it shows.
     let same = |shown: &Proposed| one.weights.as_ref().is_none_or(|own| **own == *shown.weights);
@@ -266,7 +272,7 @@ async fn judge(state: &State, person: &str, one: One) -> Result<Decision, Failur
         item: one.item,
         person: person.into(),
         at: now(),
-        seconds: one.seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
+        seconds: one.seconds,
         action: match one.action {
             What::Label => Action::Label,
             What::Skip => Action::Skip,
@@ -447,42 +453,6 @@ pub async fn export(
     let name = format!("attachment; filename=\"labels.{ending}\"");
     Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes)
         .into_response())
-}
-
-/// `GET /v1/items/{id}/image`.
-pub async fn image(axum::extract::State(state): Shared, Path(id): Path<i64>) -> Answer<Response> {
-    let name = {
-        let queue = state.queue();
-        let entry = queue.get(id).ok_or_else(unknown_item)?;
-        (entry.item.content == Content::File).then(|| entry.item.name.clone())
-    };
-    let name = name.ok_or_else(unknown_item)?;
-    let read = blocking(move || shown(&state.settings.queue, &name)).await?;
-    let (kind, bytes) =
-        read.ok_or_else(|| Failure(StatusCode::NOT_FOUND, "the image cannot be read".into()))?;
-    let cached = "private, max-age=3600";
-    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cached)], bytes).into_response())
-}
-
-/// An image as a browser shows it: as it is where browsers know its format, else as PNG.
-fn shown(queue: &std::path::Path, name: &str) -> Option<(&'static str, Vec<u8>)> {
-    let path = Store::file(queue, name).ok()?;
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(&path).ok()?;
-    file.take(image_file::MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    let kind = match &bytes[..] {
-        [0x89, b'P', b'N', b'G', ..] => "image/png",
-        [0xFF, 0xD8, 0xFF, ..] => "image/jpeg",
-        [b'G', b'I', b'F', b'8', ..] => "image/gif",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
-        _ => {
-            let picture = image_file::decode(&path, &bytes).ok()?;
-            let mut png = std::io::Cursor::new(Vec::new());
-            picture.write_to(&mut png, image::ImageFormat::Png).ok()?;
-            return Some(("image/png", png.into_inner()));
-        }
-    };
-    Some((kind, bytes))
 }
 
 /// `GET /v1/health`.

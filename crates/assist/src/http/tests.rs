@@ -44,14 +44,14 @@ impl Propose for Light {
     }
 }
 
-struct Server {
+pub(super) struct Server {
     folder: tempfile::TempDir,
-    state: Arc<State>,
-    router: Router,
+    pub(super) state: Arc<State>,
+    pub(super) router: Router,
 }
 
 /// A server over four images, of which the last is none.
-fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
+pub(super) fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let queue = folder.path().join("queue");
     std::fs::create_dir(&queue).unwrap();
@@ -94,6 +94,8 @@ fn server(change: impl FnOnce(&mut Settings), limit: Option<u32>) -> Server {
         hosts: Vec::new(),
         upload: 4096,
         pixels: 10_000,
+        preprocess: None,
+        memory: 64 << 20,
         patience: Duration::from_secs(5),
     };
     change(&mut settings);
@@ -130,17 +132,21 @@ impl Drop for Server {
 }
 
 impl Server {
-    async fn send(&self, request: axum::http::request::Builder, body: Body) -> (StatusCode, Bytes) {
+    pub(super) async fn send(
+        &self,
+        request: axum::http::request::Builder,
+        body: Body,
+    ) -> (StatusCode, Bytes) {
         let answer = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let status = answer.status();
         (status, axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap())
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, Bytes) {
+    pub(super) async fn get(&self, path: &str) -> (StatusCode, Bytes) {
         self.send(Request::get(path).header("host", "127.0.0.1"), Body::empty()).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(super) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
         let request = Request::post(path).header("host", "127.0.0.1");
         let request = request.header("content-type", "application/json");
         let (status, bytes) = self.send(request, Body::from(body.to_string())).await;
@@ -148,7 +154,7 @@ impl Server {
     }
 
     /// Waits until the model has gone through the queue.
-    async fn ready(&self) {
+    pub(super) async fn ready(&self) {
         for _ in 0..500 {
             let counts = self.state.queue().counts(Instant::now());
             if counts.suggested == 3 && counts.broken == 1 {
@@ -172,13 +178,13 @@ fn decided(person: &str, item: i64, key: &str, label: &str) -> Value {
         [{"item": item, "key": key, "action": "label", "label": label, "seconds": 0.5}]})
 }
 
-fn error(answer: &Value) -> &str {
+pub(super) fn error(answer: &Value) -> &str {
     let why = answer["error"].as_str().expect("an error");
     assert!(!why.contains('\n'), "one line: {why}");
     why
 }
 
-fn picture(side: u32) -> Vec<u8> {
+pub(super) fn picture(side: u32) -> Vec<u8> {
     let mut png = std::io::Cursor::new(Vec::new());
     let light = image::GrayImage::from_pixel(side, side, image::Luma([200]));
     light.write_to(&mut png, image::ImageFormat::Png).unwrap();

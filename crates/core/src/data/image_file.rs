@@ -18,6 +18,11 @@ pub const MOST_PIXELS: u64 = 64 << 20;
 pub const MOST_BYTES: u64 = 512 << 20;
 /// What a decoder may allocate beside the image itself, in bytes.
 const MOST_MEMORY: u64 = 1 << 30;
+/// What stands beside a PNG's pixels may take so much more than the file, unpacked; a larger
+/// colour profile is left out, since nothing here reads it.
+const MOST_BESIDE: u64 = 16 << 20;
+/// How far into a JPEG its size is looked for.
+const JPEG_HEADER: u64 = 1 << 20;
 
 const CUT_OFF: &str = "it is cut off before its end";
 
@@ -46,6 +51,16 @@ pub struct Header {
 pub fn read(path: impl AsRef<Path>) -> Result<DynamicImage> {
     let path = path.as_ref();
     decode(path, &bytes_of(path)?)
+}
+
+/// [`read`] for a file that is open; `path` is named in errors.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_open(path: impl AsRef<Path>, file: File) -> Result<DynamicImage> {
+    let path = path.as_ref();
+    decode(path, &bytes_in(path, regular(path, file)?)?)
 }
 
 /// [`read`] for a file's content already in memory; `path` is named in errors.
@@ -102,6 +117,96 @@ pub fn header(path: impl AsRef<Path>) -> Result<Header> {
     Ok(Header { channels, height: height as usize, width: width as usize })
 }
 
+/// What it takes to read an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// Columns, as the file has them.
+    pub width: u32,
+    /// Rows, as the file has them.
+    pub height: u32,
+    /// The most bytes of memory that [`decode`] takes, beside the file's content, or
+    /// [`Preprocess::shaped`](super::Preprocess::shaped) after it.
+    pub memory: u64,
+}
+
+impl Weight {
+    /// Columns by rows.
+    pub fn pixels(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+}
+
+/// What it takes to [`decode`] a file's content, by its header; `path` is named in errors.
+///
+/// # Errors
+///
+/// As [`decode`], except for faults among the pixels.
+pub fn weigh(path: impl AsRef<Path>, bytes: &[u8]) -> Result<Weight> {
+    let (decoder, format) = open(path.as_ref(), Cursor::new(bytes))?;
+    Ok(weight(decoder, format, bytes.len() as u64))
+}
+
+/// What it takes to read an open file, its content among it, by its header; `path` is named in
+/// errors.
+///
+/// # Errors
+///
+/// As [`weigh`].
+pub fn weigh_open(path: impl AsRef<Path>, file: File) -> Result<Weight> {
+    let path = path.as_ref();
+    let io = |error| Error::io(path, error);
+    let mut file = regular(path, file)?;
+    let length = file.metadata().map_err(io)?.len();
+    // The decoder of JPEG takes in the whole file at once, whose start is enough.
+    let mut start = Vec::new();
+    file.by_ref().take(JPEG_HEADER).read_to_end(&mut start).map_err(io)?;
+    file.rewind().map_err(io)?;
+    let mut weight = match image::guess_format(&start) {
+        Ok(ImageFormat::Jpeg) => {
+            let (decoder, format) = open(path, Cursor::new(&start))?;
+            weight(decoder, format, length)
+        }
+        _ => {
+            drop(start);
+            let (decoder, format) = open(path, std::io::BufReader::new(file))?;
+            weight(decoder, format, length)
+        }
+    };
+    weight.memory += length;
+    Ok(weight)
+}
+
+fn weight(mut decoder: impl ImageDecoder, format: ImageFormat, length: u64) -> Weight {
+    use image::ColorType::{L8, Rgb8};
+    use image::metadata::Orientation::NoTransforms;
+    let (width, height) = decoder.dimensions();
+    let weight = Weight { width, height, memory: 0 };
+    let (pixels, raw) = (weight.pixels(), decoder.total_bytes());
+    // What stands beside the raw pixels, at different times.
+    let working = match format {
+        // Coefficients, samples, samples of the image's size, and the other decoder's own copy.
+        ImageFormat::Jpeg => pixels * 12 + length,
+        ImageFormat::WebP => pixels * 4,
+        ImageFormat::Gif | ImageFormat::Tiff => raw,
+        // A copy in other colours, where there are run lengths.
+        ImageFormat::Bmp if length < raw => raw * 2 + length,
+        _ => 0,
+    };
+    let turned = match decoder.orientation() {
+        Ok(NoTransforms) | Err(_) => 0,
+        Ok(_) => raw,
+    };
+    let plain = if matches!(decoder.color_type(), L8 | Rgb8) { 0 } else { pixels * 3 };
+    // A grey copy is the last that is made at this size.
+    let beside = working.max(turned).max(plain).max(pixels);
+    // Deflate makes a thousand bytes of one at most.
+    let profile = match format {
+        ImageFormat::Png => length + MOST_BESIDE.min(length * 1032),
+        _ => 0,
+    };
+    Weight { memory: raw + beside + profile, ..weight }
+}
+
 /// Whether a file begins as one of the formats that the decoders know.
 pub(super) fn has_known_format(path: &Path) -> bool {
     let mut start = Vec::new();
@@ -123,13 +228,15 @@ pub fn plain(image: DynamicImage) -> DynamicImage {
 pub fn grey(image: DynamicImage) -> image::GrayImage {
     match plain(image) {
         DynamicImage::ImageLuma8(grey) => grey,
-        image => {
-            let image = image.into_rgb8();
-            image::GrayImage::from_fn(image.width(), image.height(), |x, y| {
-                image::Luma([luma(image.get_pixel(x, y).0)])
-            })
-        }
+        image => grey_of(&image.into_rgb8()),
     }
+}
+
+/// [`grey`] of what has colours.
+pub(super) fn grey_of(image: &image::RgbImage) -> image::GrayImage {
+    image::GrayImage::from_fn(image.width(), image.height(), |x, y| {
+        image::Luma([luma(image.get_pixel(x, y).0)])
+    })
 }
 
 /// The grey of one colour: 0.299 red, 0.587 green, 0.114 blue, in Pillow's own arithmetic.
@@ -144,22 +251,32 @@ fn regular_file(path: &Path) -> Result<File> {
     if !metadata.is_file() {
         return Err(unreadable(path, "it is not a file"));
     }
+    regular(path, File::open(path).map_err(|error| Error::io(path, error))?)
+}
+
+/// A file that is one, and not too large.
+fn regular(path: &Path, file: File) -> Result<File> {
+    let metadata = file.metadata().map_err(|error| Error::io(path, error))?;
+    if !metadata.is_file() {
+        return Err(unreadable(path, "it is not a file"));
+    }
     if metadata.len() > MOST_BYTES {
         return Err(unreadable(
             path,
             format!("{} bytes, where at most {MOST_BYTES} are read", metadata.len()),
         ));
     }
-    File::open(path).map_err(|error| Error::io(path, error))
+    Ok(file)
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+    bytes_in(path, regular_file(path)?)
+}
+
+fn bytes_in(path: &Path, file: File) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // `take`, because the file may grow while it is read.
-    regular_file(path)?
-        .take(MOST_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::io(path, error))?;
+    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
     Ok(bytes)
 }
 
@@ -168,7 +285,12 @@ fn open<'a, R: BufRead + Seek + 'a>(
     path: &Path,
     mut source: R,
 ) -> Result<(impl ImageDecoder + 'a, ImageFormat)> {
-    if source.fill_buf().map_err(|error| Error::io(path, error))?.is_empty() {
+    let length = source.seek(std::io::SeekFrom::End(0)).and_then(|length| {
+        source.rewind()?;
+        Ok(length)
+    });
+    let length = length.map_err(|error| Error::io(path, error))?;
+    if length == 0 {
         return Err(unreadable(path, "it is empty"));
     }
     let mut reader =
@@ -176,9 +298,12 @@ fn open<'a, R: BufRead + Seek + 'a>(
     let format =
         reader.format().ok_or_else(|| unreadable(path, "its content has no known format"))?;
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_MEMORY);
+    limits.max_alloc = Some(match format {
+        ImageFormat::Png => MOST_BESIDE + length,
+        _ => MOST_MEMORY,
+    });
     reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(|error| unreadable(path, why(error)))?;
+    let mut decoder = reader.into_decoder().map_err(|error| unreadable(path, why(error)))?;
     let (width, height) = decoder.dimensions();
     if width == 0 || height == 0 {
         return Err(unreadable(path, "it has no pixels"));
@@ -192,6 +317,12 @@ fn open<'a, R: BufRead + Seek + 'a>(
                  in all are read"
             ),
         ));
+    }
+    if format == ImageFormat::Gif {
+        // A frame may say that it is larger than the canvas.
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(decoder.total_bytes());
+        decoder.set_limits(limits).map_err(|error| unreadable(path, why(error)))?;
     }
     Ok((decoder, format))
 }

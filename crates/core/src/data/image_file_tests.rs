@@ -112,6 +112,67 @@ fn fifty_thousand_pixels_a_side_are_refused_by_the_header() {
     assert!(why(b"P5 16384 16384 255\n").contains("67108864 in all"));
 }
 
+#[test]
+fn a_gif_s_frame_beyond_its_canvas_takes_no_memory() {
+    // 1 x 1, with a frame of 65,535 x 2,000: half a gigabyte of pixels in 35 bytes.
+    let mut gif = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xFF\xFF\xFF".to_vec();
+    gif.extend(b",\0\0\0\0\xFF\xFF\xD0\x07\0\x02\x02\x44\x01\0;");
+    assert_eq!(gif.len(), 35);
+    assert!(why(&gif).contains("emory limit exceeded"), "{}", why(&gif));
+}
+
+/// The chunks of a PNG with this name, one after the other.
+fn chunks(png: &[u8], wanted: &[u8]) -> Vec<u8> {
+    let (mut at, mut all) = (8, Vec::new());
+    while let Some(&[a, b, c, d, ref name @ ..]) = png.get(at..at + 8) {
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        if name == wanted {
+            all.extend(&png[at + 8..at + 8 + length]);
+        }
+        at += length + 12;
+    }
+    all
+}
+
+#[test]
+fn a_colour_profile_that_unpacks_to_much_is_left_out() {
+    let profile = |side: u32| {
+        // Zeros, packed as they are in an image of zeros.
+        let mut zeros = Cursor::new(Vec::new());
+        image::GrayImage::new(side, side).write_to(&mut zeros, ImageFormat::Png).unwrap();
+        let packed = chunks(zeros.get_ref(), b"IDAT");
+        let chunk = [&b"iCCPx\0\0"[..], &packed].concat();
+        let plain = encoded(ImageFormat::Png);
+        let length = (chunk.len() as u32 - 4).to_be_bytes();
+        let check = crc32(&chunk).to_be_bytes();
+        let bytes = [&plain[..33], &length, &chunk, &check, &plain[33..]].concat();
+        assert_eq!(decode("a.png", &bytes).unwrap(), decode("a.png", &plain).unwrap());
+        let (mut decoder, _) = open(Path::new("a.png"), Cursor::new(&bytes)).unwrap();
+        decoder.icc_profile().unwrap().map(|own| own.len())
+    };
+    assert_eq!(profile(100), Some(100 * 101));
+    assert_eq!(profile(5000), None);
+}
+
+#[test]
+fn what_an_image_takes_follows_from_its_header() {
+    for format in FORMATS {
+        let bytes = encoded(format);
+        let weight = weigh("a", &bytes).unwrap();
+        assert_eq!((weight.width, weight.height), (9, 7), "{format:?}");
+        // The image, and its grey copy at least.
+        assert!(weight.memory >= 9 * 7 * 4, "{format:?}: {}", weight.memory);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, &bytes).unwrap();
+        let own = weigh_open(&path, File::open(&path).unwrap()).unwrap();
+        assert_eq!(own.memory, weight.memory + bytes.len() as u64, "{format:?}");
+        let image = read_open(&path, File::open(&path).unwrap()).unwrap();
+        assert_eq!(image, decode("a", &bytes).unwrap());
+    }
+    assert!(weigh("a.png", b"P5 50000 50000 255\n").is_err());
+}
+
 /// The checksum of PNG chunks, bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 use super::example::{Examples, Input, Kind};
 use super::{image_file, resample};
@@ -24,6 +25,37 @@ pub enum Resize {
     ShorterSide(usize),
     /// The whole image inside, with its proportions; black is added on both sides.
     Letterbox,
+    /// As `Stretch`, but between the four nearest pixels alone, however much smaller the image
+    /// becomes: torch's `interpolate`, by which torchvision feeds its detectors.
+    Interpolate,
+    /// The shorter side to this many pixels, or to fewer where the longer one would have more than
+    /// `longer`, as `Interpolate` does it; then zeros on the right and below up to a multiple.
+    /// Images come out in different sizes, of which that of [`Preprocess::Image`] is the most.
+    Sides {
+        /// Pixels of the shorter side.
+        shorter: usize,
+        /// Most pixels of the longer side.
+        longer: usize,
+        /// Of this rows and columns are multiples.
+        multiple: usize,
+    },
+}
+
+impl Resize {
+    /// Height and width of an image inside what comes out, and of what comes out, for those of an
+    /// image; none where bytes are resized before they become numbers.
+    fn interpolated(self, size: [u32; 2], most: [usize; 2]) -> Option<[[usize; 2]; 2]> {
+        match self {
+            Self::Interpolate => Some([most; 2]),
+            Self::Sides { shorter, longer, multiple } => {
+                let [short, long] = [size[0].min(size[1]), size[0].max(size[1])].map(f64::from);
+                let scale = (shorter as f64 / short).min(longer as f64 / long);
+                let inner = size.map(|side| ((f64::from(side) * scale) as usize).max(1));
+                Some([inner, inner.map(|side| side.next_multiple_of(multiple.max(1)))])
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What is done to an input before a model sees it; kept with the model.
@@ -108,10 +140,46 @@ impl Preprocess {
     /// As [`Preprocess::apply`].
     pub fn batch(&self, inputs: &[&Input], device: &Device) -> Result<Tensor<4>> {
         let values = inputs.par_iter().map(|input| self.apply(input));
-        Ok(self.tensor(values.collect::<Result<Vec<_>>>()?.concat(), device))
+        let values = values.collect::<Result<Vec<_>>>()?;
+        let Self::Image { resize: Resize::Sides { .. }, .. } = self else {
+            return Ok(self.tensor(values.concat(), device));
+        };
+        let own = |input: &&Input| {
+            let [width, height] = input.image_size().unwrap_or([1; 2]);
+            self.transform(width, height).size()
+        };
+        let sizes: Vec<[usize; 2]> = inputs.iter().map(own).collect();
+        let most = |axis: usize| sizes.iter().map(|size| size[axis]).max().unwrap_or(1);
+        let ([width, height], channels) = ([most(0), most(1)], self.shape()[0]);
+        let mut all = Vec::with_capacity(inputs.len() * channels * height * width);
+        for (values, size) in values.iter().zip(&sizes) {
+            for plane in values.chunks_exact(size[0] * size[1]) {
+                let end = all.len() + height * width;
+                for row in plane.chunks_exact(size[0]) {
+                    all.extend(row);
+                    all.extend(std::iter::repeat_n(0.0, width - size[0]));
+                }
+                all.resize(end, 0.0);
+            }
+        }
+        let shape = [inputs.len(), channels, height, width];
+        Ok(Tensor::from_data(TensorData::new(all, shape), device))
     }
 
-    /// The numbers of any number of inputs, one after the other, as a batch.
+    /// Height and width of an image of this width and height in what comes out, without the zeros
+    /// on the right and below.
+    pub fn inner(&self, [width, height]: [u32; 2]) -> [usize; 2] {
+        let [_, most_height, most_width] = self.shape();
+        let most = [most_height, most_width];
+        match self {
+            Self::Image { resize, .. } => {
+                resize.interpolated([height, width], most).map_or(most, |[inner, _]| inner)
+            }
+            _ => most,
+        }
+    }
+
+    /// The numbers of any number of inputs of one size, one after the other, as a batch.
     pub fn tensor(&self, values: Vec<f32>, device: &Device) -> Tensor<4> {
         let [channels, height, width] = self.shape();
         let count = values.len() / (channels * height * width).max(1);
@@ -136,7 +204,14 @@ impl Preprocess {
                     let plane = bytes[channel..].iter().step_by(*channels);
                     values.extend(plane.map(|&byte| (f32::from(byte) / 255.0 - mean) / std));
                 }
-                Ok(values)
+                let size = [image.height(), image.width()];
+                Ok(match resize.interpolated(size, [*height, *width]) {
+                    Some([inner, outer]) => {
+                        let size = size.map(|side| side as usize);
+                        resample::interpolate(&values, size, inner, outer)
+                    }
+                    None => values,
+                })
             }
             Self::Row { mean, std } => {
                 let row = row(input, mean.len())?;
@@ -157,6 +232,9 @@ impl Preprocess {
     pub fn shaped(&self, input: Input) -> Result<Input> {
         self.check()?;
         match (self, &input) {
+            (Self::Image { resize: Resize::Interpolate | Resize::Sides { .. }, .. }, _) => {
+                Ok(input)
+            }
             (Self::Image { channels, height, width, resize, .. }, Input::Image(image)) => {
                 let size = [image.width(), image.height()];
                 Ok(Input::Shaped(shaped(&input, *channels, *height, *width, *resize)?, size))
@@ -185,6 +263,11 @@ impl Preprocess {
         match resize {
             Resize::Stretch => own.resize(new_width, new_height),
             Resize::Letterbox => own.letterbox(new_width, new_height),
+            Resize::Interpolate | Resize::Sides { .. } => {
+                let sizes = resize.interpolated([height, width], [new_height, new_width]);
+                let [inner, outer] = sizes.unwrap_or([[new_height, new_width]; 2]);
+                own.resize(inner[1], inner[0]).crop(0.0, 0.0, outer[1], outer[0])
+            }
             Resize::ShorterSide(side) => {
                 let steps = Steps::new([width, height], side as u32, [new_width, new_height]);
                 let ([x, y], [w, h]) = steps.trim;
@@ -216,8 +299,12 @@ impl Preprocess {
                     return wrong("expected 1 or 3 channels");
                 }
                 let sides = 1..=image_file::MOST_SIDE as usize / 4;
-                let short = if let Resize::ShorterSide(side) = resize { side } else { height };
-                if ![height, width, short].into_iter().all(|side| sides.contains(side)) {
+                let also = match resize {
+                    Resize::ShorterSide(side) => [side; 3],
+                    Resize::Sides { shorter, longer, multiple } => [shorter, longer, multiple],
+                    _ => [height; 3],
+                };
+                if ![height, width].into_iter().chain(also).all(|side| sides.contains(side)) {
                     return wrong("expected a height and a width from 1 to 4096 pixels");
                 }
                 ([mean.len(), std.len(), *channels], are_scales(mean, std))
@@ -275,17 +362,23 @@ fn shaped(
             return Err(Error::argument("input", format!("{}; expected an image", input.name())));
         }
     };
+    // No copy of an image that may be large, where it is made smaller.
     let image = match (image, channels) {
-        (DynamicImage::ImageLuma8(_), 1) | (DynamicImage::ImageRgb8(_), 3) => image.clone(),
-        (image, 1) => DynamicImage::ImageLuma8(image_file::grey(image.clone())),
-        (image, _) => DynamicImage::ImageRgb8(image.to_rgb8()),
+        (DynamicImage::ImageLuma8(_), 1) | (DynamicImage::ImageRgb8(_), 3) => Cow::Borrowed(image),
+        (DynamicImage::ImageRgb8(image), 1) => {
+            Cow::Owned(DynamicImage::ImageLuma8(image_file::grey_of(image)))
+        }
+        (image, 1) => Cow::Owned(DynamicImage::ImageLuma8(image_file::grey(image.clone()))),
+        (image, _) => Cow::Owned(DynamicImage::ImageRgb8(image.to_rgb8())),
     };
     let (height, width) = (height as u32, width as u32);
     match resize {
-        Resize::Stretch => resized(image, height, width),
+        Resize::Stretch => resized(&image, height, width),
+        // Its numbers are, later.
+        Resize::Interpolate | Resize::Sides { .. } => Ok(image.into_owned()),
         Resize::Letterbox => {
             let [w, h] = fitted([image.width(), image.height()], [width, height]);
-            let image = resized(image, h, w)?;
+            let image = resized(&image, h, w)?;
             Ok(placed(
                 &image,
                 [-i64::from((width - w) / 2), -i64::from((height - h) / 2)],
@@ -297,9 +390,9 @@ fn shaped(
             let size = [image.width(), image.height()];
             let steps = Steps::new(size, side as u32, [width as usize, height as usize]);
             let ([x, y], [w, h]) = steps.trim;
-            let image = if [w, h] == size { image } else { image.crop_imm(x, y, w, h) };
+            let image = if [w, h] == size { image } else { Cow::Owned(image.crop_imm(x, y, w, h)) };
             let [w, h] = steps.scaled;
-            Ok(placed(&resized(image, h, w)?, steps.crop, height, width))
+            Ok(placed(&resized(&image, h, w)?, steps.crop, height, width))
         }
     }
 }
@@ -338,9 +431,9 @@ impl Steps {
 }
 
 /// Bilinear with antialiasing, as Pillow resizes.
-fn resized(image: DynamicImage, height: u32, width: u32) -> Result<DynamicImage> {
+fn resized(image: &DynamicImage, height: u32, width: u32) -> Result<DynamicImage> {
     if (image.width(), image.height()) == (width, height) {
-        return Ok(image);
+        return Ok(image.clone());
     }
     let grey = matches!(image, DynamicImage::ImageLuma8(_));
     let channels = if grey { 1 } else { 3 };

@@ -223,3 +223,34 @@ fn a_letterbox_keeps_proportions_between_two_black_bars() {
     let [black, white] = [[0; 4], [200; 4]];
     assert_eq!(rounded(values), [black, white, white, black].concat());
 }
+
+#[test]
+fn numbers_between_four_pixels_are_torchs() {
+    // interpolate(..., mode="bilinear", align_corners=False): no antialiasing.
+    let image = grey(4, 2, |x, y| [[10, 20, 40, 80], [20, 40, 80, 160]][y as usize][x as usize]);
+    let values = plain(1, 2, 2, Resize::Interpolate).apply(&image).unwrap();
+    assert_eq!(rounded(values), [15, 60, 30, 120]);
+    let values = plain(1, 1, 8, Resize::Interpolate).apply(&grey(2, 1, |x, _| 100 * x as u8));
+    assert_eq!(rounded(values.unwrap()), [0, 0, 13, 38, 63, 88, 100, 100]);
+}
+
+#[test]
+fn images_of_different_sizes_share_a_batch() {
+    let sides = Resize::Sides { shorter: 8, longer: 10, multiple: 4 };
+    let preprocess = plain(1, 12, 12, sides);
+    // Twice as large: 8 x 8; as large as the longer side lets it: 10 x 5.
+    let (square, wide) = (grey(4, 4, |_, _| 50), grey(8, 4, |_, _| 90));
+    assert_eq!(preprocess.transform(4, 4).size(), [8, 8]);
+    assert_eq!(preprocess.transform(8, 4).size(), [12, 8]);
+    assert_eq!(preprocess.inner([8, 4]), [5, 10]);
+    let values = preprocess.apply(&wide).unwrap();
+    let row = [[90; 10].as_slice(), &[0; 2]].concat();
+    assert_eq!(rounded(values), [row.repeat(5), vec![0; 36]].concat());
+    let device = crate::device::open("cpu").unwrap();
+    let batch = preprocess.batch(&[&square, &wide], &device).unwrap();
+    assert_eq!(batch.dims(), [2, 1, 8, 12]);
+    let values: Vec<f32> = batch.into_data().iter::<f32>().collect();
+    let row = [[50; 8].as_slice(), &[0; 4]].concat();
+    assert_eq!(rounded(values[..96].to_vec()), row.repeat(8));
+    assert_eq!(preprocess.transform(8, 4).inverse().unwrap().size(), [8, 4]);
+}

@@ -74,6 +74,43 @@ pub(super) fn resize(
     out
 }
 
+/// Planes of `size` resized to `inner`, in the upper left corner of `outer`, beside zeros: linear
+/// between the four nearest pixels, as torch's `interpolate` does it. All sizes are rows, then
+/// columns.
+pub(super) fn interpolate(
+    planes: &[f32],
+    size: [usize; 2],
+    inner: [usize; 2],
+    outer: [usize; 2],
+) -> Vec<f32> {
+    // The pixel before a place, the one after, and how far the place is from the first.
+    let steps = |axis: usize| -> Vec<(usize, usize, f32)> {
+        let scale = size[axis] as f32 / inner[axis] as f32;
+        let step = |place: usize| {
+            let at = (scale * (place as f32 + 0.5) - 0.5).max(0.0);
+            let before = (at as usize).min(size[axis] - 1);
+            (before, (before + 1).min(size[axis] - 1), (at - before as f32).clamp(0.0, 1.0))
+        };
+        (0..inner[axis]).map(step).collect()
+    };
+    let (rows, columns) = (steps(0), steps(1));
+    let mut out = Vec::with_capacity(planes.len() / (size[0] * size[1]) * outer[0] * outer[1]);
+    for plane in planes.chunks_exact(size[0] * size[1]) {
+        let end = out.len() + outer[0] * outer[1];
+        for &(above, below, down) in &rows {
+            let row = |row: usize| &plane[row * size[1]..][..size[1]];
+            let (above, below) = (row(above), row(below));
+            out.extend(columns.iter().map(|&(left, right, on)| {
+                let along = |row: &[f32]| row[left] * (1.0 - on) + row[right] * on;
+                along(above) * (1.0 - down) + along(below) * down
+            }));
+            out.extend(std::iter::repeat_n(0.0, outer[1] - inner[1]));
+        }
+        out.resize(end, 0.0);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

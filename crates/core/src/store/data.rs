@@ -57,7 +57,8 @@ pub fn open_data(path: &Path, options: &OpenOptions) -> Result<DataSet> {
 }
 
 enum Source {
-    Image(PathBuf),
+    /// The queue, and its name there.
+    Image(PathBuf, String),
     Row(Vec<f64>),
     Text(String),
 }
@@ -74,9 +75,8 @@ fn source(item: Item, queue: &Path, kind: &Kind) -> Result<Source> {
         (Kind::Texts, Content::Text(text)) => Ok(Source::Text(text)),
         (Kind::Texts, _) => Err(Error::file(queue, format!("item {}: expected a text", item.name))),
         (Kind::Images { .. }, _) => {
-            let path = Store::file(queue, &item.name)?;
-            image_file::header(&path)?;
-            Ok(Source::Image(path))
+            image_file::header(Store::file(queue, &item.name)?)?;
+            Ok(Source::Image(queue.into(), item.name))
         }
     }
 }
@@ -90,7 +90,10 @@ impl Dataset<Example, Error> for Decided {
     fn get(&self, index: usize) -> Result<Example> {
         let (source, label) = &self.pairs[index];
         let input = match source {
-            Source::Image(path) => Input::Image(image_file::read(path)?),
+            Source::Image(queue, name) => {
+                let (path, file) = Store::open_file(queue, name)?;
+                Input::Image(image_file::read_open(path, file)?)
+            }
             Source::Row(row) => Input::Row(row.clone()),
             Source::Text(text) => Input::Text(text.clone()),
         };

@@ -9,6 +9,7 @@
 //! they are read by their shape.
 
 mod data;
+mod place;
 mod tables;
 
 pub use data::open_data;
@@ -110,32 +111,15 @@ impl Store {
     /// as it is; a store of another queue; a folder that cannot be written.
     pub fn open(path: &Path, origin: &Origin, labels: &[String]) -> Result<Self> {
         let fail = |why: rusqlite::Error| failure(path, &why);
-        let fresh = !path.exists();
-        if !fresh {
-            check_header(path)?;
+        match path.exists() {
+            false => make(path, origin)?,
+            true => check_header(path)?,
         }
         let connection = Connection::open(path).map_err(fail)?;
         prepare(&connection).map_err(fail)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
         // A decision is on the disk before it is acknowledged, not only in the system's memory.
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
-        if fresh {
-            let text = serde_json::to_string(origin).map_err(|why| Error::file(path, why))?;
-            let make = || {
-                let all = connection.unchecked_transaction()?;
-                all.execute_batch(TABLES)?;
-                all.execute("INSERT INTO about VALUES ('origin', ?)", [&text])?;
-                all.pragma_update(None, "application_id", APPLICATION)?;
-                all.pragma_update(None, "user_version", VERSION)?;
-                all.commit()?;
-                // The header is read without SQLite: it has to stand in the file itself.
-                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            };
-            make().map_err(fail)?;
-            files::sync_folder(
-                path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-            )?;
-        }
         migrate(&connection).map_err(fail)?;
         let store = Self::read_origin(path, connection)?;
         if (&store.origin.task, &store.origin.queue) != (&origin.task, &origin.queue) {
@@ -162,9 +146,11 @@ impl Store {
         check_header(path)?;
         // Not read-only: a reader of a write-ahead log makes its index file where it lacks.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)
-            .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY));
-        let connection = connection.map_err(|why| failure(path, &why))?;
+        let connection = match Connection::open_with_flags(path, flags).and_then(readable) {
+            Ok(connection) => connection,
+            Err(why) if cannot_write(&why) => read_only(path)?,
+            Err(why) => return Err(failure(path, &why)),
+        };
         prepare(&connection).map_err(|why| failure(path, &why))?;
         connection.pragma_update(None, "query_only", true).map_err(|why| failure(path, &why))?;
         Self::read_origin(path, connection)
@@ -217,6 +203,73 @@ impl Store {
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
             .map_err(self.fail())
     }
+}
+
+/// Makes a store without items: beside its place, so that it is whole or absent.
+fn make(path: &Path, origin: &Origin) -> Result<()> {
+    let text = serde_json::to_string(origin).map_err(|why| Error::file(path, why))?;
+    let new = beside(path, ".new");
+    let clear = || {
+        for ending in ["", "-journal"] {
+            let _ = std::fs::remove_file(beside(&new, ending));
+        }
+    };
+    clear();
+    let write = || {
+        let connection = Connection::open(&new)?;
+        let all = connection.unchecked_transaction()?;
+        all.execute_batch(TABLES)?;
+        all.execute("INSERT INTO about VALUES ('origin', ?)", [&text])?;
+        all.pragma_update(None, "application_id", APPLICATION)?;
+        all.pragma_update(None, "user_version", VERSION)?;
+        all.commit()?;
+        connection.close().map_err(|(_, why)| why)
+    };
+    if let Err(why) = write() {
+        clear();
+        return Err(failure(path, &why));
+    }
+    std::fs::rename(&new, path).map_err(|source| Error::io(path, source))?;
+    files::sync_folder(
+        path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+    )
+}
+
+/// A path with something behind its name.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// SQLite opens a file without looking at it.
+fn readable(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+fn cannot_write(why: &rusqlite::Error) -> bool {
+    use ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    matches!(why.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
+}
+
+/// Opens a store where nothing can be written, such as a mount that is read-only: no log may be
+/// open.
+fn read_only(path: &Path) -> Result<Connection> {
+    let log = beside(path, "-wal");
+    if std::fs::metadata(&log).is_ok_and(|about| about.len() > 0) {
+        let why = "holds decisions that can be read only where the folder can be written: copy \
+                   it and the store to such a one";
+        return Err(Error::file(log, why));
+    }
+    let whole = std::path::absolute(path).map_err(|source| Error::io(path, source))?;
+    let Some(name) = whole.to_str() else {
+        return Err(Error::file(path, "its name is not UTF-8"));
+    };
+    let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let opened = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags);
+    opened.and_then(readable).map_err(|why| failure(path, &why))
 }
 
 /// Nothing that a file contains is executed: no trigger or view of a file that others made

@@ -1,16 +1,15 @@
 //! What stands in a store's tables, in and out.
 
 use super::{FIXED, MOST_FIXED, Store};
+use crate::Result;
 use crate::annotate::{self, Annotation, Change, Verdict};
 use crate::data::random::SplitMix64;
 use crate::geometry::BoundingBox;
 use crate::suggest::{Proposal, Region, Slot, Suggestion};
-use crate::{Error, Result};
 use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Something to be decided.
@@ -443,31 +442,6 @@ impl Store {
             query.query_map(values, each)?.collect::<rusqlite::Result<Vec<T>>>()
         };
         all().map_err(self.fail())
-    }
-
-    /// The path of a file among the items, which lies below the queue's folder.
-    ///
-    /// # Errors
-    /// A name that leads out of the folder, a link on the way, or what is no file: a store
-    /// may come from others.
-    pub fn file(queue: &Path, name: &str) -> Result<std::path::PathBuf> {
-        use std::path::Component;
-        let refused = |why: &str| Error::file(queue.join(name), why);
-        let mut path = queue.to_path_buf();
-        for part in Path::new(name).components() {
-            let Component::Normal(part) = part else {
-                return Err(refused("leads out of the queue's folder"));
-            };
-            path.push(part);
-            let about = std::fs::symlink_metadata(&path);
-            if about.map_err(|source| Error::io(&path, source))?.is_symlink() {
-                return Err(refused("a link: only files of the queue's folder are read"));
-            }
-        }
-        match path.is_file() {
-            true => Ok(path),
-            false => Err(refused("not a file")),
-        }
     }
 }
 

@@ -247,7 +247,44 @@ fn no_name_leads_out_of_the_queue() {
             let why = Store::file(&queue, name).unwrap_err().to_string();
             assert!(why.contains("a link"), "{why}");
         }
+        // One that took a file's place just after it was looked at.
+        assert!(Store::open_file(&queue, "a/b.png").is_ok());
+        for name in ["link/secret", "c.png"] {
+            let file = std::fs::File::open(queue.join(name)).unwrap();
+            assert!(!place::lies_at(&file, &queue, name), "{name}");
+        }
     }
+}
+
+#[test]
+fn a_first_start_that_fails_leaves_nothing_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = filled(folder.path(), 1).origin().clone();
+    let new = folder.path().join("new.sqlite");
+    // What one leaves that is killed.
+    std::fs::write(folder.path().join("new.sqlite.new"), "half").unwrap();
+    let store = Store::open(&new, &origin, &["a".into()]).unwrap();
+    assert_eq!(store.labels().unwrap(), ["a"]);
+    assert!(!folder.path().join("new.sqlite.new").exists());
+    let nowhere = folder.path().join("file/new.sqlite");
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    assert!(Store::open(&nowhere, &origin, &[]).is_err());
+}
+
+#[test]
+fn a_store_is_read_where_nothing_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(folder.path(), 3);
+    let path = store.path().to_path_buf();
+    let items = store.items().unwrap().len();
+    // Its log still holds what was written.
+    assert!(read_only(&path).unwrap_err().to_string().contains("-wal"));
+    drop(store);
+    let odd = folder.path().join("a?b#c%20.sqlite");
+    std::fs::rename(&path, &odd).unwrap();
+    let ask = "SELECT count(*) FROM items";
+    let count: i64 = read_only(&odd).unwrap().query_row(ask, [], |row| row.get(0)).unwrap();
+    assert_eq!(count, items as i64);
 }
 
 /// What `serve` made before there were slots.

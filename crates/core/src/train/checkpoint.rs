@@ -6,7 +6,7 @@
 
 use super::history::History;
 use super::learner::{Learner, Model};
-use super::parts::Parts;
+use super::parts::{Parts, digest};
 use super::plan::Unit;
 use crate::{Error, Result, files};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ const NEW: &str = ".new";
 /// What stands beside the parts.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
+    /// SHA-256 of this file with nothing in its place; earlier programs wrote none.
+    #[serde(default)]
+    sha256: String,
     /// SHA-256 of every part's file.
     parts: BTreeMap<String, String>,
     /// Rounds that have ended.
@@ -67,8 +70,8 @@ pub(super) fn save<M: Model>(
         // What has no parts begins anew.
         return std::fs::remove_dir_all(root).map_err(|source| Error::io(root, source));
     }
-    let state = State { parts: digests, round, history: history.clone() };
-    files::write_json(&new.join(STATE), &state)?;
+    let state = State { sha256: String::new(), parts: digests, round, history: history.clone() };
+    files::write(&new.join(STATE), sealed(&new.join(STATE), &state)?.as_bytes())?;
     let width = if unit == Unit::Epoch { 4 } else { 12 };
     let target = root.join(format!("{}-{at:0width$}", unit.name()));
     let _ = std::fs::remove_dir_all(&target);
@@ -76,6 +79,14 @@ pub(super) fn save<M: Model>(
     files::sync_folder(root)?;
     remove_all_but(root, &target);
     Ok(())
+}
+
+/// A state's text, its own digest in it.
+fn sealed(path: &Path, state: &State) -> Result<String> {
+    let text = serde_json::to_string_pretty(state).map_err(|why| Error::file(path, why))?;
+    let own = digest(text.as_bytes());
+    // The first field.
+    Ok(text.replacen("\"\"", &format!("\"{own}\""), 1))
 }
 
 /// The folder of the newest whole checkpoint under `root`, if there is one.
@@ -118,7 +129,13 @@ pub(super) fn load<M: Model>(
             return Err(Error::file(&path, why));
         }
         Err(_) => {
-            let State { parts, round, history } = serde_json::from_str(&text).map_err(damaged)?;
+            let state = serde_json::from_str(&text).map_err(damaged)?;
+            let State { sha256, parts, round, history } = state;
+            let blank = text.replacen(&sha256, "", 1);
+            if !sha256.is_empty() && digest(blank.as_bytes()) != sha256 {
+                let why = "damaged: its SHA-256 is not the recorded one";
+                return Err(Error::file(&path, why));
+            }
             (parts, round, history, None)
         }
     };
@@ -139,7 +156,7 @@ pub(super) fn remove_all_but(root: &Path, keep: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parts::{Wrapped, digest};
+    use super::super::parts::Wrapped;
     use super::*;
     use crate::device::autodiff_device;
     use crate::train::optim::{OptimizerConfig, OptimizerKind};
@@ -215,6 +232,22 @@ mod tests {
         line.learn();
         other.learn();
         assert_eq!((line.weights(), line.step), (other.weights(), other.step));
+
+        let path = found.join(STATE);
+        let text = files::read_text(&path).unwrap();
+        for round in ["0", "1152921504606846976"] {
+            let changed = text.replace("\"round\": 1", &format!("\"round\": {round}"));
+            assert_ne!(changed, text);
+            std::fs::write(&path, changed).unwrap();
+            let why = load(&found, &mut other).unwrap_err().to_string();
+            assert!(why.contains("state.json: damaged: its SHA-256"), "{why}");
+        }
+        // Earlier programs wrote none.
+        let mut state: serde_json::Value = serde_json::from_str(&text).unwrap();
+        state.as_object_mut().unwrap().remove("sha256").unwrap();
+        std::fs::write(&path, state.to_string()).unwrap();
+        assert_eq!(load(&found, &mut other).unwrap().0, 1);
+        std::fs::write(&path, text).unwrap();
 
         let mut forgetful = Line { forgets: true, ..Line::new(3) };
         let why = load(&found, &mut forgetful).unwrap_err().to_string();

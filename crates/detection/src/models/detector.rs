@@ -3,14 +3,15 @@
 use crate::detection::Detection;
 use crate::parts::nms::Nms;
 use burn::module::{Module, ModuleDisplay};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
-use tenfold_core::data::{Input, Object, Preprocess};
-use tenfold_core::geometry::Transform;
+use std::path::Path;
+use tenfold_core::Result;
+use tenfold_core::data::{Object, Preprocess};
 use tenfold_core::train::Loss;
-use tenfold_core::{Error, Result};
+use tenfold_core::weights::{self, LoadOptions};
 
 /// What is known of the data when a model's configuration is made.
 #[derive(Clone, Debug)]
@@ -56,62 +57,76 @@ pub trait DetectorConfig:
     /// From an image to the network's input.
     fn preprocess(&self) -> Preprocess;
 
-    /// The loss of a batch, whose objects are in pixels of the input.
-    fn loss(&self, network: &Self::Network, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss;
-
-    /// What is found in each image, in pixels of the input, before any suppression.
-    fn detect(&self, network: &Self::Network, images: Tensor<4>) -> Vec<Vec<Detection>>;
-
-    /// Which of the boxes are kept.
+    /// Which boxes are kept beside others.
     fn nms(&self) -> Nms {
         Nms::default()
     }
 
-    /// Whether [`find`](Self::find) takes images as they are, not as `preprocess` shapes them.
-    fn any_size(&self) -> bool {
-        false
+    /// What weights that others trained for so many classes want; none where none are known.
+    fn published(classes: usize) -> Option<Published<Self>> {
+        let _ = classes;
+        None
     }
 
-    /// What is found in each image, in its own pixels, before any suppression.
+    /// Loads such weights.
     ///
     /// # Errors
-    /// An input that is no image.
-    fn find(
+    /// A file that cannot be read, or does not fit.
+    fn load(network: &mut Self::Network, path: &Path) -> Result<()> {
+        weights::load(network, path, &first_names()).map(|_| ())
+    }
+
+    /// The sides of a training's batches, one of which each draws; none where all have the
+    /// network's own.
+    fn sizes(&self) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// The loss of a batch, whose objects are in pixels of the input.
+    fn loss(&self, network: &Self::Network, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss;
+
+    /// What is found in each image, in pixels of the input, before any suppression; `sizes` are
+    /// height and width of each image in the input, without the zeros beside it.
+    fn detect(
         &self,
         network: &Self::Network,
-        preprocess: &Preprocess,
-        inputs: &[&Input],
-        device: &Device,
-    ) -> Result<Vec<Vec<Detection>>> {
-        find(self, network, preprocess, inputs, device)
-    }
+        images: Tensor<4>,
+        sizes: &[[usize; 2]],
+    ) -> Vec<Vec<Detection>>;
 }
 
-/// [`DetectorConfig::find`] by way of the network's input.
-///
-/// # Errors
-/// An input that is no image.
-pub fn find<C: DetectorConfig>(
-    config: &C,
-    network: &C::Network,
-    preprocess: &Preprocess,
-    inputs: &[&Input],
-    device: &Device,
-) -> Result<Vec<Vec<Detection>>> {
-    let found = config.detect(network, preprocess.batch(inputs, device)?);
-    let placed = |(input, found): (&&Input, Vec<Detection>)| {
-        let Some([width, height]) = input.image_size() else {
-            return Err(Error::argument("input", "expected an image"));
-        };
-        let back = preprocess.transform(width, height).inverse();
-        let back = back.unwrap_or(Transform::identity(width as usize, height as usize));
-        let own = |one: Detection| Detection {
-            bounding_box: back.bounding_box(&one.bounding_box),
-            ..one
-        };
-        Ok(found.into_iter().map(own).collect())
-    };
-    inputs.iter().zip(found).map(placed).collect()
+/// torchvision's files for COCO have the names of its first version: layers that stand in a
+/// `Sequential` of their own since then did not.
+pub fn first_names() -> LoadOptions {
+    let mut rename = vec![
+        (
+            r"(fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$".to_owned(),
+            "${1}.0.${2}".to_owned(),
+        ),
+        (r"(rpn\.head\.conv)\.(weight|bias)$".to_owned(), "${1}.0.0.${2}".to_owned()),
+    ];
+    // There every second layer is a rectification.
+    for layer in 0..4 {
+        let from = format!(r"(_head\.conv)\.{}\.(weight|bias)$", 2 * layer);
+        rename.push((from, format!("${{1}}.{layer}.0.${{2}}")));
+    }
+    LoadOptions { rename, ..LoadOptions::default() }
+}
+
+/// What weights that others trained want.
+pub struct Published<C> {
+    /// The network's choices.
+    pub config: C,
+    /// From an image to its input.
+    pub preprocess: Preprocess,
+    /// Which boxes are kept.
+    pub nms: Nms,
+}
+
+/// Numbers as rows of `width`.
+pub fn table(values: Vec<f32>, width: usize, device: &Device) -> Tensor<2> {
+    let rows = values.len() / width;
+    Tensor::from_data(TensorData::new(values, [rows, width]), device)
 }
 
 /// A tensor's numbers, in the order of its shape.

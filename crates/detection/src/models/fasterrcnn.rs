@@ -8,8 +8,8 @@
 //! of RoI pooling; both stages trained jointly, in one step; boxes by the smooth absolute error
 //! with beta 1/9; a box for each class.
 //!
-//! Differs from both, where no weights of others are used (with [`FasterRcnnConfig::coco`] the way
-//! from an image to its boxes is torchvision's):
+//! Differs from both, where no weights of others are used (theirs have torchvision's way from an
+//! image to its boxes):
 //! - anchors are as large as the data's small boxes ask for (`scale` strides, 1 to 8), where
 //!   theirs are always 8 strides, 32 pixels at the finest level;
 //! - the backbone's batch normalisation learns;
@@ -19,28 +19,25 @@
 //! - losses are means over images, not over the regions of a batch;
 //! - AdamW and the average of the weights.
 
-use super::detector::{DetectorConfig, Seen, values};
+use super::detector::{DetectorConfig, Published, Seen, values};
 use crate::detection::Detection;
 use crate::parts::anchors::cell;
-use crate::parts::frame::Frame;
 use crate::parts::losses::drawn_seed;
 use crate::parts::nms::{Nms, Suppression};
 use crate::parts::proposals::{self, Choice, Rpn};
-use crate::parts::pyramid::{CHANNELS, Pyramid};
+use crate::parts::pyramid::{CHANNELS, Coarsest, Pyramid};
 use crate::parts::regions::{self, Sampled};
 use burn::module::Module;
 use burn::nn::LinearConfig;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tenfold_classification::models::layers::MapLayer;
 use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
 use tenfold_classification::models::{Backbone, BackboneConfig, ModelConfig};
-use tenfold_core::data::{Input, Object, Preprocess, Resize};
+use tenfold_core::data::{Object, Preprocess, Resize};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
-use tenfold_core::weights::LoadOptions;
-use tenfold_core::{Error, Result};
 use tenfold_kernels::nn::{BatchNorm, Linear};
 use tenfold_kernels::ops::{Activation, Roi};
 
@@ -75,9 +72,6 @@ pub struct FasterRcnnConfig {
     pub samples: usize,
     /// Regions of an image that are looked at afterwards.
     pub proposals: usize,
-    /// How images come to the network in place of the square, where weights of others ask for it.
-    #[serde(default)]
-    pub frame: Option<Frame>,
     /// Whether the backbone's normalisation stays as it is, without an epsilon: weights of others.
     #[serde(default)]
     pub frozen: bool,
@@ -123,7 +117,8 @@ impl FasterRcnn {
     /// Images `[batch, 3, height, width]` to P2 to P6.
     fn levels(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
         let stages = self.backbone.body.stages(images);
-        self.backbone.fpn.forward(stages.into_iter().map(|(_, map)| map).collect())
+        let maps = stages.into_iter().map(|(_, map)| map).collect();
+        self.backbone.fpn.forward(maps, Coarsest::P5)
     }
 
     /// Regions to logits `[regions, 1 + classes]` and numbers `[regions, (1 + classes) * 4]`.
@@ -137,49 +132,11 @@ impl FasterRcnn {
 }
 
 impl FasterRcnnConfig {
-    /// torchvision's network for its weights; `classes` without the background, 90 in COCO's.
-    pub fn coco(classes: usize) -> Self {
-        let frame = Some(Frame::COCO);
-        let (side, scale, samples, proposals) = (800, 8.0, 512, 1000);
-        Self { classes, side, scale, samples, proposals, frame, frozen: true }
-    }
-
-    /// How to load torchvision's weights, whose file has the names of its first version.
-    pub fn load_options() -> LoadOptions {
-        let renames = [
-            (r"(fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$", "${1}.0.${2}"),
-            (r"(rpn\.head\.conv)\.(weight|bias)$", "${1}.0.0.${2}"),
-        ];
-        let rename = renames.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
-        LoadOptions { rename, ..LoadOptions::default() }
-    }
-
     /// Anchors of each level on images of a height and width.
     fn anchors(&self, levels: &[Tensor<4>], padded: [usize; 2]) -> Vec<Vec<BoundingBox>> {
         let own = |level: usize| cell(&[self.scale * (STRIDE << level) as f32], &RATIOS);
         let cells: Vec<_> = (0..levels.len()).map(own).collect();
         proposals::anchors(&cells, levels, padded)
-    }
-
-    /// What is found in each image, of these heights and widths without what they were padded by.
-    fn detected(
-        &self,
-        network: &FasterRcnn,
-        images: Tensor<4>,
-        sizes: &[[usize; 2]],
-    ) -> Vec<Vec<Detection>> {
-        let [_, _, height, width] = images.dims();
-        let levels = network.levels(images);
-        let (logits, numbers) = network.rpn.forward(&levels);
-        let anchors = self.anchors(&levels, [height, width]);
-        let choice = Choice { before: 1000, after: self.proposals };
-        let proposals = proposed(choice, values(logits), values(numbers), &anchors, sizes);
-        let rois = regions::rois(&proposals);
-        if rois.is_empty() {
-            return vec![Vec::new(); sizes.len()];
-        }
-        let [logits, numbers] = network.regions(&levels, height, &rois).map(values);
-        regions::detections(&logits, &numbers, &rois, sizes)
     }
 }
 
@@ -217,7 +174,7 @@ fn frozen(mut body: ResNet) -> ResNet {
 impl DetectorConfig for FasterRcnnConfig {
     type Network = FasterRcnn;
 
-    const FIXED: &'static [&'static str] = &["classes", "frame", "frozen"];
+    const FIXED: &'static [&'static str] = &["classes", "frozen"];
 
     fn meaning(field: &str) -> &'static str {
         match field {
@@ -237,8 +194,7 @@ impl DetectorConfig for FasterRcnnConfig {
         let small = sides.get(sides.len() / 10).copied().unwrap_or(1.0) * side as f32;
         let scale = (small / STRIDE as f32).round().clamp(1.0, 8.0);
         let (samples, proposals) = if side < 256 { (64, 100) } else { (512, 1000) };
-        let (classes, frame, frozen) = (seen.classes, None, false);
-        Self { classes, side, scale, samples, proposals, frame, frozen }
+        Self { classes: seen.classes, side, scale, samples, proposals, frozen: false }
     }
 
     fn finished(self, _: &Seen) -> Result<Self, String> {
@@ -267,7 +223,7 @@ impl DetectorConfig for FasterRcnnConfig {
         FasterRcnn {
             backbone: Body {
                 body: if self.frozen { frozen(body) } else { body },
-                fpn: Pyramid::new(&channels, false, device),
+                fpn: Pyramid::new(&channels, None, device),
             },
             rpn: Rpn::new(CHANNELS, RATIOS.len(), device),
             roi_heads: RoiHeads {
@@ -292,6 +248,16 @@ impl DetectorConfig for FasterRcnnConfig {
         // Of a region at most 19 classes have a score above 0.05.
         let candidates = 19 * self.proposals;
         Nms { suppression: Suppression::Hard(0.5), score: 0.05, candidates, keep: 100 }
+    }
+
+    fn published(classes: usize) -> Option<Published<Self>> {
+        let (side, scale, samples, proposals) = (1344, 8.0, 512, 1000);
+        let config = Self { classes, side, scale, samples, proposals, frozen: true };
+        let mut preprocess = config.preprocess();
+        if let Preprocess::Image { resize, .. } = &mut preprocess {
+            *resize = Resize::Sides { shorter: 800, longer: 1333, multiple: MULTIPLE };
+        }
+        Some(Published { nms: config.nms(), config, preprocess })
     }
 
     fn loss(&self, network: &FasterRcnn, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
@@ -320,39 +286,24 @@ impl DetectorConfig for FasterRcnnConfig {
         Loss { total, shown, count }
     }
 
-    fn detect(&self, network: &FasterRcnn, images: Tensor<4>) -> Vec<Vec<Detection>> {
-        let [count, _, height, width] = images.dims();
-        self.detected(network, images, &vec![[height, width]; count])
-    }
-
-    fn any_size(&self) -> bool {
-        self.frame.is_some()
-    }
-
-    fn find(
+    fn detect(
         &self,
         network: &FasterRcnn,
-        preprocess: &Preprocess,
-        inputs: &[&Input],
-        device: &Device,
-    ) -> Result<Vec<Vec<Detection>>> {
-        let Some(frame) = self.frame else {
-            return super::detector::find(self, network, preprocess, inputs, device);
-        };
-        let one = |input: &&Input| {
-            let Input::Image(image) = input else {
-                return Err(Error::argument("input", "expected an image"));
-            };
-            let mut framed = frame.apply(&image.to_rgb8(), MEAN, STD, MULTIPLE);
-            let [height, width] = framed.padded;
-            let data = TensorData::new(std::mem::take(&mut framed.values), [1, 3, height, width]);
-            let images = Tensor::from_data(data, device);
-            let found = self.detected(network, images, &[framed.size]).concat();
-            let back =
-                |one: Detection| Detection { bounding_box: framed.back(&one.bounding_box), ..one };
-            Ok(found.into_iter().map(back).collect())
-        };
-        inputs.iter().map(one).collect()
+        images: Tensor<4>,
+        sizes: &[[usize; 2]],
+    ) -> Vec<Vec<Detection>> {
+        let [_, _, height, width] = images.dims();
+        let levels = network.levels(images);
+        let (logits, numbers) = network.rpn.forward(&levels);
+        let anchors = self.anchors(&levels, [height, width]);
+        let choice = Choice { before: 1000, after: self.proposals };
+        let proposals = proposed(choice, values(logits), values(numbers), &anchors, sizes);
+        let rois = regions::rois(&proposals);
+        if rois.is_empty() {
+            return vec![Vec::new(); sizes.len()];
+        }
+        let [logits, numbers] = network.regions(&levels, height, &rois).map(values);
+        regions::detections(&logits, &numbers, &rois, sizes)
     }
 }
 

@@ -1,6 +1,11 @@
 //! The models, a file each, and what they have in common.
 
+pub mod darknet;
 pub mod detector;
 pub mod fasterrcnn;
+pub mod region;
 pub mod retinanet;
+pub mod ssd;
+pub mod yolov1;
+pub mod yolov2;
 pub mod yolov2_small;

@@ -4,7 +4,7 @@
 //! ICCV (2017); T.-Y. Lin et al., "Feature Pyramid Networks for Object Detection", CVPR (2017).
 //!
 //! Differs from the paper, as torchvision does, whose names the layers have: box regression by the
-//! absolute error, not its smooth form.
+//! absolute error, not its smooth form; P6 is made of P5, not of C5.
 //!
 //! Differs from both:
 //! - the smallest anchor is as large as the small boxes of the data (`scale` strides, between 1
@@ -13,12 +13,13 @@
 //! - images are letterboxed to a square, not resized to a shorter side of 800;
 //! - AdamW and the average of the weights.
 
-use super::detector::{DetectorConfig, Seen, values};
+use super::detector::{DetectorConfig, Published, Seen, table, values};
 use crate::detection::Detection;
 use crate::parts::anchors::{cell, grid};
 use crate::parts::coder::{DeltaCoder, sigmoid};
 use crate::parts::matcher::{Match, Matcher};
-use crate::parts::pyramid::{CHANNELS, Named, Pyramid, conv};
+use crate::parts::nms::{Nms, Suppression};
+use crate::parts::pyramid::{CHANNELS, Coarsest, Named, Pyramid, conv};
 use burn::module::Module;
 use burn::nn::Initializer;
 use burn::tensor::activation::{log_sigmoid, sigmoid as sigmoids};
@@ -52,6 +53,8 @@ const ALPHA: f32 = 0.25;
 const GAMMA: i32 = 2;
 /// Less is not worth a candidate.
 const LEAST: f32 = 0.01;
+/// Candidates of each level.
+const CANDIDATES: usize = 1000;
 
 /// The choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +65,9 @@ pub struct RetinaNetConfig {
     pub side: usize,
     /// The smallest anchor of a level, in strides of the level.
     pub scale: f32,
+    /// What P6 is made of; runs that do not say so made it of C5.
+    #[serde(default)]
+    pub p6_of: Coarsest,
 }
 
 /// The backbone with its pyramid.
@@ -109,12 +115,16 @@ fn through(convs: &[Named], last: &Conv2d, map: Tensor<4>, numbers: usize) -> Te
 }
 
 impl RetinaNet {
-    /// Images `[batch, 3, side, side]` to logits `[batch, anchors, classes]` and boxes
+    /// Images `[batch, 3, rows, columns]` to logits `[batch, anchors, classes]` and boxes
     /// `[batch, anchors, 4]`, level by level.
-    pub fn forward(&self, images: Tensor<4>, classes: usize) -> (Tensor<3>, Tensor<3>) {
+    pub fn forward(
+        &self,
+        images: Tensor<4>,
+        &RetinaNetConfig { classes, p6_of, .. }: &RetinaNetConfig,
+    ) -> (Tensor<3>, Tensor<3>) {
         let stages = self.backbone.body.stages(images);
         let maps = stages.into_iter().skip(1).map(|(_, map)| map).collect(); // C3, C4, C5
-        let levels = self.backbone.fpn.forward(maps);
+        let levels = self.backbone.fpn.forward(maps, p6_of);
         let Head { classification_head: said, regression_head: at } = &self.head;
         let logits =
             levels.iter().map(|map| through(&said.conv, &said.cls_logits, map.clone(), classes));
@@ -124,21 +134,20 @@ impl RetinaNet {
 }
 
 impl RetinaNetConfig {
-    /// All anchors in pixels, in the order of the network's outputs.
-    pub fn anchors(&self) -> Vec<BoundingBox> {
-        let mut size = self.side;
-        let mut all = Vec::new();
-        for level in 0..LEVELS {
+    /// The anchors of images of so many rows and columns in pixels, level by level, in the order of
+    /// the network's outputs.
+    pub fn anchors(&self, image: [usize; 2]) -> Vec<Vec<BoundingBox>> {
+        let mut size = image;
+        let level = |level: usize| {
             // Each level's map is half of the one before, rounded up.
-            size = if level == 0 { self.side / STRIDE } else { size.div_ceil(2) };
-            let stride = STRIDE << level;
-            let least = self.scale * stride as f32;
+            size = size.map(|size| if level == 0 { size / STRIDE } else { size.div_ceil(2) });
+            let least = self.scale * (STRIDE << level) as f32;
             // Whole numbers, as in torchvision.
             let sizes = [0.0, 1.0, 2.0].map(|third: f32| (least * 2f32.powf(third / 3.0)).floor());
             // There strides are whole parts of the image, also where a map was rounded up.
-            all.extend(grid(&cell(&sizes, &RATIOS), [size; 2], [self.side / size; 2]));
-        }
-        all
+            grid(&cell(&sizes, &RATIOS), size, [image[0] / size[0], image[1] / size[1]])
+        };
+        (0..LEVELS).map(level).collect()
     }
 }
 
@@ -151,6 +160,9 @@ impl DetectorConfig for RetinaNetConfig {
         match field {
             "side" => "rows and columns of the input, a multiple of 32",
             "scale" => "the smallest anchor of a level in strides of the level, 1 to 4",
+            "p6_of" => {
+                "what the two coarsest levels are made of: c5 (the paper) or p5 (torchvision)"
+            }
             _ => "",
         }
     }
@@ -162,7 +174,7 @@ impl DetectorConfig for RetinaNetConfig {
         sides.sort_by(f32::total_cmp);
         let small = sides.get(sides.len() / 10).copied().unwrap_or(1.0) * side as f32;
         let scale = (small / STRIDE as f32).round().clamp(1.0, 4.0);
-        Self { classes: seen.classes, side, scale }
+        Self { classes: seen.classes, side, scale, p6_of: Coarsest::P5 }
     }
 
     fn finished(self, _: &Seen) -> Result<Self, String> {
@@ -190,7 +202,7 @@ impl DetectorConfig for RetinaNetConfig {
         RetinaNet {
             backbone: Body {
                 body: config.init(device),
-                fpn: Pyramid::new(&channels, true, device),
+                fpn: Pyramid::new(&channels, Some(self.p6_of), device),
             },
             head: Head {
                 classification_head: Classification { conv: tower(), cls_logits },
@@ -209,10 +221,22 @@ impl DetectorConfig for RetinaNetConfig {
         Preprocess::Image { channels: 3, height: self.side, width: self.side, resize, mean, std }
     }
 
+    fn published(classes: usize) -> Option<Published<Self>> {
+        let config = Self { classes, side: 1344, scale: 4.0, p6_of: Coarsest::P5 };
+        let mut preprocess = config.preprocess();
+        if let Preprocess::Image { resize, .. } = &mut preprocess {
+            *resize = Resize::Sides { shorter: 800, longer: 1333, multiple: MULTIPLE };
+        }
+        let candidates = CANDIDATES * LEVELS;
+        let nms = Nms { suppression: Suppression::Hard(0.5), score: 0.05, candidates, keep: 300 };
+        Some(Published { config, preprocess, nms })
+    }
+
     fn loss(&self, network: &RetinaNet, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
         let (device, count, classes) = (images.device(), truth.len(), self.classes);
-        let (logits, boxes) = network.forward(images, classes);
-        let anchors = self.anchors();
+        let [_, _, rows, columns] = images.dims();
+        let (logits, boxes) = network.forward(images, self);
+        let anchors = self.anchors([rows, columns]).concat();
         let matched = |objects: &Vec<Object>| {
             let boxes: Vec<BoundingBox> =
                 objects.iter().map(|object| object.bounding_box).collect();
@@ -248,10 +272,7 @@ impl DetectorConfig for RetinaNetConfig {
         }
         let shares: Vec<f32> =
             places.iter().map(|&place| share(place as usize / anchors.len())).collect();
-        let table = |values: Vec<f32>, width: usize| {
-            let rows = values.len() / width;
-            Tensor::<2>::from_data(TensorData::new(values, [rows, width]), &device)
-        };
+        let table = |values, width| table(values, width, &device);
         let logits = logits.reshape([total, classes]);
         let focal = focal(logits, table(wanted, classes)) * table(counted, 1);
         let classification = focal.sum();
@@ -268,27 +289,39 @@ impl DetectorConfig for RetinaNetConfig {
         Loss { total, shown, count }
     }
 
-    fn detect(&self, network: &RetinaNet, images: Tensor<4>) -> Vec<Vec<Detection>> {
-        let (logits, boxes) = network.forward(images, self.classes);
+    fn detect(
+        &self,
+        network: &RetinaNet,
+        images: Tensor<4>,
+        _: &[[usize; 2]],
+    ) -> Vec<Vec<Detection>> {
+        let [_, _, rows, columns] = images.dims();
+        let (logits, boxes) = network.forward(images, self);
         let (logits, boxes) = (values(logits), values(boxes));
-        let anchors = self.anchors();
+        let levels = self.anchors([rows, columns]);
+        let count: usize = levels.iter().map(Vec::len).sum();
         let image = |(logits, boxes): (&[f32], &[f32])| {
-            let mut all = Vec::new();
-            let rows = logits.chunks(self.classes).zip(boxes.chunks(4)).zip(&anchors);
-            for ((logits, at), anchor) in rows {
-                let scores = logits.iter().map(|&logit| sigmoid(logit)).enumerate();
-                let mut good = scores.filter(|(_, score)| *score >= LEAST).peekable();
-                if good.peek().is_none() {
-                    continue;
-                }
-                let own = DeltaCoder::PLAIN.decode([at[0], at[1], at[2], at[3]], anchor);
-                let bounding_box = own.clip(self.side, self.side);
-                all.extend(good.map(|(label, score)| Detection { label, score, bounding_box }));
+            let (mut all, mut first) = (Vec::new(), 0);
+            for anchors in &levels {
+                let own = &logits[first * self.classes..][..anchors.len() * self.classes];
+                let scores = own.iter().map(|&logit| sigmoid(logit)).enumerate();
+                let mut good: Vec<(usize, f32)> =
+                    scores.filter(|(_, score)| *score >= LEAST).collect();
+                good.sort_by(|a, b| b.1.total_cmp(&a.1));
+                good.truncate(CANDIDATES);
+                all.extend(good.into_iter().map(|(place, score)| {
+                    let (anchor, label) = (place / self.classes, place % self.classes);
+                    let at = &boxes[(first + anchor) * 4..];
+                    let numbers = [at[0], at[1], at[2], at[3]];
+                    let own = DeltaCoder::PLAIN.decode(numbers, &anchors[anchor]);
+                    Detection { label, score, bounding_box: own.clip(columns, rows) }
+                }));
+                first += anchors.len();
             }
             all
         };
-        let logits = logits.par_chunks(anchors.len() * self.classes);
-        logits.zip(boxes.par_chunks(anchors.len() * 4)).map(image).collect()
+        let logits = logits.par_chunks(count * self.classes);
+        logits.zip(boxes.par_chunks(count * 4)).map(image).collect()
     }
 }
 
@@ -309,7 +342,7 @@ mod tests {
     use tenfold_core::weights::module_keys;
 
     fn config(side: usize) -> RetinaNetConfig {
-        RetinaNetConfig { classes: 3, side, scale: 2.0 }
+        RetinaNetConfig { classes: 3, side, scale: 2.0, p6_of: Coarsest::P5 }
     }
 
     #[test]
@@ -317,11 +350,11 @@ mod tests {
         let device = device::open("cpu").unwrap();
         let config = config(64);
         // 8, 4, 2, 1 and 1 rows.
-        assert_eq!(config.anchors().len(), 9 * (64 + 16 + 4 + 1 + 1));
+        assert_eq!(config.anchors([64; 2]).concat().len(), 9 * (64 + 16 + 4 + 1 + 1));
         let network = config.init(&device);
-        let (logits, boxes) = network.forward(Tensor::zeros([1, 3, 64, 64], &device), 3);
+        let (logits, boxes) = network.forward(Tensor::zeros([1, 3, 64, 64], &device), &config);
         assert_eq!((logits.dims(), boxes.dims()), ([1, 774, 3], [1, 774, 4]));
-        let first = config.anchors()[0];
+        let first = config.anchors([64; 2])[0][0];
         assert_eq!(first, cell(&[16.0], &[0.5])[0]);
         // Names of torchvision's weights.
         let keys: Vec<String> = module_keys(&network).into_iter().map(|(key, _)| key).collect();

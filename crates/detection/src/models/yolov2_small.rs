@@ -10,20 +10,16 @@
 //! Differs from the paper:
 //! - nine convolutions of 16 to 128 channels in place of Darknet-19 with 1,024; ReLU, not leaky;
 //! - maps of stride 8, not 32: cells as small as the objects of small images;
-//! - an object whose best prior is taken in its cell gets the next best one that is free, where in
-//!   Darknet it takes the place of the other;
-//! - no first phase in which all boxes learn their priors; one size of images in a training;
+//! - what stands above [`Region`]; one size of images in a training;
 //! - AdamW and the average of the weights, not SGD.
 
-use super::detector::{DetectorConfig, Seen, values};
+use super::detector::{DetectorConfig, Seen};
+use super::region::Region;
 use crate::detection::Detection;
-use crate::parts::anchors::{k_means, overlap};
-use crate::parts::coder::{YoloCoder, centre, sigmoid};
+use crate::parts::anchors::k_means;
 use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
-use burn::tensor::activation::{log_softmax, sigmoid as sigmoids};
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use rayon::prelude::*;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tenfold_classification::models::layers::{conv, he, max_pool, norm};
 use tenfold_core::data::{Object, Preprocess, Resize};
@@ -35,13 +31,6 @@ use tenfold_kernels::ops::Epilogue;
 const STRIDE: usize = 8;
 /// The longest side that images get when nothing is said.
 const MOST_SIDE: usize = 320;
-/// Weights of the loss, as in Darknet's yolo-voc.cfg.
-const OBJECT: f32 = 5.0;
-const NO_OBJECT: f32 = 1.0;
-/// Whoever overlaps an object more is not told that nothing is there.
-const OVERLAP: f32 = 0.6;
-/// Less is not worth a candidate.
-const LEAST: f32 = 0.005;
 
 /// The choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,86 +101,10 @@ fn half(x: Tensor<4>) -> Tensor<4> {
 }
 
 impl YoloV2SmallConfig {
-    fn cells(&self) -> usize {
-        self.side / STRIDE
+    fn region(&self) -> Region<'_> {
+        let Self { classes, anchors, .. } = self;
+        Region { classes: *classes, stride: STRIDE, cells: self.side / STRIDE, anchors }
     }
-
-    fn numbers(&self) -> usize {
-        5 + self.classes
-    }
-
-    /// Boxes of an image.
-    fn boxes(&self) -> usize {
-        self.cells() * self.cells() * self.priors
-    }
-
-    /// What turns the numbers of a box into its corners.
-    fn coder(&self, place: usize) -> YoloCoder {
-        let (cell, prior) = (place / self.priors, place % self.priors);
-        let [column, row] = [cell % self.cells(), cell / self.cells()];
-        YoloCoder {
-            stride: STRIDE as f32,
-            cell: [column as f32, row as f32],
-            prior: self.anchors[prior].map(|side| side * self.side as f32),
-        }
-    }
-
-    /// Which box is responsible for each object; `None` where all of its cell are taken.
-    fn responsible(&self, objects: &[Object]) -> Vec<Option<usize>> {
-        let mut taken = vec![false; self.boxes()];
-        let one = |object: &Object| {
-            let [x, y, w, h] = centre(&object.bounding_box);
-            let cell = |at: f32| ((at / STRIDE as f32) as usize).min(self.cells() - 1);
-            let first = (cell(y) * self.cells() + cell(x)) * self.priors;
-            let sides = [w, h].map(|side| side / self.side as f32);
-            let mut order: Vec<usize> = (0..self.priors).collect();
-            let fit = |&prior: &usize| overlap(self.anchors[prior], sides);
-            order.sort_by(|a, b| fit(b).total_cmp(&fit(a)));
-            let free = order.into_iter().map(|prior| first + prior).find(|&place| !taken[place])?;
-            taken[free] = true;
-            Some(free)
-        };
-        objects.iter().map(one).collect()
-    }
-
-    /// What the boxes of an image, of which `said` are the numbers, should learn.
-    fn wanted(&self, said: &[f32], objects: &[Object]) -> Wanted {
-        let decoded = |place: usize| {
-            let row = &said[place * self.numbers()..];
-            self.coder(place).decode([row[0], row[1], row[2], row[3]])
-        };
-        let mut own = Wanted { objectness: Vec::new(), weights: Vec::new(), rows: Vec::new() };
-        for place in 0..self.boxes() {
-            let found = decoded(place);
-            let near = objects.iter().any(|object| found.iou(&object.bounding_box) > OVERLAP);
-            own.objectness.push(0.0);
-            own.weights.push(if near { 0.0 } else { NO_OBJECT });
-        }
-        for (object, place) in objects.iter().zip(self.responsible(objects)) {
-            let Some(place) = place else { continue };
-            own.objectness[place] = decoded(place).iou(&object.bounding_box);
-            own.weights[place] = OBJECT;
-            let area = object.bounding_box.area() / (self.side * self.side) as f32;
-            let numbers = self.coder(place).encode(&object.bounding_box);
-            own.rows.push(Row { place, numbers, weight: 2.0 - area, label: object.label });
-        }
-        own
-    }
-}
-
-/// What the boxes of an image should learn.
-struct Wanted {
-    objectness: Vec<f32>,
-    weights: Vec<f32>,
-    rows: Vec<Row>,
-}
-
-/// What a responsible box should say.
-struct Row {
-    place: usize,
-    numbers: [f32; 4],
-    weight: f32,
-    label: usize,
 }
 
 impl DetectorConfig for YoloV2SmallConfig {
@@ -233,7 +146,7 @@ impl DetectorConfig for YoloV2SmallConfig {
     fn init(&self, device: &Device) -> YoloV2Small {
         let w = self.width;
         let layer = |(inputs, outputs, kernel)| Layer::new([inputs, outputs], kernel, device);
-        let outputs = self.priors * self.numbers();
+        let outputs = self.priors * self.region().numbers();
         YoloV2Small {
             fine: [(3, w, 3), (w, 2 * w, 3), (2 * w, 4 * w, 3)].map(layer).into(),
             coarse: [(4 * w, 8 * w, 3), (8 * w, 4 * w, 1), (4 * w, 8 * w, 3), (8 * w, 8 * w, 3)]
@@ -253,83 +166,26 @@ impl DetectorConfig for YoloV2SmallConfig {
     }
 
     fn loss(&self, network: &YoloV2Small, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
-        let device = images.device();
-        let said = network.forward(images, self.numbers());
-        let numbers = values(said.clone().detach());
-        let rows = numbers.par_chunks(self.boxes() * self.numbers()).zip(truth);
-        let wanted: Vec<Wanted> = rows.map(|(own, objects)| self.wanted(own, objects)).collect();
-        let count = truth.len();
-        let column = |of: fn(&Wanted) -> &[f32]| {
-            let all: Vec<f32> = wanted.iter().flat_map(|own| of(own).iter().copied()).collect();
-            let shape = [all.len(), 1];
-            Tensor::<2>::from_data(TensorData::new(all, shape), &device)
-        };
-        let (targets, weights) = (column(|own| &own.objectness), column(|own| &own.weights));
-        let objectness = sigmoids(said.clone().narrow(1, 4, 1));
-        let objectness = ((objectness - targets).square() * weights).sum() / count as f32;
-
-        let all = || {
-            wanted.iter().enumerate().flat_map(|(i, own)| own.rows.iter().map(move |row| (i, row)))
-        };
-        let places: Vec<i64> =
-            all().map(|(i, row)| (i * self.boxes() + row.place) as i64).collect();
-        if places.is_empty() {
-            return Loss::new(objectness, count);
-        }
-        let found = places.len();
-        let rows =
-            said.select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [found]), &device));
-        let table = |values: Vec<f32>, width: usize| {
-            Tensor::<2>::from_data(TensorData::new(values, [found, width]), &device)
-        };
-        let targets = table(all().flat_map(|(_, row)| row.numbers).collect(), 4);
-        let weights = table(all().map(|(_, row)| row.weight).collect(), 1);
-        let centres = sigmoids(rows.clone().narrow(1, 0, 2));
-        let own = Tensor::cat(vec![centres, rows.clone().narrow(1, 2, 2)], 1);
-        let boxes = ((own - targets).square() * weights).sum() / count as f32;
-        let mut one_hot = vec![0.0; found * self.classes];
-        for (place, (_, row)) in all().enumerate() {
-            one_hot[place * self.classes + row.label] = 1.0;
-        }
-        let labels = table(one_hot, self.classes);
-        let classes = log_softmax(rows.narrow(1, 5, self.classes), 1);
-        let classes = (classes * labels).sum().neg() / count as f32;
-        let total = objectness.clone() + boxes.clone() + classes.clone();
-        let shown = vec![
-            ("loss", total.clone()),
-            ("objectness_loss", objectness),
-            ("box_loss", boxes),
-            ("class_loss", classes),
-        ];
-        Loss { total, shown, count }
+        let region = self.region();
+        region.loss(network.forward(images, region.numbers()), truth)
     }
 
-    fn detect(&self, network: &YoloV2Small, images: Tensor<4>) -> Vec<Vec<Detection>> {
-        let said = values(network.forward(images, self.numbers()));
-        let image = |rows: &[f32]| {
-            let mut all = Vec::new();
-            for (place, row) in rows.chunks(self.numbers()).enumerate() {
-                let objectness = sigmoid(row[4]);
-                if objectness < LEAST {
-                    continue;
-                }
-                let bounding_box = self.coder(place).decode([row[0], row[1], row[2], row[3]]);
-                let most = row[5..].iter().copied().fold(f32::MIN, f32::max);
-                let sum: f32 = row[5..].iter().map(|logit| (logit - most).exp()).sum();
-                let score = |logit: &f32| objectness * (logit - most).exp() / sum;
-                let each =
-                    row[5..].iter().map(score).enumerate().filter(|(_, score)| *score >= LEAST);
-                all.extend(each.map(|(label, score)| Detection { label, score, bounding_box }));
-            }
-            all
-        };
-        said.par_chunks(self.boxes() * self.numbers()).map(image).collect()
+    fn detect(
+        &self,
+        network: &YoloV2Small,
+        images: Tensor<4>,
+        _: &[[usize; 2]],
+    ) -> Vec<Vec<Detection>> {
+        let region = self.region();
+        region.found(network.forward(images, region.numbers()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::detector::values;
+    use burn::tensor::Int;
     use tenfold_core::device;
     use tenfold_core::geometry::BoundingBox;
 
@@ -343,42 +199,6 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_says_what_is_wanted_has_no_loss_and_finds_the_objects() {
-        let config = config();
-        assert_eq!((config.side, config.boxes()), (64, 320));
-        let objects = [object(1, [10.0, 10.0, 30.0, 24.0]), object(2, [40.0, 30.0, 62.0, 60.0])];
-        let mut said = vec![-9.0; 320 * 8];
-        for (object, place) in objects.iter().zip(config.responsible(&objects)) {
-            let place = place.unwrap();
-            let [x, y, w, h] = config.coder(place).encode(&object.bounding_box);
-            let logit = |p: f32| (p / (1.0 - p)).ln();
-            let row = &mut said[place * 8..][..8];
-            row[..5].copy_from_slice(&[logit(x), logit(y), w, h, 9.0]);
-            row[5 + object.label] = 9.0;
-        }
-        let wanted = config.wanted(&said, &objects);
-        assert_eq!(wanted.rows.len(), 2);
-        for (row, object) in wanted.rows.iter().zip(&objects) {
-            assert!(wanted.objectness[row.place] > 0.999);
-            let own = &said[row.place * 8..];
-            let found = config.coder(row.place).decode([own[0], own[1], own[2], own[3]]);
-            assert!(found.iou(&object.bounding_box) > 0.999);
-        }
-        let told = wanted.weights.iter().filter(|&&weight| weight == NO_OBJECT).count();
-        assert_eq!(told, 318);
-    }
-
-    #[test]
-    fn objects_of_one_cell_get_different_boxes() {
-        let config = config();
-        let all: Vec<Object> = (0..6).map(|_| object(0, [10.0, 10.0, 20.0, 20.0])).collect();
-        let mut places: Vec<usize> = config.responsible(&all).into_iter().flatten().collect();
-        places.sort_unstable();
-        places.dedup();
-        assert_eq!(places.len(), 5);
-    }
-
-    #[test]
     fn shapes_and_an_image_without_objects() {
         let device = device::autodiff_device(&device::open("cpu").unwrap(), 1);
         let config = config();
@@ -389,7 +209,7 @@ mod tests {
             let loss = config.loss(&network, images.clone(), &truth);
             assert!(values(loss.total)[0].is_finite());
         }
-        assert_eq!(config.detect(&network, images).len(), 2);
+        assert_eq!(config.detect(&network, images, &[[64; 2]; 2]).len(), 2);
     }
 
     #[test]

@@ -4,7 +4,6 @@
 
 pub mod anchors;
 pub mod coder;
-pub mod frame;
 pub mod losses;
 pub mod matcher;
 pub mod nms;

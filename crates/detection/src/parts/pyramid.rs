@@ -6,6 +6,7 @@ use burn::nn::conv::Conv2dConfig;
 use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 use tenfold_kernels::nn::Conv2d;
 use tenfold_kernels::ops::{max_pool2d, relu};
 
@@ -47,6 +48,17 @@ pub struct Extra {
     p7: Conv2d,
 }
 
+/// What the coarser levels go on from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coarsest {
+    /// The last map of the backbone, as in RetinaNet's paper.
+    #[default]
+    C5,
+    /// The last map of the pyramid, as in torchvision.
+    P5,
+}
+
 /// The pyramid.
 #[derive(Module, Debug)]
 pub struct Pyramid {
@@ -57,9 +69,12 @@ pub struct Pyramid {
 
 impl Pyramid {
     /// Over maps of so many channels each, from fine to coarse. Above them come two levels by
-    /// convolutions, or else one that is every second place of the coarsest.
-    pub fn new(inputs: &[usize], convolved: bool, device: &Device) -> Self {
-        let last = inputs.last().copied().unwrap_or(CHANNELS);
+    /// convolutions, of what is said, or else one that is every second place of the coarsest.
+    pub fn new(inputs: &[usize], convolved: Option<Coarsest>, device: &Device) -> Self {
+        let last = match convolved {
+            Some(Coarsest::C5) => inputs.last().copied().unwrap_or(CHANNELS),
+            Some(Coarsest::P5) | None => CHANNELS,
+        };
         let inner = |&inputs: &usize| vec![conv([inputs, CHANNELS], 1, 1, 0.0, device)];
         let layer = |_| vec![conv([CHANNELS; 2], 3, 1, 0.0, device)];
         let extra = || Extra {
@@ -69,13 +84,13 @@ impl Pyramid {
         Self {
             inner_blocks: inputs.iter().map(inner).collect(),
             layer_blocks: inputs.iter().map(layer).collect(),
-            extra_blocks: convolved.then(extra),
+            extra_blocks: convolved.map(|_| extra()),
         }
     }
 
     /// The maps of the backbone, each half as high and wide as the one before, to the levels.
-    pub fn forward(&self, maps: Vec<Tensor<4>>) -> Vec<Tensor<4>> {
-        let coarsest = maps.last().cloned();
+    pub fn forward(&self, maps: Vec<Tensor<4>>, further: Coarsest) -> Vec<Tensor<4>> {
+        let last = maps.last().cloned();
         let mut out = Vec::new();
         let mut above: Option<Tensor<4>> = None;
         let blocks = self.inner_blocks.iter().zip(&self.layer_blocks);
@@ -88,6 +103,10 @@ impl Pyramid {
             out.insert(0, layer[0].forward(merged.clone()));
             above = Some(merged);
         }
+        let coarsest = match further {
+            Coarsest::C5 => last,
+            Coarsest::P5 => out.last().cloned(),
+        };
         match &self.extra_blocks {
             Some(Extra { p6, p7 }) => {
                 out.extend(coarsest.map(|map| p6.forward(map)));
@@ -95,7 +114,7 @@ impl Pyramid {
             }
             None => {
                 let second = MaxPoolOptions::new([1, 1]).with_stride([2, 2]);
-                out.extend(out.last().cloned().map(|map| max_pool2d(map, second)));
+                out.extend(coarsest.map(|map| max_pool2d(map, second)));
             }
         }
         out
@@ -126,10 +145,14 @@ mod tests {
     fn levels_halve() {
         let device = device::open("cpu").unwrap();
         let maps = || [16, 8].map(|side| Tensor::zeros([1, 4, side, side], &device)).into();
-        let sides = |convolved: bool| -> Vec<usize> {
-            let levels = Pyramid::new(&[4, 4], convolved, &device).forward(maps());
+        let sides = |convolved: Option<Coarsest>| -> Vec<usize> {
+            let further = convolved.unwrap_or(Coarsest::P5);
+            let levels = Pyramid::new(&[4, 4], convolved, &device).forward(maps(), further);
             levels.iter().map(|level| level.dims()[2]).collect()
         };
-        assert_eq!((sides(true), sides(false)), (vec![16, 8, 4, 2], vec![16, 8, 4]));
+        for further in [Coarsest::C5, Coarsest::P5] {
+            assert_eq!(sides(Some(further)), [16, 8, 4, 2]);
+        }
+        assert_eq!(sides(None), [16, 8, 4]);
     }
 }

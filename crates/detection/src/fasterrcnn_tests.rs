@@ -2,30 +2,17 @@
 //! to its boxes. `tests/golden/fasterrcnn/make.py` has the same formulas.
 
 use crate::finder::Finder;
-use crate::models::detector::DetectorConfig;
+use crate::models::detector::{DetectorConfig, first_names};
 use crate::models::fasterrcnn::FasterRcnnConfig;
-use crate::parts::frame::Frame;
+use crate::torchvision_tests::{hash, noise};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 use image::{Rgb, RgbImage};
 use rayon::prelude::*;
 use serde_json::Value;
-use tenfold_core::data::Input;
+use tenfold_core::data::{Input, Preprocess, Resize};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::{device, weights};
-
-/// A number in -1..1 from an integer hash of a key's hash and a place.
-fn noise(key: u32, place: u32) -> f64 {
-    let mut x = place.wrapping_mul(0x9E37_79B1) ^ key;
-    x = (x ^ (x >> 15)).wrapping_mul(0x2C1B_3C6D);
-    x = (x ^ (x >> 12)).wrapping_mul(0x297A_2D39);
-    x ^= x >> 15;
-    f64::from(x >> 8) / 8_388_608.0 - 1.0
-}
-
-fn hash(key: &str) -> u32 {
-    key.bytes().fold(2_166_136_261, |h, byte| (h ^ u32::from(byte)).wrapping_mul(16_777_619))
-}
 
 /// What weights whose names begin so are multiplied by.
 const SCALES: [(&str, f32); 7] = [
@@ -139,17 +126,21 @@ fn agree(cases: impl Fn(usize) -> bool) {
     let expected = expected();
     let classes = expected["classes"].as_u64().unwrap() as usize - 1;
     let device = device::open("cpu").unwrap();
-    let network = FasterRcnnConfig::coco(classes).init(&device);
+    let published = || FasterRcnnConfig::published(classes).unwrap();
+    let network = published().config.init(&device);
     let all = expected["cases"].as_array().unwrap().iter().enumerate();
     for (_, case) in all.filter(|(place, _)| cases(*place)) {
         let [size, frame] = ["size", "frame"].map(|key| numbers(&case[key]));
-        let frame = Frame { shorter: frame[0] as usize, longest: frame[1] as usize };
-        let config = FasterRcnnConfig { frame: Some(frame), ..FasterRcnnConfig::coco(classes) };
+        let mut own = published();
+        let [shorter, longer] = [frame[0] as usize, frame[1] as usize];
+        if let Preprocess::Image { resize, .. } = &mut own.preprocess {
+            *resize = Resize::Sides { shorter, longer, multiple: 32 };
+        }
         let background = case["background"].as_f64().unwrap() as f32;
         let network = network.clone().map(&mut Formula { background, ..Formula::default() });
         let image = Input::Image(drawn([size[0] as u32, size[1] as u32]).into());
         let labels = (0..classes).map(|class| class.to_string()).collect();
-        let finder = Finder::of(&config, network, labels, &device);
+        let finder = Finder::of(own, network, labels, &device);
         let found = finder.find(&[&image]).unwrap().remove(0);
         let [boxes, labels, scores] = ["boxes", "labels", "scores"].map(|key| numbers(&case[key]));
         assert_eq!(found.len(), labels.len(), "{size:?} {frame:?}");
@@ -181,7 +172,8 @@ fn faster_r_cnn_finds_torchvisions_boxes_at_full_size() {
 
 #[test]
 fn names_and_shapes_are_torchvisions() {
-    let network = FasterRcnnConfig::coco(90).init(&device::open("cpu").unwrap());
+    let config = FasterRcnnConfig::published(90).unwrap().config;
+    let network = config.init(&device::open("cpu").unwrap());
     let keys = weights::module_keys(&network);
     let mut lines: Vec<String> =
         keys.iter().map(|(key, shape)| format!("{key} {shape:?}\n")).collect();
@@ -237,8 +229,8 @@ mod first_version {
         let file = folder.path().join("parts.safetensors");
         let parts = Parts { backbone: Body { fpn }, rpn };
         weights::save(&parts, &file, &std::collections::BTreeMap::new()).unwrap();
-        let mut network = FasterRcnnConfig::coco(2).init(&device);
-        let options = weights::LoadOptions { partial: true, ..FasterRcnnConfig::load_options() };
+        let mut network = FasterRcnnConfig::published(2).unwrap().config.init(&device);
+        let options = weights::LoadOptions { partial: true, ..first_names() };
         let report = weights::load(&mut network, &file, &options).unwrap();
         assert_eq!((report.loaded.len(), report.unused), (18, Vec::new()));
     }
