@@ -2,7 +2,7 @@
 //! to its boxes. `tests/golden/fasterrcnn/make.py` has the same formulas.
 
 use crate::finder::Finder;
-use crate::models::detector::DetectorConfig;
+use crate::models::detector::{DetectorConfig, first_names};
 use crate::models::fasterrcnn::FasterRcnnConfig;
 use crate::torchvision_tests::{hash, noise};
 use burn::module::{Module, ModuleMapper, Param};
@@ -182,4 +182,56 @@ fn names_and_shapes_are_torchvisions() {
     let file = folder.path().join("keys");
     std::fs::write(&file, lines.concat()).unwrap();
     assert_eq!(weights::digest(&file).unwrap(), expected()["keys"].as_str().unwrap());
+}
+
+/// The names of the file that torchvision publishes.
+mod first_version {
+    use super::*;
+    use burn::nn::conv::{Conv2d, Conv2dConfig};
+
+    #[derive(Module, Debug)]
+    struct Pyramid {
+        inner_blocks: Vec<Conv2d>,
+        layer_blocks: Vec<Conv2d>,
+    }
+
+    #[derive(Module, Debug)]
+    struct Body {
+        fpn: Pyramid,
+    }
+
+    #[derive(Module, Debug)]
+    struct Head {
+        conv: Conv2d,
+    }
+
+    #[derive(Module, Debug)]
+    struct Rpn {
+        head: Head,
+    }
+
+    #[derive(Module, Debug)]
+    struct Parts {
+        backbone: Body,
+        rpn: Rpn,
+    }
+
+    #[test]
+    fn their_names_are_known() {
+        let device = device::open("cpu").unwrap();
+        let conv = |inputs, kernel| Conv2dConfig::new([inputs, 256], [kernel; 2]).init(&device);
+        let fpn = Pyramid {
+            inner_blocks: [256, 512, 1024, 2048].map(|inputs| conv(inputs, 1)).into(),
+            layer_blocks: [256; 4].map(|inputs| conv(inputs, 3)).into(),
+        };
+        let rpn = Rpn { head: Head { conv: conv(256, 3) } };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("parts.safetensors");
+        let parts = Parts { backbone: Body { fpn }, rpn };
+        weights::save(&parts, &file, &std::collections::BTreeMap::new()).unwrap();
+        let mut network = FasterRcnnConfig::published(2).unwrap().config.init(&device);
+        let options = weights::LoadOptions { partial: true, ..first_names() };
+        let report = weights::load(&mut network, &file, &options).unwrap();
+        assert_eq!((report.loaded.len(), report.unused), (18, Vec::new()));
+    }
 }

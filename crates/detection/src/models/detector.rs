@@ -73,7 +73,7 @@ pub trait DetectorConfig:
     /// # Errors
     /// A file that cannot be read, or does not fit.
     fn load(network: &mut Self::Network, path: &Path) -> Result<()> {
-        weights::load(network, path, &LoadOptions::default()).map(|_| ())
+        weights::load(network, path, &first_names()).map(|_| ())
     }
 
     /// The sides of a training's batches, one of which each draws; none where all have the
@@ -93,6 +93,24 @@ pub trait DetectorConfig:
         images: Tensor<4>,
         sizes: &[[usize; 2]],
     ) -> Vec<Vec<Detection>>;
+}
+
+/// torchvision's files for COCO have the names of its first version: layers that stand in a
+/// `Sequential` of their own since then did not.
+pub fn first_names() -> LoadOptions {
+    let mut rename = vec![
+        (
+            r"(fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$".to_owned(),
+            "${1}.0.${2}".to_owned(),
+        ),
+        (r"(rpn\.head\.conv)\.(weight|bias)$".to_owned(), "${1}.0.0.${2}".to_owned()),
+    ];
+    // There every second layer is a rectification.
+    for layer in 0..4 {
+        let from = format!(r"(_head\.conv)\.{}\.(weight|bias)$", 2 * layer);
+        rename.push((from, format!("${{1}}.{layer}.0.${{2}}")));
+    }
+    LoadOptions { rename, ..LoadOptions::default() }
 }
 
 /// What weights that others trained want.

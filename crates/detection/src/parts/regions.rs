@@ -39,7 +39,7 @@ pub fn rois(proposals: &[Vec<BoundingBox>]) -> Vec<Roi> {
 }
 
 /// Regions by RoI align, `[regions, channels, output, output]`, each out of the level, of strides
-/// 4, 8 and so on, that its size stands for. The images have this height and padding included.
+/// 4, 8 and so on, that its size stands for. `height` is that of the images, padding included.
 pub fn pooled(levels: &[Tensor<4>], height: usize, rois: &[Roi], output: usize) -> Tensor<4> {
     let mut order = Vec::with_capacity(rois.len());
     let mut parts = Vec::new();
