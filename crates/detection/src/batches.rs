@@ -107,3 +107,65 @@ impl Collate for Batches {
         (preprocess.tensor(images, device), truth)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::RgbImage;
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+    use tenfold_core::device;
+    use tenfold_core::geometry::BoundingBox;
+
+    /// Images of 40 x 20 pixels with a box of the right half.
+    struct Halves;
+
+    impl burn_dataset::Dataset<Example<Vec<Object>>, Error> for Halves {
+        fn get(&self, _: usize) -> Result<Example<Vec<Object>>> {
+            let bounding_box = BoundingBox::new(20.0, 0.0, 40.0, 20.0);
+            let target = vec![Object { label: 0, bounding_box, mask: None }];
+            let input = Input::Image(RgbImage::new(40, 20).into());
+            Ok(Example { input, target, file: None })
+        }
+
+        fn len(&self) -> usize {
+            8
+        }
+    }
+
+    fn batches(resize: Resize, sizes: Vec<usize>, augment: Augment) -> Batches {
+        let (mean, std) = (vec![0.0; 3], vec![1.0; 3]);
+        let preprocess =
+            Preprocess::Image { channels: 3, height: 64, width: 64, resize, mean, std };
+        let epoch = Epoch::default();
+        Batches { examples: Arc::new(Halves), preprocess, sizes, augment, epoch, closed: 9 }
+    }
+
+    #[test]
+    fn each_batch_has_one_of_the_sizes_and_boxes_in_its_pixels() {
+        let device = device::open("cpu").unwrap();
+        let own = batches(Resize::Letterbox, vec![32, 64, 96], Augment::default());
+        let mut seen = BTreeSet::new();
+        for first in 0..8 {
+            let host = own.stack(&[first, 7 - first], 5).unwrap();
+            let (images, truth) = own.upload(host, &device);
+            let [count, channels, height, width] = images.dims();
+            assert_eq!((count, channels, height), (2, 3, width));
+            let [side, half] = [width as f32, width as f32 / 2.0];
+            let expected = BoundingBox::new(half, half / 2.0, side, half * 1.5);
+            assert_eq!(truth[0][0].bounding_box, expected);
+            seen.insert(width);
+        }
+        assert!(seen.len() > 1 && seen.iter().all(|side| [32, 64, 96].contains(side)), "{seen:?}");
+    }
+
+    #[test]
+    fn what_is_stretched_for_the_network_is_stretched_for_its_training() {
+        for augment in [Augment::default(), Augment { colour: 0.1, ..Augment::default() }] {
+            let (values, truth, _) =
+                batches(Resize::Interpolate, Vec::new(), augment).stack(&[0], 1).unwrap();
+            assert_eq!(values.len(), 3 * 64 * 64);
+            assert_eq!(truth[0][0].bounding_box, BoundingBox::new(32.0, 0.0, 64.0, 64.0));
+        }
+    }
+}

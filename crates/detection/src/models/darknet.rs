@@ -5,14 +5,14 @@
 //! and its weights.
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use tenfold_classification::models::layers::{conv, he, norm};
 use tenfold_core::{Error, Result};
 use tenfold_kernels::nn::{BatchNorm, Conv2d, Linear};
 use tenfold_kernels::ops::leaky_relu;
-
-use burn::tensor::Device;
 
 /// The slope of its rectification below 0.
 const SLOPE: f32 = 0.1;
@@ -53,16 +53,21 @@ pub enum Part<'a> {
 
 impl Part<'_> {
     fn count(&self) -> usize {
-        let size = |weight: [usize; 4]| weight.iter().product::<usize>();
         match self {
-            Self::Layer(own) => size(own.conv.weight.dims()) + 4 * own.conv.weight.dims()[0],
-            Self::Conv(own) => size(own.weight.dims()) + own.weight.dims()[0],
-            Self::Linear(own) => {
-                let [inputs, outputs] = own.weight.dims();
-                (inputs + 1) * outputs
-            }
+            Self::Layer(own) => count(&own.conv.weight) + 4 * count(&own.norm.beta),
+            Self::Conv(own) => count(&own.weight) + own.bias.as_ref().map_or(0, count),
+            Self::Linear(own) => count(&own.weight) + own.bias.as_ref().map_or(0, count),
         }
     }
+}
+
+/// Nothing is drawn for it.
+fn count<const D: usize>(param: &Param<Tensor<D>>) -> usize {
+    shape(param).iter().product()
+}
+
+fn shape<const D: usize>(param: &Param<Tensor<D>>) -> [usize; D] {
+    param.lazy_shape().dims()
 }
 
 /// Sets the weights of `parts`, all of a network's in Darknet's order.
@@ -70,11 +75,15 @@ impl Part<'_> {
 /// # Errors
 /// A file that cannot be read, or of another length than the network's.
 pub fn load(path: &Path, parts: Vec<Part<'_>>) -> Result<()> {
-    let bytes = std::fs::read(path).map_err(|why| Error::io(path, why))?;
-    let Some(version) = bytes.get(..VERSION) else {
-        let why = format!("{} bytes; expected the version of a Darknet file first", bytes.len());
+    let failed = |why| Error::io(path, why);
+    let mut file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len() as usize;
+    let mut version = [0; VERSION];
+    if length < VERSION {
+        let why = format!("{length} bytes; expected the version of a Darknet file first");
         return Err(Error::file(path, why));
-    };
+    }
+    file.read_exact(&mut version).map_err(failed)?;
     let number =
         |place: usize| i32::from_le_bytes([0, 1, 2, 3].map(|byte| version[4 * place + byte]));
     let [major, minor] = [number(0), number(1)];
@@ -86,7 +95,7 @@ pub fn load(path: &Path, parts: Vec<Part<'_>>) -> Result<()> {
     let wide = !turned && 10 * major + minor >= 2;
     let header = VERSION + if wide { 8 } else { 4 };
     let expected: usize = parts.iter().map(Part::count).sum();
-    let found = bytes.len().saturating_sub(header);
+    let found = length.saturating_sub(header);
     if found != 4 * expected {
         let why = format!(
             "{} numbers behind a header of version {major}.{minor}; expected {expected} for this \
@@ -95,7 +104,9 @@ pub fn load(path: &Path, parts: Vec<Part<'_>>) -> Result<()> {
         );
         return Err(Error::file(path, why));
     }
-    let numbers = bytes[header..]
+    let mut bytes = Vec::with_capacity(length - VERSION);
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    let numbers = bytes[header - VERSION..]
         .chunks_exact(4)
         .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
     let mut reader = Reader { numbers: numbers.collect::<Vec<_>>().into_iter(), turned };
@@ -115,8 +126,8 @@ impl Reader {
     }
 
     fn set<const D: usize>(&mut self, param: &mut Param<Tensor<D>>) {
-        let tensor = self.tensor(param.dims(), &param.device());
-        *param = param.clone().map(|_| tensor);
+        let tensor = self.tensor(shape(param), &param.lazy_device());
+        *param = Param::initialized(param.id, tensor);
     }
 
     fn part(&mut self, part: Part<'_>) {
@@ -124,7 +135,7 @@ impl Reader {
             Part::Layer(Layer { conv, norm }) => {
                 self.set(&mut norm.beta);
                 self.set(&mut norm.gamma);
-                let (shape, device) = (norm.gamma.dims(), norm.gamma.device());
+                let (shape, device) = (shape(&norm.gamma), norm.gamma.lazy_device());
                 norm.running_mean = RunningState::new(self.tensor(shape, &device));
                 // So that the root of it and of the layer's own epsilon is what Darknet divides by.
                 let deviation = self.tensor(shape, &device).sqrt() + EPSILON;
@@ -140,9 +151,10 @@ impl Reader {
                 if self.turned {
                     return self.set(&mut linear.weight);
                 }
-                let [inputs, outputs] = linear.weight.dims();
-                let tensor = self.tensor([outputs, inputs], &linear.weight.device()).transpose();
-                linear.weight = linear.weight.clone().map(|_| tensor);
+                let [inputs, outputs] = shape(&linear.weight);
+                let device = linear.weight.lazy_device();
+                let tensor = self.tensor([outputs, inputs], &device).transpose();
+                linear.weight = Param::initialized(linear.weight.id, tensor);
             }
         }
     }

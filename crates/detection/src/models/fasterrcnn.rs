@@ -25,20 +25,19 @@ use crate::parts::anchors::cell;
 use crate::parts::losses::drawn_seed;
 use crate::parts::nms::{Nms, Suppression};
 use crate::parts::proposals::{self, Choice, Rpn};
-use crate::parts::pyramid::{CHANNELS, Coarsest, Pyramid};
+use crate::parts::pyramid::{CHANNELS, Coarsest, Pyramid, frozen};
 use crate::parts::regions::{self, Sampled};
 use burn::module::Module;
 use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tenfold_classification::models::layers::MapLayer;
 use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
 use tenfold_classification::models::{Backbone, BackboneConfig, ModelConfig};
 use tenfold_core::data::{Object, Preprocess, Resize};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
-use tenfold_kernels::nn::{BatchNorm, Linear};
+use tenfold_kernels::nn::Linear;
 use tenfold_kernels::ops::{Activation, Roi};
 
 /// P2 to P5, on which regions are looked at; anchors have P6, too.
@@ -151,24 +150,6 @@ fn proposed(
     let count: usize = anchors.iter().map(Vec::len).sum();
     let images = logits.par_chunks(count).zip(numbers.par_chunks(4 * count)).zip(sizes);
     images.map(|((logits, numbers), &size)| choice.apply(logits, numbers, anchors, size)).collect()
-}
-
-/// The backbone with its normalisation as it is.
-fn frozen(mut body: ResNet) -> ResNet {
-    let freeze = |norm: &mut BatchNorm| {
-        *norm = BatchNorm { epsilon: 0.0, ..norm.clone().freeze() };
-    };
-    freeze(&mut body.bn1);
-    let stages = [&mut body.layer1, &mut body.layer2, &mut body.layer3, &mut body.layer4];
-    for block in stages.into_iter().flatten() {
-        [&mut block.bn1, &mut block.bn2].into_iter().chain(&mut block.bn3).for_each(freeze);
-        for layer in &mut block.downsample {
-            if let MapLayer::Norm(norm) = layer {
-                freeze(norm);
-            }
-        }
-    }
-    body
 }
 
 impl DetectorConfig for FasterRcnnConfig {

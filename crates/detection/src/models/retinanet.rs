@@ -19,7 +19,7 @@ use crate::parts::anchors::{cell, grid};
 use crate::parts::coder::{DeltaCoder, sigmoid};
 use crate::parts::matcher::{Match, Matcher};
 use crate::parts::nms::{Nms, Suppression};
-use crate::parts::pyramid::{CHANNELS, Coarsest, Named, Pyramid, conv};
+use crate::parts::pyramid::{CHANNELS, Coarsest, Named, Pyramid, conv, frozen};
 use burn::module::Module;
 use burn::nn::Initializer;
 use burn::tensor::activation::{log_sigmoid, sigmoid as sigmoids};
@@ -68,6 +68,9 @@ pub struct RetinaNetConfig {
     /// What P6 is made of; runs that do not say so made it of C5.
     #[serde(default)]
     pub p6_of: Coarsest,
+    /// Whether the backbone's normalisation stays as it is, without an epsilon: weights of others.
+    #[serde(default)]
+    pub frozen: bool,
 }
 
 /// The backbone with its pyramid.
@@ -154,7 +157,7 @@ impl RetinaNetConfig {
 impl DetectorConfig for RetinaNetConfig {
     type Network = RetinaNet;
 
-    const FIXED: &'static [&'static str] = &["classes"];
+    const FIXED: &'static [&'static str] = &["classes", "frozen"];
 
     fn meaning(field: &str) -> &'static str {
         match field {
@@ -174,7 +177,7 @@ impl DetectorConfig for RetinaNetConfig {
         sides.sort_by(f32::total_cmp);
         let small = sides.get(sides.len() / 10).copied().unwrap_or(1.0) * side as f32;
         let scale = (small / STRIDE as f32).round().clamp(1.0, 4.0);
-        Self { classes: seen.classes, side, scale, p6_of: Coarsest::P5 }
+        Self { classes: seen.classes, side, scale, p6_of: Coarsest::P5, frozen: false }
     }
 
     fn finished(self, _: &Seen) -> Result<Self, String> {
@@ -194,6 +197,7 @@ impl DetectorConfig for RetinaNetConfig {
         let config = ResNetConfig::resnet50(0).without_head();
         let channels: Vec<usize> =
             config.levels().iter().skip(1).map(|level| level.channels).collect();
+        let body = config.init(device);
         let tower = || (0..DEPTH).map(|_| vec![conv([CHANNELS; 2], 3, 1, 0.01, device)]).collect();
         let anchors = RATIOS.len() * 3;
         let mut cls_logits = conv([CHANNELS, anchors * self.classes], 3, 1, 0.01, device);
@@ -201,7 +205,7 @@ impl DetectorConfig for RetinaNetConfig {
         cls_logits.bias = Some(prior.init([anchors * self.classes], device));
         RetinaNet {
             backbone: Body {
-                body: config.init(device),
+                body: if self.frozen { frozen(body) } else { body },
                 fpn: Pyramid::new(&channels, Some(self.p6_of), device),
             },
             head: Head {
@@ -222,7 +226,7 @@ impl DetectorConfig for RetinaNetConfig {
     }
 
     fn published(classes: usize) -> Option<Published<Self>> {
-        let config = Self { classes, side: 1344, scale: 4.0, p6_of: Coarsest::P5 };
+        let config = Self { classes, side: 1344, scale: 4.0, p6_of: Coarsest::P5, frozen: true };
         let mut preprocess = config.preprocess();
         if let Preprocess::Image { resize, .. } = &mut preprocess {
             *resize = Resize::Sides { shorter: 800, longer: 1333, multiple: MULTIPLE };
@@ -342,7 +346,7 @@ mod tests {
     use tenfold_core::weights::module_keys;
 
     fn config(side: usize) -> RetinaNetConfig {
-        RetinaNetConfig { classes: 3, side, scale: 2.0, p6_of: Coarsest::P5 }
+        RetinaNetConfig { classes: 3, side, scale: 2.0, p6_of: Coarsest::P5, frozen: false }
     }
 
     #[test]
