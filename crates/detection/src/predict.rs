@@ -43,15 +43,20 @@ pub fn foreign(model: Zoo, own: &PredictFlags, device: &str) -> Result<Finder> {
             }
             labels
         }
-        // Of RetinaNet the background is an output that never answers, of others none.
-        None if model == Zoo::RetinaNet => named.classes,
-        None => named.classes.into_iter().filter(|label| label != BACKGROUND).collect(),
+        None => outputs(model, named.classes),
     };
     if labels.is_empty() {
         let why = "these weights bring no labels: give a file of them, one a line";
         return Err(Error::argument("--labels", why));
     }
     Finder::from_weights(model, &named.file, labels, &device::open(device)?)
+}
+
+/// The labels of a model's classes, of torchvision's categories: of RetinaNet the background is an
+/// output that never answers, of others none.
+fn outputs(model: Zoo, categories: Vec<String>) -> Vec<String> {
+    let counts = |label: &String| model == Zoo::RetinaNet || label != BACKGROUND;
+    categories.into_iter().filter(counts).collect()
 }
 
 /// What a finder says of the inputs, as the flags ask for it.
@@ -83,4 +88,29 @@ pub fn answer(
     let outcome = predict::run_and(&finder, paths, args, drawing, &mut add, out);
     annotations.write(finder.labels())?;
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_are_not_there_or_bring_no_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = PredictFlags { data_dir: Some(folder.path().into()), ..PredictFlags::default() };
+        let why = foreign(Zoo::Ssd300, &own, "cpu").err().unwrap().to_string();
+        assert!(why.contains("cargo xtask fetch weights/ssd300_vgg16"), "{why}");
+        let file = folder.path().join("own.pth");
+        std::fs::write(&file, "").unwrap();
+        let own = PredictFlags { weights: Some(file), ..own };
+        let why = foreign(Zoo::Ssd300, &own, "cpu").err().unwrap().to_string();
+        assert!(why.starts_with("--labels: these weights bring no labels"), "{why}");
+    }
+
+    #[test]
+    fn the_background_is_an_output_of_retinanet_alone() {
+        let all = || [BACKGROUND, "person", "bicycle"].map(String::from).to_vec();
+        assert_eq!(outputs(Zoo::RetinaNet, all()), all());
+        assert_eq!(outputs(Zoo::FasterRcnn, all()), all()[1..]);
+    }
 }
