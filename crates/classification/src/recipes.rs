@@ -255,7 +255,7 @@ mod tests {
         let none = SupervisedFlags::default();
         assert_eq!(of(54, &none), (8, 58));
         assert_eq!(of(240, &none), (16, 27));
-        assert_eq!(of(3_600, &none), (64, 5), "as ever, where there are enough");
+        assert_eq!(of(5_200, &none), (64, 5), "as ever, where there are enough");
         assert_eq!(of(57, &none).0, 7, "not a last batch of one");
         assert_eq!(of(1, &none), (8, 400));
         let asked = SupervisedFlags { batch_size: Some(64), ..none };
