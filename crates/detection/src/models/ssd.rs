@@ -127,6 +127,7 @@ impl<const SIDE: usize> SsdConfig<SIDE> {
 
 /// A layer, or a row of layers: fc6 and fc7 stand in one of their own.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a few per network")]
 pub enum Step {
     /// One.
     Layer(MapLayer),

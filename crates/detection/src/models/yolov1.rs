@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(weights.iter().filter(|&&weight| weight == 0.5).count(), 7);
         assert_eq!(weights.iter().filter(|&&weight| weight == 1.0).count(), 3 + 1);
         // Who says that has no loss but of the confidence, which then is the IoU: 1.
-        let (again, _) = config.wanted(&wanted, &[own.clone()]);
+        let (again, _) = config.wanted(&wanted, std::slice::from_ref(&own));
         assert!((again[confidences + 3] - 1.0).abs() < 1e-5);
         assert!(config.decode(&wanted, 1, 1).iou(&own.bounding_box) > 0.9999);
     }
