@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What attackers cost a confirming server: memory above idle, and how long honest callers wait.
+"""What attackers cost a confirming server: memory above what it has at rest, and how long honest callers wait.
 
     cargo classification train lenet
     python3 crates/assist/benches/attack.py target/release/tenfold-classification runs/lenet-glyphs
@@ -147,7 +147,7 @@ queue.mkdir()
 (queue / "a.bmp").write_bytes(png(4, 4))
 (queue / "b.png").write_bytes(png(4, 4))
 (queue / "c.png").write_bytes(png(4, 4))
-print(f"{'attack':<40}{'MB above idle':>14}{'honest, worst':>15}")
+print(f"{'attack':<40}{'MiB above rest':>15}{'honest, worst':>15}")
 with Server() as server:
     bmp(queue / "a.bmp", 7000)
     os.truncate(queue / "b.png", 3 << 30)
@@ -158,7 +158,7 @@ with Server() as server:
         for thread in threads:
             thread.start()
         times = honest(server, lambda: not any(thread.is_alive() for thread in threads))
-        print(f"{name:<40}{server.memory()[1] - idle:>14.0f}{max(times, default=0):>13.2f} s", flush=True)
+        print(f"{name:<40}{server.memory()[1] - idle:>15.0f}{max(times, default=0):>13.2f} s", flush=True)
 
 # Connections that ask for ever and never read.
 resource.setrlimit(resource.RLIMIT_NOFILE, [min(6000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])] * 2)
@@ -177,4 +177,4 @@ with Server() as server:
             pass  # refused: as it should be
     asked = iter(range(20))
     times = honest(server, lambda: next(asked, None) is None)
-    print(f"{'4,150 connections that never read':<40}{server.memory()[1] - idle:>14.0f}{max(times):>13.2f} s")
+    print(f"{'4,150 connections that never read':<40}{server.memory()[1] - idle:>15.0f}{max(times):>13.2f} s")
