@@ -36,7 +36,7 @@ async fn a_request_has_so_many_pixels_and_no_more() {
     let good = answers.iter().filter(|answer| answer.get("suggestions").is_some()).count();
     assert_eq!((good, answers.len()), (8, 40));
     assert!(error(&answers[8]).contains("more than 80000 pixels: send fewer"), "{}", answers[8]);
-    assert!(server.state.memory.is_free());
+    server.free().await;
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn images_wait_for_memory_and_are_answered_in_their_order() {
     let one = || server.post("/v1/suggest", images(100, 1));
     let (a, b, c) = tokio::join!(one(), one(), one());
     assert_eq!([a.0, b.0, c.0], [StatusCode::OK; 3]);
-    assert!(server.state.memory.is_free());
+    server.free().await;
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn nothing_is_done_for_a_caller_who_has_gone() {
     drop(all);
     assert_eq!(server.post("/v1/suggest", images(8, 1)).await.0, StatusCode::OK);
     assert_eq!(seen(&server), before + 1);
-    assert!(server.state.memory.is_free());
+    server.free().await;
 }
 
 #[tokio::test]
@@ -121,14 +121,14 @@ async fn an_image_that_browsers_do_not_show_becomes_a_png_in_the_memory_for_it()
     assert_eq!(status, StatusCode::OK);
     assert_eq!(image::load_from_memory(&bytes).unwrap().to_rgb8(), image);
     drop(bytes);
-    assert!(server.state.memory.is_free());
+    server.free().await;
     // Its memory is given back when it has been sent, not before.
     let request = Request::get("/v1/items/1/image").header("host", "127.0.0.1");
     let request = request.body(Body::empty()).unwrap();
     let answer = server.router.clone().oneshot(request).await.unwrap();
     assert!(!server.state.memory.is_free());
     drop(answer);
-    assert!(server.state.memory.is_free());
+    server.free().await;
 }
 
 /// A server at an address of this machine, with these limits.

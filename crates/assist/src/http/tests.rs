@@ -155,14 +155,25 @@ impl Server {
 
     /// Waits until the model has gone through the queue.
     pub(super) async fn ready(&self) {
-        for _ in 0..500 {
+        for _ in 0..6000 {
             let counts = self.state.queue().counts(Instant::now());
             if counts.suggested == 3 && counts.broken == 1 {
-                return;
+                return self.free().await;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the queue is not worked through: {:?}", self.state.status());
+    }
+
+    /// Waits until all memory is given back, which may be a moment after the answer.
+    pub(super) async fn free(&self) {
+        for _ in 0..6000 {
+            if self.state.memory.is_free() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("memory is still taken");
     }
 
     async fn next(&self, person: &str) -> Vec<Value> {
