@@ -1,6 +1,7 @@
 //! `config.json`.
 
 use crate::augment::Augment;
+use crate::models::detector::DetectorConfig;
 use crate::parts::nms::Nms;
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::Preprocess;
@@ -30,4 +31,23 @@ pub struct RunConfig<C, D> {
     /// validation images.
     #[serde(default)]
     pub threshold: Option<f32>,
+}
+
+impl<C: DetectorConfig, D> RunConfig<C, D> {
+    /// Refuses what contradicts itself, for someone may have edited the file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        self.config.check().map_err(|why| format!("the model's config: {why}"))?;
+        let (labels, classes) = (self.labels.len(), self.config.classes());
+        if labels != classes {
+            return Err(format!("{labels} labels for a model of {classes} classes"));
+        }
+        let (shape, expected) = (self.preprocess.shape(), self.config.preprocess().shape());
+        match shape == expected {
+            true => Ok(()),
+            false => Err(format!("preprocessing to {shape:?} for a model that takes {expected:?}")),
+        }
+    }
 }

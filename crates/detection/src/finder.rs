@@ -43,6 +43,7 @@ impl Finder {
         let model: Zoo = trained.model()?;
         with_config!(model, Config => {
             let config: RunConfig<Config, IgnoredAny> = trained.config(Zoo::TASK)?;
+            config.check().map_err(|why| Error::file(&trained.path, why))?;
             let mut network = config.config.init(device);
             let options = LoadOptions { sealed: true, ..LoadOptions::default() };
             weights::load(&mut network, &trained.weights, &options)?;

@@ -8,14 +8,13 @@ use crate::zoo::Zoo;
 use image::DynamicImage;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use tenfold_classification::labels;
 use tenfold_core::cli::args::PredictArgs;
 use tenfold_core::data::Input;
-use tenfold_core::data::default_data_dir;
-use tenfold_core::progress::note;
 use tenfold_core::suggest::{Proposal, Propose};
 use tenfold_core::task::predict::{self, Drawing};
 use tenfold_core::zoo::Zoo as _;
-use tenfold_core::{Error, Result, device, files, weights};
+use tenfold_core::{Error, Result, device, files};
 
 /// The category that torchvision's lists have for what is no object.
 const BACKGROUND: &str = "__background__";
@@ -27,11 +26,8 @@ const BACKGROUND: &str = "__background__";
 pub fn foreign(model: Zoo, own: &PredictFlags, device: &str) -> Result<Finder> {
     // Without --weights those fetched by the model's own name.
     let fetched = PathBuf::from(model.name());
-    let data_dir = own.data_dir.clone().unwrap_or_else(default_data_dir);
-    let named = weights::find(own.weights.as_ref().unwrap_or(&fetched), &data_dir)?;
-    if let Some(licence) = &named.licence {
-        note(format_args!("{}: licence: {licence}", model.name()));
-    }
+    let weights = own.weights.as_ref().unwrap_or(&fetched);
+    let named = labels::named(weights, own.data_dir.as_deref())?;
     let labels: Vec<String> = match &own.labels {
         Some(path) => {
             let text = files::read_text(path)?;

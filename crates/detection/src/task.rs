@@ -136,7 +136,8 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         let TrainFlags { supervised, augment, .. } = &flags.own;
         let seen = seen(data, flags.run.seed())?;
         let config = set_fields(&C::new(&seen), &flags.run.set, C::FIXED)?;
-        let config = config.finished(&seen).map_err(|why| Error::argument("--set", why))?;
+        let config = config.finished(&seen);
+        config.check().map_err(|why| Error::argument("--set", why))?;
         let recipe = recipes::recipe(self.model, &choice.name);
         Ok(RunConfig {
             labels: data.classes.clone(),
@@ -149,6 +150,10 @@ impl<C: DetectorConfig> Task for Detecting<C> {
             average: recipes::AVERAGE,
             threshold: None,
         })
+    }
+
+    fn check(&self, config: &Config<C>, path: &Path) -> Result<()> {
+        config.check().map_err(|why| Error::file(path, why))
     }
 
     fn check_data(&self, config: &Config<C>, data: &Self::Data) -> Result<()> {

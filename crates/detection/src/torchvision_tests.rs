@@ -58,24 +58,26 @@ pub(crate) fn hash(key: &str) -> u32 {
     key.bytes().fold(2_166_136_261, |h, byte| (h ^ u32::from(byte)).wrapping_mul(16_777_619))
 }
 
-/// The formula's weights of such a key and shape.
-fn weight(key: &str, shape: &[usize], case: &Case, classes: usize) -> Vec<f32> {
+/// The formula's weights of such a key and PyTorch shape, each times `gain`.
+pub(crate) fn formula(key: &str, shape: &[usize], gain: f64) -> Vec<f32> {
     let fan_in = shape[1..].iter().product::<usize>() as f64;
     let (base, scale) = match (key.rsplit('.').next().unwrap(), shape.len()) {
         ("running_var", _) => (1.0, 0.5),
         ("running_mean", _) => (0.0, 0.2),
         ("bias", _) => (0.0, 0.05),
         (_, 1) => (0.9, 0.25),
+        (_, 2) => (0.0, 0.5 * (3.0 / fan_in).sqrt()),
         _ => (0.0, (6.0 / fan_in).sqrt()),
     };
-    let head = key.starts_with("head.") && key.ends_with("weight");
-    let gain = if head { case.gain } else { 1.0 };
     let (hash, count) = (hash(key), shape.iter().product::<usize>() as u32);
-    let values = (0..count).into_par_iter().map(|place| {
-        let value = (base + scale * noise(hash, place)) as f32;
-        (f64::from(value) * gain) as f32
-    });
-    let mut values: Vec<f32> = values.collect();
+    let value = |place| (f64::from((base + scale * noise(hash, place)) as f32) * gain) as f32;
+    (0..count).into_par_iter().map(value).collect()
+}
+
+/// A head says more by its gain, and doubts what it sees.
+fn weight(key: &str, shape: &[usize], case: &Case, classes: usize) -> Vec<f32> {
+    let head = key.starts_with("head.") && key.ends_with("weight");
+    let mut values = formula(key, shape, if head { case.gain } else { 1.0 });
     if key.contains("classification_head") && key.ends_with("bias") && !key.contains("conv.") {
         let background = usize::from(case.model.starts_with("ssd"));
         for row in values.chunks_mut(classes + background) {
@@ -86,20 +88,32 @@ fn weight(key: &str, shape: &[usize], case: &Case, classes: usize) -> Vec<f32> {
 }
 
 /// A file of such weights: a length, JSON with each tensor's place, numbers.
-fn write(path: &Path, keys: &[(String, Vec<usize>)], case: &Case, classes: usize) {
+pub(crate) fn write(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (String, Vec<usize>, Vec<f32>)>,
+) {
     let (mut header, mut bytes) = (Map::new(), Vec::new());
-    for (key, shape) in keys {
+    for (key, shape, values) in tensors {
         let first = bytes.len();
-        for value in weight(key, shape, case, classes) {
-            bytes.extend(value.to_le_bytes());
-        }
+        bytes.extend(values.into_iter().flat_map(f32::to_le_bytes));
         let place = [first, bytes.len()];
         let tensor = json!({ "dtype": "F32", "shape": shape, "data_offsets": place });
-        header.insert(key.clone(), tensor);
+        header.insert(key, tensor);
     }
     let header = serde_json::to_vec(&header).unwrap();
     let length = (header.len() as u64).to_le_bytes();
     std::fs::write(path, [&length[..], &header, &bytes].concat()).unwrap();
+}
+
+/// The digest of a line `KEY SHAPE` for each weight, sorted.
+pub(crate) fn digest(keys: &[(String, Vec<usize>)]) -> String {
+    let line = |(key, shape): &(String, Vec<usize>)| format!("{key} {shape:?}\n");
+    let mut lines: Vec<String> = keys.iter().map(line).collect();
+    lines.sort();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    std::fs::write(&file, lines.concat()).unwrap();
+    weights::digest(&file).unwrap()
 }
 
 /// Slopes that wrap around, with noise.
@@ -148,15 +162,15 @@ fn boxes_agree_with_torchvision() {
             })
         };
         // COCO's classes have numbers up to 90.
-        let line = |(key, shape): &(String, Vec<usize>)| format!("{key} {shape:?}\n");
-        let mut lines: Vec<String> = keys(90).iter().map(line).collect();
-        lines.sort();
-        let file = folder.path().join("keys");
-        std::fs::write(&file, lines.concat()).unwrap();
-        assert_eq!(weights::digest(&file).unwrap(), case.keys, "{}", case.model);
-
+        assert_eq!(digest(&keys(90)), case.keys, "{}", case.model);
         let file = folder.path().join("weights.safetensors");
-        write(&file, &keys(classes), case, classes);
+        write(
+            &file,
+            keys(classes).into_iter().map(|(key, shape)| {
+                let values = weight(&key, &shape, case, classes);
+                (key, shape, values)
+            }),
+        );
         let labels = (0..classes).map(|label| label.to_string()).collect();
         let finder = Finder::from_weights(model, &file, labels, &device).unwrap();
         for expected in &case.images {

@@ -43,6 +43,17 @@ fn data(folder: &Path) {
     std::fs::write(folder.join("classes.txt"), "red\ngreen\n").unwrap();
 }
 
+/// Where a configuration is edited, what stands there then, and why it is refused.
+const EDITS: [(&str, &str, &str); 7] = [
+    ("/config/side", "0", "the model's config: side=0: expected "),
+    ("/config/side", "1099511627776", "the model's config: side=1099511627776: expected "),
+    ("/config/anchors", "[]", "the model's config: anchors: 0; expected 5"),
+    ("/config/priors", "0", "the model's config: priors=0: expected 1 to 20"),
+    ("/config/classes", "9", "2 labels for a model of 9 classes"),
+    ("/labels", "[\"red\"]", "1 labels for a model of 2 classes"),
+    ("/preprocess/height", "0", "preprocessing to [3, 0, 64] for a model that takes [3, 64, 64]"),
+];
+
 #[test]
 fn every_model_trains_measures_answers_and_exports() {
     let folder = tempfile::tempdir().unwrap();
@@ -105,6 +116,22 @@ fn every_model_trains_measures_answers_and_exports() {
         let own = Input::Image(image::open(&image).unwrap().into_rgb8().into());
         let found = finder.find(&[&own]).unwrap();
         assert_eq!(found[0].len(), objects.len());
+
+        // What someone has edited is refused before anything is made of it.
+        let config = Path::new(&out).join("config.json");
+        let whole = std::fs::read_to_string(&config).unwrap();
+        for (pointer, value, why) in EDITS {
+            let mut edited: Value = serde_json::from_str(&whole).unwrap();
+            // Anchors are what YOLO v2 alone has.
+            let Some(place) = edited.pointer_mut(pointer) else { continue };
+            *place = serde_json::from_str(value).unwrap();
+            std::fs::write(&config, edited.to_string()).unwrap();
+            let told = Finder::from_file(Path::new(&out), &device::open("cpu").unwrap());
+            let told = told.err().unwrap().to_string();
+            assert!(told.contains("config.json: ") && told.contains(why), "{model}: {told}");
+            assert_eq!((run(&["predict", &out, &image]).0, run(&["eval", &out]).0), (1, 1));
+        }
+        std::fs::write(&config, whole).unwrap();
         std::fs::remove_dir_all(&written).unwrap();
         std::fs::remove_dir_all(&drawn).unwrap();
         std::fs::remove_file(&file).unwrap();

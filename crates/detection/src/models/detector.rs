@@ -3,12 +3,11 @@
 use crate::detection::Detection;
 use crate::parts::nms::Nms;
 use burn::module::{Module, ModuleDisplay};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::path::Path;
-use tenfold_core::Result;
 use tenfold_core::data::{Object, Preprocess};
 use tenfold_core::train::Loss;
 use tenfold_core::weights::{self, LoadOptions};
@@ -43,13 +42,20 @@ pub trait DetectorConfig:
     fn new(seen: &Seen) -> Self;
 
     /// The same after `--set`, with what follows from a changed field.
+    #[must_use]
+    fn finished(self, seen: &Seen) -> Self {
+        let _ = seen;
+        self
+    }
+
+    /// Refuses choices that cannot work: from `--set`, or a file that someone has edited.
     ///
     /// # Errors
-    /// Choices that cannot work.
-    fn finished(self, seen: &Seen) -> Result<Self, String> {
-        let _ = seen;
-        Ok(self)
-    }
+    /// The field, its value, and what is expected.
+    fn check(&self) -> Result<(), String>;
+
+    /// Classes.
+    fn classes(&self) -> usize;
 
     /// With first weights.
     fn init(&self, device: &Device) -> Self::Network;
@@ -72,7 +78,7 @@ pub trait DetectorConfig:
     ///
     /// # Errors
     /// A file that cannot be read, or does not fit.
-    fn load(network: &mut Self::Network, path: &Path) -> Result<()> {
+    fn load(network: &mut Self::Network, path: &Path) -> tenfold_core::Result<()> {
         weights::load(network, path, &first_names()).map(|_| ())
     }
 
@@ -97,7 +103,7 @@ pub trait DetectorConfig:
 
 /// torchvision's files for COCO have the names of its first version: layers that stand in a
 /// `Sequential` of their own since then did not.
-pub fn first_names() -> LoadOptions {
+fn first_names() -> LoadOptions {
     let mut rename = vec![
         (
             r"(fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$".to_owned(),
@@ -121,12 +127,6 @@ pub struct Published<C> {
     pub preprocess: Preprocess,
     /// Which boxes are kept.
     pub nms: Nms,
-}
-
-/// Numbers as rows of `width`.
-pub fn table(values: Vec<f32>, width: usize, device: &Device) -> Tensor<2> {
-    let rows = values.len() / width;
-    Tensor::from_data(TensorData::new(values, [rows, width]), device)
 }
 
 /// A tensor's numbers, in the order of its shape.

@@ -20,21 +20,20 @@
 //! - AdamW and the average of the weights.
 
 use super::detector::{DetectorConfig, Published, Seen, values};
+use super::resnet_fpn::{self, ResNetFpn};
 use crate::detection::Detection;
 use crate::parts::anchors::cell;
 use crate::parts::losses::drawn_seed;
 use crate::parts::nms::{Nms, Suppression};
 use crate::parts::proposals::{self, Choice, Rpn};
-use crate::parts::pyramid::{CHANNELS, Coarsest, Pyramid, frozen};
+use crate::parts::pyramid::{CHANNELS, Coarsest};
 use crate::parts::regions::{self, Sampled};
 use burn::module::Module;
 use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
-use tenfold_classification::models::{Backbone, BackboneConfig, ModelConfig};
-use tenfold_core::data::{Object, Preprocess, Resize};
+use tenfold_core::data::{Object, Preprocess};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
 use tenfold_kernels::nn::Linear;
@@ -50,13 +49,6 @@ const RATIOS: [f32; 3] = [0.5, 1.0, 2.0];
 const REGION: usize = 7;
 /// Units of the hidden layers.
 const UNITS: usize = 1024;
-/// The pyramid halves maps so far.
-const MULTIPLE: usize = 32;
-/// The longest side that images get when nothing is said.
-const MOST_SIDE: usize = 512;
-/// ImageNet's.
-const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// The choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,13 +66,6 @@ pub struct FasterRcnnConfig {
     /// Whether the backbone's normalisation stays as it is, without an epsilon: weights of others.
     #[serde(default)]
     pub frozen: bool,
-}
-
-/// The backbone with its pyramid.
-#[derive(Module, Debug)]
-pub struct Body {
-    body: ResNet,
-    fpn: Pyramid,
 }
 
 /// The hidden layers of the second stage.
@@ -107,7 +92,7 @@ pub struct RoiHeads {
 /// The network.
 #[derive(Module, Debug)]
 pub struct FasterRcnn {
-    backbone: Body,
+    backbone: ResNetFpn,
     rpn: Rpn,
     roi_heads: RoiHeads,
 }
@@ -115,9 +100,7 @@ pub struct FasterRcnn {
 impl FasterRcnn {
     /// Images `[batch, 3, height, width]` to P2 to P6.
     fn levels(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        let stages = self.backbone.body.stages(images);
-        let maps = stages.into_iter().map(|(_, map)| map).collect();
-        self.backbone.fpn.forward(maps, Coarsest::P5)
+        self.backbone.forward(images, Coarsest::P5)
     }
 
     /// Regions to logits `[regions, 1 + classes]` and numbers `[regions, (1 + classes) * 4]`.
@@ -168,44 +151,31 @@ impl DetectorConfig for FasterRcnnConfig {
     }
 
     fn new(seen: &Seen) -> Self {
-        let longest = seen.image[0].max(seen.image[1]);
-        let side = longest.next_multiple_of(MULTIPLE).clamp(2 * MULTIPLE, MOST_SIDE);
-        let mut sides: Vec<f32> = seen.sides.iter().map(|[w, h]| (w * h).sqrt()).collect();
-        sides.sort_by(f32::total_cmp);
-        let small = sides.get(sides.len() / 10).copied().unwrap_or(1.0) * side as f32;
-        let scale = (small / STRIDE as f32).round().clamp(1.0, 8.0);
+        let (side, scale) = resnet_fpn::suited(seen, STRIDE, 8.0);
         let (samples, proposals) = if side < 256 { (64, 100) } else { (512, 1000) };
         Self { classes: seen.classes, side, scale, samples, proposals, frozen: false }
     }
 
-    fn finished(self, _: &Seen) -> Result<Self, String> {
-        let Self { side, scale, samples, proposals, .. } = self;
-        if side < MULTIPLE || !side.is_multiple_of(MULTIPLE) || side > 4096 {
-            return Err(format!("side={side}: expected a multiple of {MULTIPLE}, 4096 at most"));
-        }
-        if !(0.5..=16.0).contains(&scale) {
-            return Err(format!("scale={scale}: expected 0.5 to 16"));
-        }
-        let counts = [("samples", samples, 4), ("proposals", proposals, 1)];
+    fn check(&self) -> Result<(), String> {
+        resnet_fpn::check(self.side, self.scale)?;
+        let counts = [("samples", self.samples, 4), ("proposals", self.proposals, 1)];
         match counts.into_iter().find(|(_, count, least)| !(*least..=5000).contains(count)) {
             Some((name, count, least)) => Err(format!("{name}={count}: expected {least} to 5000")),
-            None => Ok(self),
+            None => Ok(()),
         }
     }
 
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
     fn init(&self, device: &Device) -> FasterRcnn {
-        let config = ResNetConfig::resnet50(0).without_head();
-        let channels: Vec<usize> = config.levels().iter().map(|level| level.channels).collect();
-        let body = config.init(device);
         let linear = |inputs: usize, outputs: usize| -> Linear {
             LinearConfig::new(inputs, outputs).init(device).into()
         };
         let said = 1 + self.classes;
         FasterRcnn {
-            backbone: Body {
-                body: if self.frozen { frozen(body) } else { body },
-                fpn: Pyramid::new(&channels, None, device),
-            },
+            backbone: ResNetFpn::new(0, None, self.frozen, device),
             rpn: Rpn::new(CHANNELS, RATIOS.len(), device),
             roi_heads: RoiHeads {
                 box_head: Hidden {
@@ -221,8 +191,7 @@ impl DetectorConfig for FasterRcnnConfig {
     }
 
     fn preprocess(&self) -> Preprocess {
-        let (mean, std, resize) = (MEAN.into(), STD.into(), Resize::Letterbox);
-        Preprocess::Image { channels: 3, height: self.side, width: self.side, resize, mean, std }
+        resnet_fpn::square(self.side)
     }
 
     fn nms(&self) -> Nms {
@@ -234,11 +203,7 @@ impl DetectorConfig for FasterRcnnConfig {
     fn published(classes: usize) -> Option<Published<Self>> {
         let (side, scale, samples, proposals) = (1344, 8.0, 512, 1000);
         let config = Self { classes, side, scale, samples, proposals, frozen: true };
-        let mut preprocess = config.preprocess();
-        if let Preprocess::Image { resize, .. } = &mut preprocess {
-            *resize = Resize::Sides { shorter: 800, longer: 1333, multiple: MULTIPLE };
-        }
-        Some(Published { nms: config.nms(), config, preprocess })
+        Some(Published { nms: config.nms(), config, preprocess: resnet_fpn::torchvision() })
     }
 
     fn loss(&self, network: &FasterRcnn, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
@@ -321,8 +286,7 @@ mod tests {
             FasterRcnnConfig { proposals: 0, ..config.clone() },
             FasterRcnnConfig { scale: f32::NAN, ..config },
         ] {
-            let seen = Seen { classes: 3, image: [64; 2], sides: Vec::new(), seed: 1 };
-            assert!(wrong.finished(&seen).is_err());
+            assert!(wrong.check().is_err());
         }
     }
 
@@ -347,7 +311,7 @@ mod tests {
             };
             assert!(!none(&box_head.fc6) && !none(&box_predictor.cls_score));
             assert_eq!(none(&box_predictor.bbox_pred), truth[0].is_empty());
-            assert!(network.backbone.body.conv1.weight.grad(&gradients).is_some());
+            assert!(network.backbone.body().conv1.weight.grad(&gradients).is_some());
         }
     }
 
@@ -357,11 +321,11 @@ mod tests {
         let _stream = random_stream();
         let config = FasterRcnnConfig { frozen: true, ..config() };
         let network = config.init(&device);
-        let norm = &network.backbone.body.layer3[2].bn2;
+        let norm = &network.backbone.body().layer3[2].bn2;
         assert!(norm.epsilon == 0.0 && !norm.gamma.is_require_grad());
         let loss = config.loss(&network, Tensor::ones([1, 3, 64, 64], &device), &[vec![]]);
         let gradients = loss.total.backward();
-        let body = &network.backbone.body;
+        let body = network.backbone.body();
         assert!(body.bn1.gamma.grad(&gradients).is_none());
         assert!(body.conv1.weight.grad(&gradients).is_some());
         assert_eq!(values(body.bn1.running_mean.value())[0], 0.0);

@@ -4,6 +4,7 @@ pub mod darknet;
 pub mod detector;
 pub mod fasterrcnn;
 pub mod region;
+pub mod resnet_fpn;
 pub mod retinanet;
 pub mod ssd;
 pub mod yolov1;

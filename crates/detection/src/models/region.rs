@@ -8,16 +8,19 @@
 //!   there it takes the place of the other;
 //! - no first phase in which all boxes learn their priors.
 
-use super::detector::{table, values};
+use super::detector::values;
 use crate::detection::Detection;
 use crate::parts::anchors::overlap;
 use crate::parts::coder::{YoloCoder, centre, sigmoid};
+use crate::parts::losses::{places, table};
+use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, sigmoid as sigmoids};
-use burn::tensor::{Int, Tensor, TensorData};
 use rayon::prelude::*;
 use tenfold_core::data::Object;
 use tenfold_core::train::Loss;
 
+/// Boxes of a cell, at most.
+pub const MOST_PRIORS: usize = 20;
 /// Weights of the loss, as in Darknet's yolo-voc.cfg.
 const OBJECT: f32 = 5.0;
 const NO_OBJECT: f32 = 1.0;
@@ -37,6 +40,21 @@ pub struct Region<'a> {
     pub cells: usize,
     /// Widths and heights of a cell's boxes, in parts of the side.
     pub anchors: &'a [[f32; 2]],
+}
+
+/// Refuses anchors that cannot work; there is one for each prior.
+///
+/// # Errors
+/// The field, and what is expected.
+pub fn check(priors: usize, anchors: &[[f32; 2]]) -> Result<(), String> {
+    if !(1..=MOST_PRIORS).contains(&priors) {
+        return Err(format!("priors={priors}: expected 1 to {MOST_PRIORS}"));
+    }
+    let count = anchors.len();
+    match count == priors && anchors.as_flattened().iter().all(|side| (0.0..1e3).contains(side)) {
+        true => Ok(()),
+        false => Err(format!("anchors: {count}; expected {priors} widths and heights")),
+    }
 }
 
 impl Region<'_> {
@@ -124,14 +142,12 @@ impl Region<'_> {
         let all = || {
             wanted.iter().enumerate().flat_map(|(i, own)| own.rows.iter().map(move |row| (i, row)))
         };
-        let places: Vec<i64> =
-            all().map(|(i, row)| (i * self.boxes() + row.place) as i64).collect();
-        if places.is_empty() {
+        let responsible: Vec<usize> = all().map(|(i, row)| i * self.boxes() + row.place).collect();
+        if responsible.is_empty() {
             return Loss::new(objectness, count);
         }
-        let found = places.len();
-        let rows =
-            said.select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [found]), &device));
+        let found = responsible.len();
+        let rows = said.select(0, places(responsible, &device));
         let table = |values, width| table(values, width, &device);
         let targets = table(all().flat_map(|(_, row)| row.numbers).collect(), 4);
         let weights = table(all().map(|(_, row)| row.weight).collect(), 1);

@@ -13,22 +13,22 @@
 //! - images are letterboxed to a square, not resized to a shorter side of 800;
 //! - AdamW and the average of the weights.
 
-use super::detector::{DetectorConfig, Published, Seen, table, values};
+use super::detector::{DetectorConfig, Published, Seen, values};
+use super::resnet_fpn::{self, ResNetFpn};
 use crate::detection::Detection;
 use crate::parts::anchors::{cell, grid};
 use crate::parts::coder::{DeltaCoder, sigmoid};
+use crate::parts::losses::{places, table};
 use crate::parts::matcher::{Match, Matcher};
 use crate::parts::nms::{Nms, Suppression};
-use crate::parts::pyramid::{CHANNELS, Coarsest, Named, Pyramid, conv, frozen};
+use crate::parts::pyramid::{CHANNELS, Coarsest, Named, conv};
 use burn::module::Module;
 use burn::nn::Initializer;
 use burn::tensor::activation::{log_sigmoid, sigmoid as sigmoids};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
-use tenfold_classification::models::{Backbone, BackboneConfig, ModelConfig};
-use tenfold_core::data::{Object, Preprocess, Resize};
+use tenfold_core::data::{Object, Preprocess};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
 use tenfold_kernels::nn::Conv2d;
@@ -42,10 +42,6 @@ const STRIDE: usize = 8;
 const LEVELS: usize = 5;
 /// Height over width.
 const RATIOS: [f32; 3] = [0.5, 1.0, 2.0];
-/// The pyramid halves maps so far.
-const MULTIPLE: usize = 32;
-/// The longest side that images get when nothing is said.
-const MOST_SIDE: usize = 512;
 /// At the start every anchor is an object with this probability.
 const PRIOR: f64 = 0.01;
 /// The focal loss: the weight of objects, and how little easy anchors count.
@@ -73,13 +69,6 @@ pub struct RetinaNetConfig {
     pub frozen: bool,
 }
 
-/// The backbone with its pyramid.
-#[derive(Module, Debug)]
-pub struct Body {
-    body: ResNet,
-    fpn: Pyramid,
-}
-
 /// The head that says classes.
 #[derive(Module, Debug)]
 pub struct Classification {
@@ -104,7 +93,7 @@ pub struct Head {
 /// The network.
 #[derive(Module, Debug)]
 pub struct RetinaNet {
-    backbone: Body,
+    backbone: ResNetFpn,
     head: Head,
 }
 
@@ -125,9 +114,7 @@ impl RetinaNet {
         images: Tensor<4>,
         &RetinaNetConfig { classes, p6_of, .. }: &RetinaNetConfig,
     ) -> (Tensor<3>, Tensor<3>) {
-        let stages = self.backbone.body.stages(images);
-        let maps = stages.into_iter().skip(1).map(|(_, map)| map).collect(); // C3, C4, C5
-        let levels = self.backbone.fpn.forward(maps, p6_of);
+        let levels = self.backbone.forward(images, p6_of);
         let Head { classification_head: said, regression_head: at } = &self.head;
         let logits =
             levels.iter().map(|map| through(&said.conv, &said.cls_logits, map.clone(), classes));
@@ -171,43 +158,26 @@ impl DetectorConfig for RetinaNetConfig {
     }
 
     fn new(seen: &Seen) -> Self {
-        let longest = seen.image[0].max(seen.image[1]);
-        let side = longest.next_multiple_of(MULTIPLE).clamp(2 * MULTIPLE, MOST_SIDE);
-        let mut sides: Vec<f32> = seen.sides.iter().map(|[w, h]| (w * h).sqrt()).collect();
-        sides.sort_by(f32::total_cmp);
-        let small = sides.get(sides.len() / 10).copied().unwrap_or(1.0) * side as f32;
-        let scale = (small / STRIDE as f32).round().clamp(1.0, 4.0);
+        let (side, scale) = resnet_fpn::suited(seen, STRIDE, 4.0);
         Self { classes: seen.classes, side, scale, p6_of: Coarsest::P5, frozen: false }
     }
 
-    fn finished(self, _: &Seen) -> Result<Self, String> {
-        if self.side < MULTIPLE || !self.side.is_multiple_of(MULTIPLE) || self.side > 4096 {
-            return Err(format!(
-                "side={}: expected a multiple of {MULTIPLE}, 4096 at most",
-                self.side
-            ));
-        }
-        match (0.5..=16.0).contains(&self.scale) {
-            true => Ok(self),
-            false => Err(format!("scale={}: expected 0.5 to 16", self.scale)),
-        }
+    fn check(&self) -> Result<(), String> {
+        resnet_fpn::check(self.side, self.scale)
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
     }
 
     fn init(&self, device: &Device) -> RetinaNet {
-        let config = ResNetConfig::resnet50(0).without_head();
-        let channels: Vec<usize> =
-            config.levels().iter().skip(1).map(|level| level.channels).collect();
-        let body = config.init(device);
         let tower = || (0..DEPTH).map(|_| vec![conv([CHANNELS; 2], 3, 1, 0.01, device)]).collect();
         let anchors = RATIOS.len() * 3;
         let mut cls_logits = conv([CHANNELS, anchors * self.classes], 3, 1, 0.01, device);
         let prior = Initializer::Constant { value: -((1.0 - PRIOR) / PRIOR).ln() };
         cls_logits.bias = Some(prior.init([anchors * self.classes], device));
         RetinaNet {
-            backbone: Body {
-                body: if self.frozen { frozen(body) } else { body },
-                fpn: Pyramid::new(&channels, Some(self.p6_of), device),
-            },
+            backbone: ResNetFpn::new(1, Some(self.p6_of), self.frozen, device), // C3, C4, C5
             head: Head {
                 classification_head: Classification { conv: tower(), cls_logits },
                 regression_head: Regression {
@@ -219,21 +189,14 @@ impl DetectorConfig for RetinaNetConfig {
     }
 
     fn preprocess(&self) -> Preprocess {
-        // ImageNet's, as the backbone's weights of others want them.
-        let (mean, std) = (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]);
-        let resize = Resize::Letterbox;
-        Preprocess::Image { channels: 3, height: self.side, width: self.side, resize, mean, std }
+        resnet_fpn::square(self.side)
     }
 
     fn published(classes: usize) -> Option<Published<Self>> {
         let config = Self { classes, side: 1344, scale: 4.0, p6_of: Coarsest::P5, frozen: true };
-        let mut preprocess = config.preprocess();
-        if let Preprocess::Image { resize, .. } = &mut preprocess {
-            *resize = Resize::Sides { shorter: 800, longer: 1333, multiple: MULTIPLE };
-        }
         let candidates = CANDIDATES * LEVELS;
         let nms = Nms { suppression: Suppression::Hard(0.5), score: 0.05, candidates, keep: 300 };
-        Some(Published { config, preprocess, nms })
+        Some(Published { config, preprocess: resnet_fpn::torchvision(), nms })
     }
 
     fn loss(&self, network: &RetinaNet, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
@@ -250,7 +213,7 @@ impl DetectorConfig for RetinaNetConfig {
         let total = count * anchors.len();
         // 1 at the class of each object; 0 in the second where an anchor is left out.
         let (mut wanted, mut counted) = (vec![0.0; total * classes], vec![1.0; total]);
-        let (mut places, mut deltas, mut found) = (Vec::new(), Vec::new(), vec![0f32; count]);
+        let (mut learnt, mut deltas, mut found) = (Vec::new(), Vec::new(), vec![0f32; count]);
         for (image, (matches, objects)) in matches.iter().zip(truth).enumerate() {
             for (anchor, own) in matches.iter().enumerate() {
                 let place = image * anchors.len() + anchor;
@@ -260,7 +223,7 @@ impl DetectorConfig for RetinaNetConfig {
                     Match::Object(object) => {
                         let object = &objects[*object];
                         wanted[place * classes + object.label] = 1.0;
-                        places.push(place as i64);
+                        learnt.push(place);
                         deltas.extend(
                             DeltaCoder::PLAIN.encode(&object.bounding_box, &anchors[anchor]),
                         );
@@ -274,18 +237,15 @@ impl DetectorConfig for RetinaNetConfig {
         for (place, weight) in counted.iter_mut().enumerate() {
             *weight *= share(place / anchors.len());
         }
-        let shares: Vec<f32> =
-            places.iter().map(|&place| share(place as usize / anchors.len())).collect();
+        let shares: Vec<f32> = learnt.iter().map(|place| share(place / anchors.len())).collect();
         let table = |values, width| table(values, width, &device);
         let logits = logits.reshape([total, classes]);
         let focal = focal(logits, table(wanted, classes)) * table(counted, 1);
         let classification = focal.sum();
-        if places.is_empty() {
+        if learnt.is_empty() {
             return Loss::new(classification, count);
         }
-        let rows = places.len();
-        let places = Tensor::<1, Int>::from_data(TensorData::new(places, [rows]), &device);
-        let said = boxes.reshape([total, 4]).select(0, places);
+        let said = boxes.reshape([total, 4]).select(0, places(learnt, &device));
         let regression = ((said - table(deltas, 4)).abs() * table(shares, 1)).sum();
         let total = classification.clone() + regression.clone();
         let shown =

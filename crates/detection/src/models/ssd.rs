@@ -11,10 +11,11 @@
 //!   which they have no room, are left out, and the sizes are spread over those that remain;
 //! - AdamW and the average of the weights, and this crate's augmentation.
 
-use super::detector::{DetectorConfig, Published, Seen, table, values};
+use super::detector::{DetectorConfig, Published, Seen, values};
 use crate::detection::Detection;
 use crate::parts::anchors::{SsdMap, ssd};
 use crate::parts::coder::DeltaCoder;
+use crate::parts::losses::{places, smooth_l1, table};
 use crate::parts::matcher::{Match, Matcher};
 use crate::parts::nms::{Nms, Suppression};
 use crate::parts::sampler::hardest;
@@ -22,7 +23,7 @@ use burn::module::{Module, Param};
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{Initializer, PaddingConfig2d, Relu};
 use burn::tensor::activation::{log_softmax, softmax};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tenfold_classification::models::layers::{MapLayer, he, maps, max_pool};
@@ -236,11 +237,15 @@ impl<const SIDE: usize> DetectorConfig for SsdConfig<SIDE> {
         Self { classes: seen.classes, side: (2 * longest).clamp(128, SIDE) }
     }
 
-    fn finished(self, _: &Seen) -> Result<Self, String> {
+    fn check(&self) -> Result<(), String> {
         match (64..=4096).contains(&self.side) {
-            true => Ok(self),
+            true => Ok(()),
             false => Err(format!("side={}: expected 64 to 4096", self.side)),
         }
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
     }
 
     fn init(&self, device: &Device) -> Ssd {
@@ -331,35 +336,32 @@ impl<const SIDE: usize> DetectorConfig for SsdConfig<SIDE> {
         let chosen: Vec<(Vec<Match>, Vec<usize>)> =
             truth.par_iter().zip(background.par_chunks(anchors.len())).map(chosen).collect();
         // Places in the batch; objects first, for they have boxes too.
-        let (mut places, mut outcome, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut learnt, mut outcome, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
         for (image, ((matches, _), objects)) in chosen.iter().zip(truth).enumerate() {
             for (place, own) in matches.iter().enumerate() {
                 if let Match::Object(object) = own {
                     let Object { label, bounding_box, .. } = &objects[*object];
-                    places.push((image * anchors.len() + place) as i64);
-                    outcome.push((label + 1) as i64);
+                    learnt.push(image * anchors.len() + place);
+                    outcome.push(label + 1);
                     deltas.extend(DeltaCoder::SSD.encode(bounding_box, &anchors[place]));
                 }
             }
         }
-        let found = places.len();
+        let found = learnt.len();
         if found == 0 {
             // The paper's loss of a batch without objects is 0.
             return Loss::new(logs.sum() * 0.0, count);
         }
         for (image, (_, negatives)) in chosen.iter().enumerate() {
-            places.extend(negatives.iter().map(|place| (image * anchors.len() + place) as i64));
+            learnt.extend(negatives.iter().map(|place| image * anchors.len() + place));
         }
-        outcome.resize(places.len(), 0);
-        let list = |values: Vec<i64>| {
-            let shape = [values.len()];
-            Tensor::<1, Int>::from_data(TensorData::new(values, shape), &device)
-        };
-        let places = list(places);
-        let right = logs.select(0, places.clone()).gather(1, list(outcome).unsqueeze_dim(1));
+        outcome.resize(learnt.len(), 0);
+        let learnt = places(learnt, &device);
+        let right =
+            logs.select(0, learnt.clone()).gather(1, places(outcome, &device).unsqueeze_dim(1));
         let classification = right.sum().neg() / found as f32;
-        let said = boxes.reshape([total, 4]).select(0, places.narrow(0, 0, found));
-        let regression = smooth(said - table(deltas, 4, &device)).sum() / found as f32;
+        let said = boxes.reshape([total, 4]).select(0, learnt.narrow(0, 0, found));
+        let regression = smooth_l1(said, table(deltas, 4, &device), 1.0).sum() / found as f32;
         let total = classification.clone() + regression.clone();
         let shown =
             vec![("loss", total.clone()), ("class_loss", classification), ("box_loss", regression)];
@@ -391,13 +393,6 @@ impl<const SIDE: usize> DetectorConfig for SsdConfig<SIDE> {
         let scores = scores.par_chunks(anchors.len() * outputs);
         scores.zip(boxes.par_chunks(anchors.len() * 4)).map(image).collect()
     }
-}
-
-/// Half the square up to 1, and the size less a half beyond.
-fn smooth(x: Tensor<2>) -> Tensor<2> {
-    let size = x.abs();
-    let small = size.clone().clamp_max(1.0);
-    small.clone().square() * 0.5 + (size - small)
 }
 
 #[cfg(test)]
@@ -438,8 +433,6 @@ mod tests {
     #[test]
     fn the_loss_of_what_is_said_right_is_small() {
         let device = device::autodiff_device(&device::open("cpu").unwrap(), 1);
-        let x = Tensor::<2>::from_data([[0.5, -3.0]], &device);
-        assert_eq!(values(smooth(x)), [0.125, 2.5]);
         let config = SsdConfig::<300> { classes: 2, side: 64 };
         let network = config.init(&device);
         let images = || Tensor::ones([2, 3, 64, 64], &device);

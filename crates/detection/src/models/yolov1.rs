@@ -12,9 +12,10 @@
 //! - AdamW and the average of the weights, not SGD; no training on ImageNet before.
 
 use super::darknet::{self, Layer, Part};
-use super::detector::{DetectorConfig, Published, Seen, table, values};
+use super::detector::{DetectorConfig, Published, Seen, values};
 use crate::detection::Detection;
 use crate::parts::coder::{around, centre};
+use crate::parts::losses::table;
 use burn::module::Module;
 use burn::nn::{Initializer, LinearConfig};
 use burn::tensor::{Device, Tensor};
@@ -163,17 +164,19 @@ impl DetectorConfig for YoloV1Config {
         Self { classes: seen.classes, side: SIDE, boxes: 2 }
     }
 
-    fn finished(self, _: &Seen) -> Result<Self, String> {
-        if self.side == 0 || !self.side.is_multiple_of(STRIDE) || self.side > 1024 {
-            return Err(format!(
-                "side={}: expected a multiple of {STRIDE}, 1024 at most",
-                self.side
-            ));
+    fn check(&self) -> Result<(), String> {
+        let Self { side, boxes, .. } = self;
+        if *side == 0 || !side.is_multiple_of(STRIDE) || *side > 1024 {
+            return Err(format!("side={side}: expected a multiple of {STRIDE}, 1024 at most"));
         }
-        match (1..=10).contains(&self.boxes) {
-            true => Ok(self),
-            false => Err(format!("boxes={}: expected 1 to 10", self.boxes)),
+        match (1..=10).contains(boxes) {
+            true => Ok(()),
+            false => Err(format!("boxes={boxes}: expected 1 to 10")),
         }
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
     }
 
     fn init(&self, device: &Device) -> YoloV1 {

@@ -11,7 +11,7 @@
 
 use super::darknet::{self, Layer, Part};
 use super::detector::{DetectorConfig, Published, Seen};
-use super::region::Region;
+use super::region::{self, MOST_PRIORS, Region};
 use crate::detection::Detection;
 use crate::parts::anchors::k_means;
 use burn::module::Module;
@@ -141,18 +141,21 @@ impl DetectorConfig for YoloV2Config {
         Self { classes: seen.classes, side, several_sizes: true, priors, anchors }
     }
 
-    fn finished(self, seen: &Seen) -> Result<Self, String> {
-        if self.side == 0 || !self.side.is_multiple_of(STRIDE) || self.side > 4096 {
-            return Err(format!(
-                "side={}: expected a multiple of {STRIDE}, 4096 at most",
-                self.side
-            ));
+    fn finished(self, seen: &Seen) -> Self {
+        let anchors = k_means(&seen.sides, self.priors.min(MOST_PRIORS), seen.seed);
+        Self { anchors, ..self }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let Self { side, priors, anchors, .. } = self;
+        if *side == 0 || !side.is_multiple_of(STRIDE) || *side > 4096 {
+            return Err(format!("side={side}: expected a multiple of {STRIDE}, 4096 at most"));
         }
-        if !(1..=20).contains(&self.priors) {
-            return Err(format!("priors={}: expected 1 to 20", self.priors));
-        }
-        let anchors = k_means(&seen.sides, self.priors, seen.seed);
-        Ok(Self { anchors, ..self })
+        region::check(*priors, anchors)
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
     }
 
     fn init(&self, device: &Device) -> YoloV2 {

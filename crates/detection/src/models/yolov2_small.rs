@@ -14,7 +14,7 @@
 //! - AdamW and the average of the weights, not SGD.
 
 use super::detector::{DetectorConfig, Seen};
-use super::region::Region;
+use super::region::{self, MOST_PRIORS, Region};
 use crate::detection::Detection;
 use crate::parts::anchors::k_means;
 use burn::module::Module;
@@ -129,18 +129,24 @@ impl DetectorConfig for YoloV2SmallConfig {
         Self { classes: seen.classes, side, width, priors, anchors }
     }
 
-    fn finished(self, seen: &Seen) -> Result<Self, String> {
-        if self.side == 0 || !self.side.is_multiple_of(STRIDE) || self.side > 4096 {
-            return Err(format!(
-                "side={}: expected a multiple of {STRIDE}, 4096 at most",
-                self.side
-            ));
+    fn finished(self, seen: &Seen) -> Self {
+        let anchors = k_means(&seen.sides, self.priors.min(MOST_PRIORS), seen.seed);
+        Self { anchors, ..self }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let Self { side, width, priors, anchors, .. } = self;
+        if *side == 0 || !side.is_multiple_of(STRIDE) || *side > 4096 {
+            return Err(format!("side={side}: expected a multiple of {STRIDE}, 4096 at most"));
         }
-        if !(1..=512).contains(&self.width) || !(1..=20).contains(&self.priors) {
-            return Err("expected a width from 1 to 512 and 1 to 20 priors".into());
+        if !(1..=512).contains(width) {
+            return Err(format!("width={width}: expected 1 to 512"));
         }
-        let anchors = k_means(&seen.sides, self.priors, seen.seed);
-        Ok(Self { anchors, ..self })
+        region::check(*priors, anchors)
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
     }
 
     fn init(&self, device: &Device) -> YoloV2Small {

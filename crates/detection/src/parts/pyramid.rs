@@ -7,9 +7,7 @@ use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tenfold_classification::models::layers::MapLayer;
-use tenfold_classification::models::resnet::ResNet;
-use tenfold_kernels::nn::{BatchNorm, Conv2d};
+use tenfold_kernels::nn::Conv2d;
 use tenfold_kernels::ops::{max_pool2d, relu};
 
 /// Channels of every level.
@@ -90,6 +88,11 @@ impl Pyramid {
         }
     }
 
+    /// How many maps of the backbone it takes.
+    pub fn inputs(&self) -> usize {
+        self.inner_blocks.len()
+    }
+
     /// The maps of the backbone, each half as high and wide as the one before, to the levels.
     pub fn forward(&self, maps: Vec<Tensor<4>>, further: Coarsest) -> Vec<Tensor<4>> {
         let last = maps.last().cloned();
@@ -121,25 +124,6 @@ impl Pyramid {
         }
         out
     }
-}
-
-/// A backbone whose normalisation stays as it is, without an epsilon, as torchvision's weights for
-/// COCO want it.
-pub fn frozen(mut body: ResNet) -> ResNet {
-    let freeze = |norm: &mut BatchNorm| {
-        *norm = BatchNorm { epsilon: 0.0, ..norm.clone().freeze() };
-    };
-    freeze(&mut body.bn1);
-    let stages = [&mut body.layer1, &mut body.layer2, &mut body.layer3, &mut body.layer4];
-    for block in stages.into_iter().flatten() {
-        [&mut block.bn1, &mut block.bn2].into_iter().chain(&mut block.bn3).for_each(freeze);
-        for layer in &mut block.downsample {
-            if let MapLayer::Norm(norm) = layer {
-                freeze(norm);
-            }
-        }
-    }
-    body
 }
 
 /// Each place twice along both sides.
