@@ -158,7 +158,7 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
         hosts: args.hosts.clone(),
         upload: args.upload as usize * 1024 * 1024,
         pixels: 32 << 20,
-        preprocess: model.preprocess().cloned(),
+        preprocess: model.preprocess().filter(|own| own.shapes()).cloned(),
         memory: MEMORY,
         patience: Duration::from_secs(30),
     };

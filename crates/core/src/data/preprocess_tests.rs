@@ -1,6 +1,6 @@
 use super::*;
 use crate::data::Example;
-use image::{Luma, Rgb};
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use std::sync::Arc;
 
 struct List(Vec<Input>);
@@ -232,6 +232,24 @@ fn numbers_between_four_pixels_are_torchs() {
     assert_eq!(rounded(values), [15, 60, 30, 120]);
     let values = plain(1, 1, 8, Resize::Interpolate).apply(&grey(2, 1, |x, _| 80 * x as u8));
     assert_eq!(rounded(values.unwrap()), [0, 0, 10, 30, 50, 70, 80, 80]);
+}
+
+#[test]
+fn only_what_is_resized_as_bytes_is_shaped_before() {
+    let sides = Resize::Sides { shorter: 8, longer: 10, multiple: 4 };
+    let cases = [
+        (Resize::Stretch, true),
+        (Resize::Letterbox, true),
+        (Resize::ShorterSide(2), true),
+        (Resize::Interpolate, false),
+        (sides, false),
+    ];
+    for (resize, expected) in cases {
+        let preprocess = plain(1, 2, 2, resize);
+        let shaped = preprocess.shaped(grey(4, 2, |x, _| x as u8)).unwrap();
+        assert_eq!(matches!(shaped, Input::Shaped(..)), expected, "{resize:?}");
+        assert_eq!(preprocess.shapes(), expected, "{resize:?}");
+    }
 }
 
 #[test]
