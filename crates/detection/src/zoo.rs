@@ -10,8 +10,18 @@ use tenfold_core::zoo::{self, Card};
 /// The models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Zoo {
+    /// Parts of one's choice.
+    Composed,
+    /// Fast R-CNN.
+    FastRcnn,
     /// Faster R-CNN, ResNet-50 with a feature pyramid.
     FasterRcnn,
+    /// Faster R-CNN, VGG16.
+    FasterRcnnVgg16,
+    /// Oriented gradients under support vector machines.
+    Hog,
+    /// R-CNN.
+    Rcnn,
     /// RetinaNet, ResNet-50 with a feature pyramid.
     RetinaNet,
     /// SSD, 300 x 300 pixels.
@@ -29,7 +39,12 @@ pub enum Zoo {
 impl zoo::Zoo for Zoo {
     const TASK: &'static str = "detection";
     const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Composed, "composed"),
+        (Self::FastRcnn, "fast_rcnn"),
         (Self::FasterRcnn, "fasterrcnn_resnet50_fpn"),
+        (Self::FasterRcnnVgg16, "fasterrcnn_vgg16"),
+        (Self::Hog, "hog"),
+        (Self::Rcnn, "rcnn"),
         (Self::RetinaNet, "retinanet_resnet50_fpn"),
         (Self::Ssd300, "ssd300_vgg16"),
         (Self::Ssd512, "ssd512_vgg16"),
@@ -43,8 +58,31 @@ impl zoo::Zoo for Zoo {
 macro_rules! with_config {
     ($zoo:expr, $Config:ident => $body:expr) => {
         match $zoo {
+            $crate::zoo::Zoo::Composed => {
+                use $crate::models::composed::{COMPOSED, ComposedConfig};
+                type $Config = ComposedConfig<COMPOSED>;
+                $body
+            }
+            $crate::zoo::Zoo::FastRcnn => {
+                use $crate::models::composed::{ComposedConfig, FAST_RCNN};
+                type $Config = ComposedConfig<FAST_RCNN>;
+                $body
+            }
+            $crate::zoo::Zoo::FasterRcnnVgg16 => {
+                use $crate::models::composed::{ComposedConfig, FASTER_RCNN_VGG16};
+                type $Config = ComposedConfig<FASTER_RCNN_VGG16>;
+                $body
+            }
             $crate::zoo::Zoo::FasterRcnn => {
                 type $Config = $crate::models::fasterrcnn::FasterRcnnConfig;
+                $body
+            }
+            $crate::zoo::Zoo::Hog => {
+                type $Config = $crate::models::hog::HogConfig;
+                $body
+            }
+            $crate::zoo::Zoo::Rcnn => {
+                type $Config = $crate::models::rcnn::RcnnConfig;
                 $body
             }
             $crate::zoo::Zoo::RetinaNet => {
@@ -80,10 +118,31 @@ impl Zoo {
     /// The line of `models`.
     pub fn card(self) -> Card {
         let (title, paper, year) = match self {
+            Self::Composed => (
+                "parts of one's choice",
+                "Lin et al., Feature Pyramid Networks for Object Detection",
+                2017,
+            ),
+            Self::FastRcnn => ("Fast R-CNN", "Girshick, Fast R-CNN", 2015),
+            Self::FasterRcnnVgg16 => (
+                "Faster R-CNN, VGG16",
+                "Ren et al., Faster R-CNN: Towards Real-Time Object Detection",
+                2015,
+            ),
             Self::FasterRcnn => (
                 "Faster R-CNN, ResNet-50-FPN",
                 "Ren et al., Faster R-CNN: Towards Real-Time Object Detection",
                 2015,
+            ),
+            Self::Hog => (
+                "HOG windows, linear SVM",
+                "Dalal and Triggs, Histograms of Oriented Gradients for Human Detection",
+                2005,
+            ),
+            Self::Rcnn => (
+                "R-CNN",
+                "Girshick et al., Rich Feature Hierarchies for Accurate Object Detection",
+                2014,
             ),
             Self::RetinaNet => (
                 "RetinaNet, ResNet-50-FPN",

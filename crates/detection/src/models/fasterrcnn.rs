@@ -19,25 +19,21 @@
 //! - losses are means over images, not over the regions of a batch;
 //! - AdamW and the average of the weights.
 
-use super::detector::{DetectorConfig, Published, Seen, values};
+use super::detector::{DetectorConfig, Published, Seen};
 use super::resnet_fpn::{self, ResNetFpn};
 use crate::detection::Detection;
 use crate::parts::anchors::cell;
-use crate::parts::losses::drawn_seed;
 use crate::parts::nms::{Nms, Suppression};
-use crate::parts::proposals::{self, Choice, Rpn};
+use crate::parts::proposals::{self, Rpn};
 use crate::parts::pyramid::{CHANNELS, Coarsest};
-use crate::parts::regions::{self, Sampled};
+use crate::parts::regions::Pooling;
+use crate::parts::two_stage::{RoiHeads, Second, TwoStages};
 use burn::module::Module;
-use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::{Object, Preprocess};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
-use tenfold_kernels::nn::Linear;
-use tenfold_kernels::ops::{Activation, Roi};
 
 /// P2 to P5, on which regions are looked at; anchors have P6, too.
 const LEVELS: usize = 4;
@@ -45,8 +41,6 @@ const LEVELS: usize = 4;
 const STRIDE: usize = 4;
 /// Height over width.
 const RATIOS: [f32; 3] = [0.5, 1.0, 2.0];
-/// Rows and columns of a region.
-const REGION: usize = 7;
 /// Units of the hidden layers.
 const UNITS: usize = 1024;
 
@@ -68,27 +62,6 @@ pub struct FasterRcnnConfig {
     pub frozen: bool,
 }
 
-/// The hidden layers of the second stage.
-#[derive(Module, Debug)]
-pub struct Hidden {
-    fc6: Linear,
-    fc7: Linear,
-}
-
-/// What the second stage says of a region: its class, 0 for background, and for each class a box.
-#[derive(Module, Debug)]
-pub struct Predictor {
-    cls_score: Linear,
-    bbox_pred: Linear,
-}
-
-/// The second stage.
-#[derive(Module, Debug)]
-pub struct RoiHeads {
-    box_head: Hidden,
-    box_predictor: Predictor,
-}
-
 /// The network.
 #[derive(Module, Debug)]
 pub struct FasterRcnn {
@@ -102,15 +75,6 @@ impl FasterRcnn {
     fn levels(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
         self.backbone.forward(images, Coarsest::P5)
     }
-
-    /// Regions to logits `[regions, 1 + classes]` and numbers `[regions, (1 + classes) * 4]`.
-    fn regions(&self, levels: &[Tensor<4>], height: usize, rois: &[Roi]) -> [Tensor<2>; 2] {
-        let x = regions::pooled(&levels[..LEVELS], height, rois, REGION); // [regions, 256, 7, 7]
-        let x = x.reshape([rois.len(), CHANNELS * REGION * REGION]);
-        let RoiHeads { box_head: Hidden { fc6, fc7 }, box_predictor: said } = &self.roi_heads;
-        let x = fc7.forward_with(fc6.forward_with(x, Activation::Relu), Activation::Relu);
-        [said.cls_score.forward(x.clone()), said.bbox_pred.forward(x)]
-    }
 }
 
 impl FasterRcnnConfig {
@@ -120,19 +84,15 @@ impl FasterRcnnConfig {
         let cells: Vec<_> = (0..levels.len()).map(own).collect();
         proposals::anchors(&cells, levels, padded)
     }
-}
 
-/// The proposals of each image.
-fn proposed(
-    choice: Choice,
-    logits: Vec<f32>,
-    numbers: Vec<f32>,
-    anchors: &[Vec<BoundingBox>],
-    sizes: &[[usize; 2]],
-) -> Vec<Vec<BoundingBox>> {
-    let count: usize = anchors.iter().map(Vec::len).sum();
-    let images = logits.par_chunks(count).zip(numbers.par_chunks(4 * count)).zip(sizes);
-    images.map(|((logits, numbers), &size)| choice.apply(logits, numbers, anchors, size)).collect()
+    fn stages<'a>(
+        &self,
+        FasterRcnn { rpn, roi_heads: heads, .. }: &'a FasterRcnn,
+        anchors: &'a [Vec<BoundingBox>],
+    ) -> TwoStages<'a> {
+        let second = Second { heads, pooling: Pooling::Align, samples: self.samples };
+        TwoStages { rpn, anchors, proposals: self.proposals, second, levels: LEVELS }
+    }
 }
 
 impl DetectorConfig for FasterRcnnConfig {
@@ -170,23 +130,10 @@ impl DetectorConfig for FasterRcnnConfig {
     }
 
     fn init(&self, device: &Device) -> FasterRcnn {
-        let linear = |inputs: usize, outputs: usize| -> Linear {
-            LinearConfig::new(inputs, outputs).init(device).into()
-        };
-        let said = 1 + self.classes;
         FasterRcnn {
             backbone: ResNetFpn::new(0, None, self.frozen, device),
             rpn: Rpn::new(CHANNELS, RATIOS.len(), device),
-            roi_heads: RoiHeads {
-                box_head: Hidden {
-                    fc6: linear(CHANNELS * REGION * REGION, UNITS),
-                    fc7: linear(UNITS, UNITS),
-                },
-                box_predictor: Predictor {
-                    cls_score: linear(UNITS, said),
-                    bbox_pred: linear(UNITS, 4 * said),
-                },
-            },
+            roi_heads: RoiHeads::new(CHANNELS, UNITS, self.classes, device),
         }
     }
 
@@ -207,29 +154,10 @@ impl DetectorConfig for FasterRcnnConfig {
     }
 
     fn loss(&self, network: &FasterRcnn, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
-        let (device, count) = (images.device(), truth.len());
         let [_, _, height, width] = images.dims();
         let levels = network.levels(images);
-        let (logits, numbers) = network.rpn.forward(&levels);
         let anchors = self.anchors(&levels, [height, width]);
-        let choice = Choice { before: 2000, after: 2 * self.proposals };
-        let said = (values(logits.clone().detach()), values(numbers.clone().detach()));
-        let sizes = vec![[height, width]; count];
-        let proposals = proposed(choice, said.0, said.1, &anchors, &sizes);
-        let seeds = [0, 1].map(|_| drawn_seed(&device));
-        let [objectness, proposal] =
-            proposals::loss(logits, numbers, &anchors.concat(), truth, seeds[0]);
-        let mut total = objectness.clone() + proposal.clone();
-        let mut shown = vec![("objectness_loss", objectness), ("proposal_loss", proposal)];
-        let sampled = Sampled::draw(proposals, truth, self.samples, seeds[1]);
-        if !sampled.rois.is_empty() {
-            let [logits, numbers] = network.regions(&levels, height, &sampled.rois);
-            let [classes, boxes] = sampled.loss(logits, numbers);
-            total = total + classes.clone() + boxes.clone();
-            shown.extend([("class_loss", classes), ("box_loss", boxes)]);
-        }
-        shown.insert(0, ("loss", total.clone()));
-        Loss { total, shown, count }
+        self.stages(network, &anchors).loss(&levels, [height, width], truth)
     }
 
     fn detect(
@@ -240,24 +168,18 @@ impl DetectorConfig for FasterRcnnConfig {
     ) -> Vec<Vec<Detection>> {
         let [_, _, height, width] = images.dims();
         let levels = network.levels(images);
-        let (logits, numbers) = network.rpn.forward(&levels);
         let anchors = self.anchors(&levels, [height, width]);
-        let choice = Choice { before: 1000, after: self.proposals };
-        let proposals = proposed(choice, values(logits), values(numbers), &anchors, sizes);
-        let rois = regions::rois(&proposals);
-        if rois.is_empty() {
-            return vec![Vec::new(); sizes.len()];
-        }
-        let [logits, numbers] = network.regions(&levels, height, &rois).map(values);
-        regions::detections(&logits, &numbers, &rois, sizes)
+        self.stages(network, &anchors).detect(&levels, height, sizes)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::detector::values;
     use tenfold_core::device;
     use tenfold_core::train::random_stream;
+    use tenfold_kernels::nn::Linear;
 
     fn config() -> FasterRcnnConfig {
         let seen = Seen { classes: 3, image: [64, 50], sides: vec![[0.2, 0.25]; 9], seed: 1 };

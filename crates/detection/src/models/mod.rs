@@ -1,8 +1,11 @@
 //! The models, a file each, and what they have in common.
 
+pub mod composed;
 pub mod darknet;
 pub mod detector;
 pub mod fasterrcnn;
+pub mod hog;
+pub mod rcnn;
 pub mod region;
 pub mod resnet_fpn;
 pub mod retinanet;

@@ -11,20 +11,15 @@
 //!   which they have no room, are left out, and the sizes are spread over those that remain;
 //! - AdamW and the average of the weights, and this crate's augmentation.
 
-use super::detector::{DetectorConfig, Published, Seen, values};
+use super::detector::{DetectorConfig, Published, Seen};
 use crate::detection::Detection;
 use crate::parts::anchors::{SsdMap, ssd};
-use crate::parts::coder::DeltaCoder;
-use crate::parts::losses::{places, smooth_l1, table};
-use crate::parts::matcher::{Match, Matcher};
+use crate::parts::multibox::{self, CANDIDATES, Head, LEAST};
 use crate::parts::nms::{Nms, Suppression};
-use crate::parts::sampler::hardest;
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2dConfig;
 use burn::nn::{Initializer, PaddingConfig2d, Relu};
-use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tenfold_classification::models::layers::{MapLayer, he, maps, max_pool};
 use tenfold_core::data::{Object, Preprocess, Resize};
@@ -40,12 +35,6 @@ const FC: usize = 1024;
 const EXTRAS: [[usize; 2]; 5] = [[256, 512], [128, 256], [128, 256], [128, 256], [128, 256]];
 /// What conv4_3 is multiplied by after its normalisation, at the start.
 const SCALE: f64 = 20.0;
-/// So many hard negatives for each object.
-const NEGATIVES: usize = 3;
-/// Less is not worth a candidate.
-const LEAST: f32 = 0.01;
-/// Candidates of each class.
-const CANDIDATES: usize = 400;
 /// The mean of ImageNet's images, as SSD's VGG knows it; values stay in 0..255.
 const MEAN: [f32; 3] = [0.48235, 0.45882, 0.40784];
 
@@ -144,19 +133,6 @@ pub struct Features {
     extra: Vec<Vec<Step>>,
 }
 
-/// A convolution for each map.
-#[derive(Module, Debug)]
-pub struct Convolutions {
-    module_list: Vec<Conv2d>,
-}
-
-/// What says classes, and what says boxes.
-#[derive(Module, Debug)]
-pub struct Head {
-    classification_head: Convolutions,
-    regression_head: Convolutions,
-}
-
 /// The network.
 #[derive(Module, Debug)]
 pub struct Ssd {
@@ -181,25 +157,11 @@ impl Features {
     }
 }
 
-impl Convolutions {
-    /// Rows of `numbers` for each box: `[batch, boxes, numbers]`.
-    fn forward(&self, maps: &[Tensor<4>], numbers: usize) -> Tensor<3> {
-        let one = |(conv, map): (&Conv2d, &Tensor<4>)| {
-            let x = conv.forward(map.clone()); // [batch, boxes of a place * numbers, rows, columns]
-            let batch = x.dims()[0];
-            x.permute([0, 2, 3, 1]).reshape([batch as i32, -1, numbers as i32])
-        };
-        Tensor::cat(self.module_list.iter().zip(maps).map(one).collect(), 1)
-    }
-}
-
 impl Ssd {
     /// Images `[batch, 3, side, side]` to logits `[batch, boxes, outputs]` and boxes
     /// `[batch, boxes, 4]`.
     pub fn forward(&self, images: Tensor<4>, outputs: usize) -> (Tensor<3>, Tensor<3>) {
-        let maps = self.backbone.forward(images);
-        let Head { classification_head, regression_head } = &self.head;
-        (classification_head.forward(&maps, outputs), regression_head.forward(&maps, 4))
+        self.head.forward(&self.backbone.forward(images), outputs)
     }
 }
 
@@ -285,20 +247,13 @@ impl<const SIDE: usize> DetectorConfig for SsdConfig<SIDE> {
             extra.push(narrow.into_iter().chain(small).map(Step::Layer).collect());
             channels.push(outer);
         }
-        let convolutions = |numbers: usize| {
-            let boxes = self.maps().into_iter().map(|map| 2 + 2 * map.ratios.len());
-            let one = |(&inputs, boxes): (&usize, usize)| {
-                conv([inputs, boxes * numbers], same(3), 1, glorot(), device)
-            };
-            Convolutions { module_list: channels.iter().zip(boxes).map(one).collect() }
-        };
+        let boxes = self.maps().into_iter().map(|map| 2 + 2 * map.ratios.len());
+        let places: Vec<[usize; 2]> =
+            channels.iter().zip(boxes).map(|(&inputs, boxes)| [inputs, boxes]).collect();
         let scale = Initializer::Constant { value: SCALE };
         Ssd {
             backbone: Features { scale_weight: scale.init([VGG[3].1], device), features, extra },
-            head: Head {
-                classification_head: convolutions(self.outputs()),
-                regression_head: convolutions(4),
-            },
+            head: Head::new(&places, self.outputs(), device),
         }
     }
 
@@ -320,84 +275,20 @@ impl<const SIDE: usize> DetectorConfig for SsdConfig<SIDE> {
     }
 
     fn loss(&self, network: &Ssd, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
-        let (device, count, outputs) = (images.device(), truth.len(), self.outputs());
-        let (logits, boxes) = network.forward(images, outputs);
-        let anchors = self.anchors();
-        let total = count * anchors.len();
-        let logs = log_softmax(logits.reshape([total, outputs]), 1);
-        let background = values(logs.clone().detach().narrow(1, 0, 1).neg());
-        let chosen = |(objects, losses): (&Vec<Object>, &[f32])| {
-            let boxes: Vec<BoundingBox> =
-                objects.iter().map(|object| object.bounding_box).collect();
-            let matches = Matcher::SSD.apply(&anchors, &boxes);
-            let negatives = hardest(&matches, losses, NEGATIVES);
-            (matches, negatives)
-        };
-        let chosen: Vec<(Vec<Match>, Vec<usize>)> =
-            truth.par_iter().zip(background.par_chunks(anchors.len())).map(chosen).collect();
-        // Places in the batch; objects first, for they have boxes too.
-        let (mut learnt, mut outcome, mut deltas) = (Vec::new(), Vec::new(), Vec::new());
-        for (image, ((matches, _), objects)) in chosen.iter().zip(truth).enumerate() {
-            for (place, own) in matches.iter().enumerate() {
-                if let Match::Object(object) = own {
-                    let Object { label, bounding_box, .. } = &objects[*object];
-                    learnt.push(image * anchors.len() + place);
-                    outcome.push(label + 1);
-                    deltas.extend(DeltaCoder::SSD.encode(bounding_box, &anchors[place]));
-                }
-            }
-        }
-        let found = learnt.len();
-        if found == 0 {
-            // The paper's loss of a batch without objects is 0.
-            return Loss::new(logs.sum() * 0.0, count);
-        }
-        for (image, (_, negatives)) in chosen.iter().enumerate() {
-            learnt.extend(negatives.iter().map(|place| image * anchors.len() + place));
-        }
-        outcome.resize(learnt.len(), 0);
-        let learnt = places(learnt, &device);
-        let right =
-            logs.select(0, learnt.clone()).gather(1, places(outcome, &device).unsqueeze_dim(1));
-        let classification = right.sum().neg() / found as f32;
-        let said = boxes.reshape([total, 4]).select(0, learnt.narrow(0, 0, found));
-        let regression = smooth_l1(said, table(deltas, 4, &device), 1.0).sum() / found as f32;
-        let total = classification.clone() + regression.clone();
-        let shown =
-            vec![("loss", total.clone()), ("class_loss", classification), ("box_loss", regression)];
-        Loss { total, shown, count }
+        let (logits, boxes) = network.forward(images, self.outputs());
+        multibox::loss(logits, boxes, &self.anchors(), truth)
     }
 
     fn detect(&self, network: &Ssd, images: Tensor<4>, _: &[[usize; 2]]) -> Vec<Vec<Detection>> {
-        let outputs = self.outputs();
-        let (logits, boxes) = network.forward(images, outputs);
-        let (scores, boxes) = (values(softmax(logits, 2)), values(boxes));
-        let anchors = self.anchors();
-        let image = |(scores, boxes): (&[f32], &[f32])| {
-            let of_class = |label: usize| {
-                let score = |place: usize| scores[place * outputs + label + 1];
-                let mut good: Vec<usize> =
-                    (0..anchors.len()).filter(|&place| score(place) > LEAST).collect();
-                good.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
-                good.truncate(CANDIDATES);
-                let one = |place: usize| {
-                    let at = &boxes[place * 4..][..4];
-                    let own = DeltaCoder::SSD.decode([at[0], at[1], at[2], at[3]], &anchors[place]);
-                    let bounding_box = own.clip(self.side, self.side);
-                    Detection { label, score: score(place), bounding_box }
-                };
-                good.into_iter().map(one).collect::<Vec<_>>()
-            };
-            (0..self.classes).flat_map(of_class).collect()
-        };
-        let scores = scores.par_chunks(anchors.len() * outputs);
-        scores.zip(boxes.par_chunks(anchors.len() * 4)).map(image).collect()
+        let (logits, boxes) = network.forward(images, self.outputs());
+        multibox::found(logits, boxes, &self.anchors(), self.side)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::detector::values;
     use tenfold_core::device;
 
     #[test]

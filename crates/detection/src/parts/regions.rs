@@ -10,10 +10,11 @@ use crate::detection::Detection;
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use tenfold_core::data::Object;
 use tenfold_core::data::random::SplitMix64;
 use tenfold_core::geometry::BoundingBox;
-use tenfold_kernels::ops::{Roi, RoiAlign, roi_align};
+use tenfold_kernels::ops::{Roi, RoiAlign, roi_align, roi_pool};
 
 /// A region of so many pixels along a side ...
 const CANONICAL: f32 = 224.0;
@@ -38,9 +39,26 @@ pub fn rois(proposals: &[Vec<BoundingBox>]) -> Vec<Roi> {
         .collect()
 }
 
-/// Regions by RoI align, `[regions, channels, output, output]`, each out of the level, of strides
-/// 4, 8 and so on, that its size stands for. `height` is that of the images, padding included.
-pub fn pooled(levels: &[Tensor<4>], height: usize, rois: &[Roi], output: usize) -> Tensor<4> {
+/// How regions are brought to one size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// RoI align (He et al., "Mask R-CNN", ICCV 2017).
+    #[default]
+    Align,
+    /// RoI pooling (Girshick, "Fast R-CNN", ICCV 2015).
+    Max,
+}
+
+/// Regions, `[regions, channels, output, output]`, each out of the level, of strides 4, 8 and so
+/// on, that its size stands for. `height` is that of the images, padding included.
+pub fn pooled(
+    levels: &[Tensor<4>],
+    height: usize,
+    rois: &[Roi],
+    output: usize,
+    pooling: Pooling,
+) -> Tensor<4> {
     let mut order = Vec::with_capacity(rois.len());
     let mut parts = Vec::new();
     for (level, map) in levels.iter().enumerate() {
@@ -51,8 +69,14 @@ pub fn pooled(levels: &[Tensor<4>], height: usize, rois: &[Roi], output: usize) 
         }
         let part: Vec<Roi> = own.iter().map(|&place| rois[place]).collect();
         let scale = map.dims()[2] as f32 / height as f32;
-        let options = RoiAlign { output: [output; 2], scale, samples: SAMPLES, aligned: false };
-        parts.push(roi_align(map.clone(), &part, options));
+        let output = [output; 2];
+        parts.push(match pooling {
+            Pooling::Align => {
+                let options = RoiAlign { output, scale, samples: SAMPLES, aligned: false };
+                roi_align(map.clone(), &part, options)
+            }
+            Pooling::Max => roi_pool(map.clone(), &part, output, scale),
+        });
         order.extend(own);
     }
     if parts.len() == 1 {
@@ -200,7 +224,7 @@ mod tests {
             .collect();
         let sides = [448.0, 20.0, 230.0, 113.0, 30.0];
         let rois = sides.map(|side| Roi { image: 1, corners: square(0.0, side).into() });
-        let own = pooled(&levels, 512, &rois, 7);
+        let own = pooled(&levels, 512, &rois, 7, Pooling::Align);
         assert_eq!(own.dims(), [5, 3, 7, 7]);
         let first: Vec<f32> = own.slice([0..5, 0..1, 0..1, 0..1]).into_data().iter().collect();
         assert_eq!(first, [3.0, 0.0, 2.0, 1.0, 0.0]);
