@@ -1,6 +1,7 @@
 //! Augmentation that moves boxes with their images. Everything is drawn from one generator, whose
 //! key is (seed, epoch, index).
 
+use crate::data::unboxed;
 use image::{DynamicImage, RgbImage, imageops};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -180,6 +181,9 @@ fn letterboxed((image, objects): Annotated, side: usize) -> Annotated {
 /// The objects of which enough is left.
 fn moved(objects: &[Object], transform: &Transform) -> Vec<Object> {
     let one = |object: &Object| {
+        if unboxed::is_unboxed(object) {
+            return Some(object.clone());
+        }
         let whole = transform.bounding_box(&object.bounding_box);
         let own = Object { mask: None, ..object.clone() }.moved(transform)?;
         (own.bounding_box.area() >= LEAST_VISIBLE * whole.area()).then_some(own)

@@ -1,6 +1,7 @@
 //! From examples to batches.
 
 use crate::augment::{Annotated, Augment};
+use crate::data::unboxed::moved;
 use burn::tensor::{Device, Tensor};
 use image::imageops::{self, FilterType};
 use tenfold_core::data::random::SplitMix64;
@@ -45,7 +46,7 @@ impl Batches {
                 let transform = preprocess.transform(image.width(), image.height());
                 let image =
                     imageops::resize(&image, width as u32, height as u32, FilterType::Triangle);
-                Ok((image, objects.filter_map(|object| object.moved(&transform)).collect()))
+                Ok((image, objects.filter_map(|object| moved(&object, &transform)).collect()))
             }
             _ => Ok((image, objects.collect())),
         }
@@ -61,7 +62,7 @@ impl Batches {
         let (image, objects) = match self.augment.is_none() {
             true => {
                 let transform = preprocess.transform(image.width(), image.height());
-                (image, objects.iter().filter_map(|object| object.moved(&transform)).collect())
+                (image, objects.iter().filter_map(|object| moved(object, &transform)).collect())
             }
             false => {
                 let mut random = SplitMix64::keyed(&[seed, index as u64]);

@@ -23,6 +23,9 @@ pub struct RunConfig<C, D> {
     pub training: Settings,
     /// What is done to training images.
     pub augment: Augment,
+    /// Classes whose boxes are hidden from the training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unboxed: Vec<String>,
     /// What each step keeps of the average of the weights.
     pub average: f64,
     /// Which boxes are kept beside others.

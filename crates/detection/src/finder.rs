@@ -4,6 +4,7 @@ use crate::config::RunConfig;
 use crate::detection::Detection;
 use crate::models::detector::{DetectorConfig, Published};
 use crate::parts::nms::Nms;
+use crate::parts::word_tree::WordTree;
 use crate::zoo::{Zoo, with_config};
 use burn::tensor::Device;
 use serde::de::IgnoredAny;
@@ -64,7 +65,8 @@ impl Finder {
         Self::of(own, network, labels.clone(), device).with_threshold(threshold)
     }
 
-    /// Of weights that others trained, with a label for each class.
+    /// Of weights that others trained, with a label for each class, and for YOLO9000 the tree above
+    /// them.
     ///
     /// # Errors
     /// A model without such, and a file that does not fit.
@@ -72,13 +74,24 @@ impl Finder {
         model: Zoo,
         path: &Path,
         labels: Vec<String>,
+        tree: Option<WordTree>,
         device: &Device,
     ) -> Result<Self> {
         with_config!(model, Config => {
-            let Some(own) = Config::published(labels.len()) else {
+            let Some(mut own) = Config::published(labels.len()) else {
                 let why = "is trained by this program alone: give a run in place of --weights";
                 return Err(Error::argument(model.name(), why));
             };
+            match (tree, model) {
+                (Some(tree), Zoo::Yolo9000) => own.config = own.config.with_tree(tree, &labels),
+                (Some(_), _) => return Err(Error::argument("--tree", "only yolo9000 takes it")),
+                (None, Zoo::Yolo9000) => {
+                    let why = "expected the tree of words above the labels, such as 9k.tree";
+                    return Err(Error::argument("--tree", why));
+                }
+                (None, _) => {}
+            }
+            own.config.check().map_err(|why| Error::argument("--tree", why))?;
             let mut network = own.config.init(device);
             Config::load(&mut network, path)?;
             Ok(Self::of(own, network, labels, device))

@@ -20,6 +20,16 @@ pub struct TrainFlags {
                   else all of these]"
     )]
     pub augment: Option<Augment>,
+    #[arg(long, value_name = "FILE")]
+    #[arg(
+        help = "With yolo9000: the tree of words above the labels, a line `word parent's-line` \
+                  each, as Darknet has it [default: that of slashes in the labels]"
+    )]
+    pub tree: Option<PathBuf>,
+    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    #[arg(help = "With yolo9000: labels, separated by commas, of which images say that they are \
+                  there and not where; their boxes are hidden from the training")]
+    pub unboxed: Vec<String>,
 }
 
 /// `eval`.
@@ -47,6 +57,9 @@ pub struct PredictFlags {
     #[arg(help = "With --model: file of labels, one per line, as many as the weights have \
                   classes [default: those of fetched weights]")]
     pub labels: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", requires = "model")]
+    #[arg(help = "With --model yolo9000: the tree of words above its labels, Darknet's 9k.tree")]
+    pub tree: Option<PathBuf>,
     #[arg(long, value_name = "DIR", requires = "model")]
     #[arg(help = "Folder of fetched weights [default: $TENFOLD_DATA or the cache folder]")]
     pub data_dir: Option<PathBuf>,

@@ -3,6 +3,7 @@
 use crate::draw;
 use crate::finder::Finder;
 use crate::flags::PredictFlags;
+use crate::parts::word_tree::WordTree;
 use crate::write::Annotations;
 use crate::zoo::Zoo;
 use image::DynamicImage;
@@ -45,7 +46,8 @@ pub fn foreign(model: Zoo, own: &PredictFlags, device: &str) -> Result<Finder> {
         let why = "these weights bring no labels: give a file of them, one a line";
         return Err(Error::argument("--labels", why));
     }
-    Finder::from_weights(model, &named.file, labels, &device::open(device)?)
+    let tree = own.tree.as_deref().map(WordTree::read).transpose()?;
+    Finder::from_weights(model, &named.file, labels, tree, &device::open(device)?)
 }
 
 /// The labels of a model's classes, of torchvision's categories: of RetinaNet the background is an

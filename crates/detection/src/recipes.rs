@@ -12,8 +12,8 @@ pub const AVERAGE: f64 = 0.999;
 pub fn recipe(model: Zoo, data: &str) -> Recipe {
     let drawn = data == scenes::NAME;
     let (epochs, batch_size, lr) = match (model, drawn) {
-        (Zoo::YoloV2Small, true) => (10, 32, 2e-3),
-        (Zoo::YoloV2Small, false) => (60, 8, 2e-3),
+        (Zoo::YoloV2Small | Zoo::Yolo9000, true) => (3, 32, 3e-3),
+        (Zoo::YoloV2Small | Zoo::Yolo9000, false) => (60, 8, 2e-3),
         (Zoo::Composed, true) => (4, 16, 1e-3),
         (Zoo::Composed, false) => (40, 8, 5e-4),
         (Zoo::FastRcnn, true) => (4, 16, 1e-3),

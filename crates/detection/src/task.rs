@@ -2,11 +2,12 @@
 
 use crate::batches::{Batch, Batches};
 use crate::config::RunConfig;
-use crate::data;
+use crate::data::{self, unboxed};
 use crate::finder::Finder;
 use crate::flags::TrainFlags;
 use crate::metrics::Judged;
 use crate::models::detector::{DetectorConfig, Seen};
+use crate::parts::word_tree::WordTree;
 use crate::predict;
 use crate::recipes;
 use crate::scores;
@@ -18,7 +19,7 @@ use std::io::Write;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
-use tenfold_core::data::{Input, Object, scenes};
+use tenfold_core::data::{Examples, Input, Object, scenes};
 use tenfold_core::device::autodiff_device;
 use tenfold_core::set::{Field, set_fields};
 use tenfold_core::task::prelude::*;
@@ -75,18 +76,38 @@ impl<C: DetectorConfig> Detecting<C> {
     }
 }
 
+/// The examples to learn from, without the boxes of these classes.
+fn learnt(data: &DataSet<Vec<Object>>, names: &[String]) -> Result<Examples<Vec<Object>>> {
+    let place = |name: &String| {
+        let place = data.classes.iter().position(|own| own == name);
+        place.ok_or_else(|| {
+            let meant = did_you_mean(name, data.classes.iter().map(String::as_str));
+            let known = data.classes.join(", ");
+            Error::argument("--unboxed", format!("`{name}`{meant}: expected some of {known}"))
+        })
+    };
+    let labels = names.iter().map(place).collect::<Result<_>>()?;
+    Ok(unboxed::hide(data.train.clone(), labels))
+}
+
 /// What a model's configuration is made of: see [`Seen`].
-fn seen(data: &DataSet<Vec<Object>>, seed: u64) -> Result<Seen> {
-    let count = data.train.len().min(MOST_MEASURED);
+fn seen(
+    data: &DataSet<Vec<Object>>,
+    train: &Examples<Vec<Object>>,
+    tree: Option<WordTree>,
+    seed: u64,
+) -> Result<Seen> {
+    let count = train.len().min(MOST_MEASURED);
     let of_image = |place: usize| {
-        let example = data.train.get(place * data.train.len() / count)?;
+        let example = train.get(place * train.len() / count)?;
         let Input::Image(image) = &example.input else { return Ok(Vec::new()) };
         let longer = image.width().max(image.height()) as f32;
         let side = |object: &Object| {
             let [_, _, w, h] = object.bounding_box.xywh();
             [w / longer, h / longer]
         };
-        Ok(example.target.iter().map(side).collect())
+        let boxed = example.target.iter().filter(|object| !unboxed::is_unboxed(object));
+        Ok(boxed.map(side).collect())
     };
     let sides = (0..count).into_par_iter().map(of_image).collect::<Result<Vec<Vec<_>>>>()?.concat();
     if sides.is_empty() {
@@ -99,7 +120,8 @@ fn seen(data: &DataSet<Vec<Object>>, seed: u64) -> Result<Seen> {
         Kind::Images { height, width, .. } => [width, height],
         _ => [scenes::SIDE; 2],
     };
-    Ok(Seen { classes: data.classes.len(), image, sides, seed })
+    let labels = data.classes.clone();
+    Ok(Seen { classes: labels.len(), labels, tree, image, sides, seed })
 }
 
 impl<C: DetectorConfig> Task for Detecting<C> {
@@ -133,8 +155,23 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         choice: NamedData,
         data: &Self::Data,
     ) -> Result<Config<C>> {
-        let TrainFlags { supervised, augment, .. } = &flags.own;
-        let seen = seen(data, flags.run.seed())?;
+        let TrainFlags { supervised, augment, tree, unboxed, .. } = &flags.own;
+        if self.model != Zoo::Yolo9000 {
+            for (flag, given) in [("--tree", tree.is_some()), ("--unboxed", !unboxed.is_empty())] {
+                if given {
+                    return Err(Error::argument(flag, "only yolo9000 takes it"));
+                }
+            }
+        }
+        let tree = tree.as_deref().map(WordTree::read).transpose()?;
+        if let Some(tree) = &tree {
+            let missing = data.classes.iter().find(|label| tree.place(label).is_none());
+            if let Some(label) = missing {
+                let why = format!("the tree has no word `{label}`, which the data has as a class");
+                return Err(Error::argument("--tree", why));
+            }
+        }
+        let seen = seen(data, &learnt(data, unboxed)?, tree, flags.run.seed())?;
         let config = set_fields(&C::new(&seen), &flags.run.set, C::FIXED)?;
         let config = config.finished(&seen);
         config.check().map_err(|why| Error::argument("--set", why))?;
@@ -147,6 +184,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
             config,
             augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
             data: choice,
+            unboxed: unboxed.clone(),
             average: recipes::AVERAGE,
             threshold: None,
         })
@@ -176,7 +214,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         let network = drawn(config.config.init(&device));
         let epoch = Epoch::default();
         let batches = Batches {
-            examples: data.train.clone(),
+            examples: learnt(data, &config.unboxed)?,
             preprocess: config.preprocess.clone(),
             sizes: config.config.sizes(),
             augment: config.augment,
@@ -246,12 +284,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
 
     fn fields(&self, flags: &Flags<Zoo>) -> Result<Vec<Field>> {
         let _ = flags;
-        let seen = Seen {
-            classes: 2,
-            image: [scenes::SIDE; 2],
-            sides: vec![[0.25; 2]],
-            seed: flags.run.seed(),
-        };
+        let seen = Seen::example(2, flags.run.seed());
         let value = serde_json::to_value(C::new(&seen)).unwrap_or_default();
         let fields = value.as_object().into_iter().flatten();
         let own = fields.filter(|(name, _)| !C::FIXED.contains(&name.as_str()));

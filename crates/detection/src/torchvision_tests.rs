@@ -172,7 +172,7 @@ fn boxes_agree_with_torchvision() {
             }),
         );
         let labels = (0..classes).map(|label| label.to_string()).collect();
-        let finder = Finder::from_weights(model, &file, labels, &device).unwrap();
+        let finder = Finder::from_weights(model, &file, labels, None, &device).unwrap();
         for expected in &case.images {
             let found = finder.find(&[&picture(expected.size)]).unwrap();
             same(&case.model, expected, &found[0]);

@@ -34,6 +34,8 @@ pub enum Zoo {
     YoloV2,
     /// YOLO v2, small.
     YoloV2Small,
+    /// YOLO9000.
+    Yolo9000,
 }
 
 impl zoo::Zoo for Zoo {
@@ -51,6 +53,7 @@ impl zoo::Zoo for Zoo {
         (Self::YoloV1, "yolov1"),
         (Self::YoloV2, "yolov2"),
         (Self::YoloV2Small, "yolov2_small"),
+        (Self::Yolo9000, "yolo9000"),
     ];
 }
 
@@ -109,6 +112,10 @@ macro_rules! with_config {
                 type $Config = $crate::models::yolov2_small::YoloV2SmallConfig;
                 $body
             }
+            $crate::zoo::Zoo::Yolo9000 => {
+                type $Config = $crate::models::yolo9000::Yolo9000Config;
+                $body
+            }
         }
     };
 }
@@ -159,12 +166,14 @@ impl Zoo {
             Self::YoloV2 => {
                 ("YOLO v2", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
             }
+            Self::Yolo9000 => {
+                ("YOLO9000, small", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
+            }
             Self::YoloV2Small => {
                 ("YOLO v2, small", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
             }
         };
-        let (image, sides) = ([scenes::SIDE; 2], vec![[0.25; 2]]);
-        let seen = Seen { classes: scenes::classes().len(), image, sides, seed: 1 };
+        let seen = Seen::example(scenes::classes().len(), 1);
         let parameters = with_config!(self, Config => {
             device::open("cpu").map_or(0, |cpu| parameters(&Config::new(&seen).init(&cpu)))
         });

@@ -9,6 +9,7 @@ mod files;
 mod labelme;
 pub mod listed;
 mod open;
+pub mod unboxed;
 mod voc;
 mod xml;
 mod yaml;

@@ -523,7 +523,7 @@ mod tests {
     use tenfold_core::train::random_stream;
 
     fn seen(side: usize) -> Seen {
-        Seen { classes: 2, image: [side; 2], sides: vec![[0.25, 0.3]; 9], seed: 1 }
+        Seen { image: [side; 2], sides: vec![[0.25, 0.3]; 9], ..Seen::example(2, 1) }
     }
 
     #[test]
@@ -565,7 +565,7 @@ mod tests {
         };
         refused(
             ComposedConfig { backbone: "resnet19".into(), ..config() },
-            "backbone=resnet19, did you mean",
+            "backbone=resnet19 (did you mean",
         );
         refused(ComposedConfig { side: 50, ..config() }, "side=50: expected a multiple of 32");
         refused(ComposedConfig { finest: 3, ..config() }, "finest=3: resnet20 has maps of 1, 2, 4");

@@ -2,13 +2,14 @@
 
 use crate::detection::Detection;
 use crate::parts::nms::Nms;
+use crate::parts::word_tree::WordTree;
 use burn::module::{Module, ModuleDisplay};
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::path::Path;
-use tenfold_core::data::{Object, Preprocess};
+use tenfold_core::data::{Object, Preprocess, scenes};
 use tenfold_core::train::Loss;
 use tenfold_core::weights::{self, LoadOptions};
 
@@ -17,12 +18,30 @@ use tenfold_core::weights::{self, LoadOptions};
 pub struct Seen {
     /// Number of classes.
     pub classes: usize,
+    /// Their names.
+    pub labels: Vec<String>,
+    /// The words above them, where someone gave them.
+    pub tree: Option<WordTree>,
     /// Width and height of the first image.
     pub image: [usize; 2],
     /// Widths and heights of boxes, in parts of their image's longer side.
     pub sides: Vec<[f32; 2]>,
     /// Source of random numbers.
     pub seed: u64,
+}
+
+impl Seen {
+    /// Data of so many classes, on images like those of `scenes`.
+    pub fn example(classes: usize, seed: u64) -> Self {
+        Self {
+            classes,
+            labels: (0..classes).map(|class| class.to_string()).collect(),
+            tree: None,
+            image: [scenes::SIDE; 2],
+            sides: vec![[0.25; 2]],
+            seed,
+        }
+    }
 }
 
 /// The choices that a detector is made from.
@@ -56,6 +75,13 @@ pub trait DetectorConfig:
 
     /// Classes.
     fn classes(&self) -> usize;
+
+    /// The same with these words above its labels; models without a tree stay as they are.
+    #[must_use]
+    fn with_tree(self, tree: WordTree, labels: &[String]) -> Self {
+        let _ = (tree, labels);
+        self
+    }
 
     /// With first weights.
     fn init(&self, device: &Device) -> Self::Network;

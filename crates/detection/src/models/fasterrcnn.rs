@@ -182,7 +182,7 @@ mod tests {
     use tenfold_kernels::nn::Linear;
 
     fn config() -> FasterRcnnConfig {
-        let seen = Seen { classes: 3, image: [64, 50], sides: vec![[0.2, 0.25]; 9], seed: 1 };
+        let seen = Seen { image: [64, 50], sides: vec![[0.2, 0.25]; 9], ..Seen::example(3, 1) };
         FasterRcnnConfig::new(&seen)
     }
 

@@ -80,10 +80,10 @@ struct Cells {
     numbers: Vec<f32>,
 }
 
-/// The windows of an image, in the order of the margins.
+/// The windows of images of one size, in the order of the margins.
 struct Windows {
-    /// `[windows, classes]`.
-    margins: Tensor<2>,
+    /// `[batch, windows, classes]`.
+    margins: Tensor<3>,
     boxes: Vec<BoundingBox>,
 }
 
@@ -147,15 +147,15 @@ impl HogConfig {
         (0..).map(side).take_while(|&side| side >= least).collect()
     }
 
-    /// The windows of each image.
-    fn windows_of(&self, network: &Hog, images: Tensor<4>) -> Vec<Windows> {
+    /// The windows of images.
+    fn windows_of(&self, network: &Hog, images: Tensor<4>) -> Windows {
         let device = images.device();
         let images = images::of(images.detach(), &self.preprocess());
-        let mut all: Vec<(Vec<Tensor<2>>, Vec<BoundingBox>)> =
-            images.iter().map(|_| Default::default()).collect();
+        let (mut all, mut boxes) = (Vec::new(), Vec::new());
         for side in self.sides() {
             let resized = |image: &RgbImage| {
-                Cells::new(&imageops::resize(image, side as u32, side as u32, FilterType::Triangle))
+                let (filter, side) = (FilterType::Triangle, side as u32);
+                Cells::new(&imageops::resize(image, side, side, filter))
             };
             let cells: Vec<Cells> = images.par_iter().map(resized).collect();
             let Some(&Cells { rows, columns, .. }) = cells.first() else { break };
@@ -165,21 +165,16 @@ impl HogConfig {
             let pixels = (CELL * self.side) as f32 / side as f32;
             for (machine, [across, down]) in network.machines.iter().zip(&self.windows) {
                 let margins = machine.forward(maps.clone()); // [batch, classes, rows, columns]
-                let [_, classes, rows, columns] = margins.dims();
-                let place = |at: usize| {
+                let [batch, classes, rows, columns] = margins.dims();
+                all.push(margins.reshape([batch, classes, rows * columns]));
+                boxes.extend((0..rows * columns).map(|at| {
                     let (x, y) = ((at % columns) as f32, (at / columns) as f32);
                     let corners = [x, y, x + *across as f32, y + *down as f32];
                     BoundingBox::from(corners.map(|cells| cells * pixels))
-                };
-                for (image, (rows_of, boxes)) in all.iter_mut().enumerate() {
-                    let own = margins.clone().narrow(0, image, 1).permute([0, 2, 3, 1]);
-                    rows_of.push(own.reshape([rows * columns, classes]));
-                    boxes.extend((0..rows * columns).map(place));
-                }
+                }));
             }
         }
-        let joined = |(margins, boxes)| Windows { margins: Tensor::cat(margins, 0), boxes };
-        all.into_iter().map(joined).collect()
+        Windows { margins: Tensor::cat(all, 2).swap_dims(1, 2), boxes }
     }
 }
 
@@ -248,46 +243,58 @@ impl DetectorConfig for HogConfig {
 
     fn loss(&self, network: &Hog, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
         let (device, count) = (images.device(), truth.len());
-        let mut total = Tensor::zeros([1], &device);
-        for (windows, objects) in self.windows_of(network, images).into_iter().zip(truth) {
+        let Windows { margins, boxes: windows } = self.windows_of(network, images);
+        let said = values(margins.clone().detach());
+        let numbers = windows.len() * self.classes;
+        let one = |(said, objects): (&[f32], &Vec<Object>)| {
             let boxes: Vec<BoundingBox> = objects.iter().map(|own| own.bounding_box).collect();
-            let matches = MATCHER.apply(&windows.boxes, &boxes);
-            let margins = values(windows.margins.clone().detach());
-            // Of each machine of each class: what it should say, and how far it is from it.
-            let (mut learnt, mut wanted, mut hard) = (Vec::new(), Vec::new(), Vec::new());
-            for (place, own) in matches.iter().enumerate() {
+            let matches = MATCHER.apply(&windows, &boxes);
+            // The machines of windows that show their class, and the others, which should say no.
+            let (mut objects_of, mut others) = (Vec::new(), Vec::new());
+            for (window, own) in matches.iter().enumerate() {
                 let label = match own {
                     Match::Object(object) => Some(objects[*object].label),
                     Match::Background => None,
                     Match::Ignored => continue,
                 };
                 for class in 0..self.classes {
-                    let place = place * self.classes + class;
-                    if label == Some(class) {
-                        learnt.push(place);
-                        wanted.push(1.0);
-                    } else {
-                        hard.push((margins[place], place));
+                    let place = window * self.classes + class;
+                    match label == Some(class) {
+                        true => objects_of.push(place),
+                        false => others.push(place),
                     }
                 }
             }
-            hard.sort_by(|a, b| b.0.total_cmp(&a.0));
-            hard.truncate(HARD.max(3 * learnt.len()));
-            learnt.extend(hard.iter().map(|(_, place)| place));
-            wanted.resize(learnt.len(), -1.0);
-            let rows = learnt.len();
-            let all = windows.margins.reshape([windows.boxes.len() * self.classes]);
-            let said = all.select(0, places(learnt, &device)).reshape([rows, 1]);
-            let hinge = ((said * table(wanted, 1, &device)).neg() + 1.0).clamp_min(0.0);
-            total = total + hinge.square().sum() / rows.max(1) as f32;
+            let most = HARD.max(3 * objects_of.len());
+            if most < others.len() {
+                others.select_nth_unstable_by(most, |&a, &b| said[b].total_cmp(&said[a]));
+                others.truncate(most);
+                others.sort_unstable();
+            }
+            (objects_of, others)
+        };
+        let learnt: Vec<_> = said.par_chunks(numbers).zip(truth).map(one).collect();
+        let (mut chosen, mut wanted, mut shares) = (Vec::new(), Vec::new(), Vec::new());
+        for (image, (objects, others)) in learnt.into_iter().enumerate() {
+            let share = 1.0 / ((objects.len() + others.len()).max(1) * count) as f32;
+            for (places, sign) in [(objects, 1.0), (others, -1.0)] {
+                wanted.extend(places.iter().map(|_| sign));
+                shares.extend(places.iter().map(|_| share));
+                chosen.extend(places.into_iter().map(|place| image * numbers + place));
+            }
         }
-        Loss::new(total / count as f32, count)
+        let rows = chosen.len();
+        let all = margins.reshape([count * numbers]);
+        let said = all.select(0, places(chosen, &device)).reshape([rows, 1]);
+        let column = |values| table(values, 1, &device);
+        let hinge = ((said * column(wanted)).neg() + 1.0).clamp_min(0.0);
+        Loss::new((hinge.square() * column(shares)).sum(), count)
     }
 
     fn detect(&self, network: &Hog, images: Tensor<4>, _: &[[usize; 2]]) -> Vec<Vec<Detection>> {
-        let found = |Windows { margins, boxes }: Windows| {
-            let margins = values(margins).into_iter().enumerate();
-            let scores = margins.map(|(place, margin)| (place, sigmoid(2.0 * margin)));
+        let Windows { margins, boxes } = self.windows_of(network, images);
+        let found = |margins: &[f32]| {
+            let scores = margins.iter().map(|margin| sigmoid(2.0 * margin)).enumerate();
             let one = |(place, score): (usize, f32)| Detection {
                 label: place % self.classes,
                 score,
@@ -295,7 +302,7 @@ impl DetectorConfig for HogConfig {
             };
             scores.filter(|(_, score)| *score > LEAST).map(one).collect()
         };
-        self.windows_of(network, images).into_iter().map(found).collect()
+        values(margins).par_chunks(boxes.len() * self.classes).map(found).collect()
     }
 }
 
@@ -317,7 +324,8 @@ mod tests {
         };
         let (weak, strong, turned) = (edge(60, false), edge(250, false), edge(250, true));
         assert_eq!((weak.rows, weak.columns), (8, 8));
-        assert_eq!((strongest(&weak), strongest(&turned)), (0, DIRECTIONS / 2));
+        // A right angle lies between the fifth direction and the sixth.
+        assert!(strongest(&weak) == 0 && [4, 5].contains(&strongest(&turned)));
         let gap = weak.numbers.iter().zip(&strong.numbers).map(|(a, b)| (a - b).abs());
         assert!(gap.fold(0.0, f32::max) < 1e-2);
         assert!(strong.numbers.iter().all(|x| (0.0..=1.0).contains(x)));
@@ -326,18 +334,17 @@ mod tests {
     #[test]
     fn windows_lie_where_their_margins_are() {
         let device = device::open("cpu").unwrap();
-        let seen = Seen { classes: 2, image: [64; 2], sides: vec![[0.4, 0.4]; 9], seed: 1 };
+        let seen = Seen { image: [64; 2], sides: vec![[0.4, 0.4]; 9], ..Seen::example(2, 1) };
         let config = HogConfig::new(&seen);
         config.check().unwrap();
         assert_eq!(config.windows, [[6, 6]]);
         let network = config.init(&device);
         let own = config.windows_of(&network, Tensor::zeros([2, 3, 64, 64], &device));
-        assert_eq!(own.len(), 2);
-        assert_eq!(own[0].margins.dims(), [own[0].boxes.len(), 2]);
-        for one in &own[0].boxes {
+        assert_eq!(own.margins.dims(), [2, own.boxes.len(), 2]);
+        for one in &own.boxes {
             assert!(one.x2 <= 64.5 && one.y2 <= 64.5 && (one.width() - one.height()).abs() < 1e-3);
         }
-        let widths: Vec<f32> = own[0].boxes.iter().map(BoundingBox::width).collect();
+        let widths: Vec<f32> = own.boxes.iter().map(BoundingBox::width).collect();
         assert!(widths[0] < 30.0 && *widths.last().unwrap() > 50.0);
         let none = config.loss(&network, Tensor::zeros([2, 3, 64, 64], &device), &[vec![], vec![]]);
         assert!(values(none.total)[0].is_finite());

@@ -10,6 +10,7 @@ pub mod region;
 pub mod resnet_fpn;
 pub mod retinanet;
 pub mod ssd;
+pub mod yolo9000;
 pub mod yolov1;
 pub mod yolov2;
 pub mod yolov2_small;

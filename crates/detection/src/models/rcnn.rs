@@ -216,7 +216,7 @@ mod tests {
     use tenfold_core::train::random_stream;
 
     fn config() -> RcnnConfig {
-        let seen = Seen { classes: 2, image: [64, 50], sides: vec![[0.2, 0.25]; 9], seed: 1 };
+        let seen = Seen { image: [64, 50], sides: vec![[0.2, 0.25]; 9], ..Seen::example(2, 1) };
         RcnnConfig { samples: 8, ..RcnnConfig::new(&seen) }
     }
 

@@ -9,6 +9,7 @@
 //! - no first phase in which all boxes learn their priors.
 
 use super::detector::values;
+use crate::data::unboxed::is_unboxed;
 use crate::detection::Detection;
 use crate::parts::anchors::overlap;
 use crate::parts::coder::{YoloCoder, centre, sigmoid};
@@ -26,6 +27,9 @@ const OBJECT: f32 = 5.0;
 const NO_OBJECT: f32 = 1.0;
 /// Whoever overlaps an object more is not told that nothing is there.
 const OVERLAP: f32 = 0.6;
+/// Where an object without a place is taken to be, the overlap is taken to be this at least (the
+/// paper's section 4).
+const UNBOXED: f32 = 0.3;
 /// Less is not worth a candidate.
 const LEAST: f32 = 0.005;
 
@@ -101,18 +105,31 @@ impl Region<'_> {
         objects.iter().map(one).collect()
     }
 
-    /// What the boxes of an image, of which `said` are the numbers, should learn.
-    fn wanted(&self, said: &[f32], objects: &[Object]) -> Wanted {
+    /// What the boxes of an image, of which `said` are the numbers, should learn; `believed` is the
+    /// probability of a label, of the numbers of a box's classes.
+    fn wanted(
+        &self,
+        said: &[f32],
+        objects: &[Object],
+        believed: &impl Fn(&[f32], usize) -> f32,
+    ) -> Wanted {
+        let (boxed, unboxed): (Vec<Object>, Vec<Object>) =
+            objects.iter().cloned().partition(|object| !is_unboxed(object));
+        let objects = &boxed[..];
         let decoded = |place: usize| {
             let row = &said[place * self.numbers()..];
             self.coder(place).decode([row[0], row[1], row[2], row[3]])
         };
         let mut own = Wanted { objectness: Vec::new(), weights: Vec::new(), rows: Vec::new() };
+        let mut free = Vec::new();
         for place in 0..self.boxes() {
             let found = decoded(place);
             let near = objects.iter().any(|object| found.iou(&object.bounding_box) > OVERLAP);
             own.objectness.push(0.0);
-            own.weights.push(if near { 0.0 } else { NO_OBJECT });
+            // Where an object may be anywhere, no box is told that nothing is there.
+            let told = !near && unboxed.is_empty();
+            own.weights.push(if told { NO_OBJECT } else { 0.0 });
+            free.push(!near);
         }
         for (object, place) in objects.iter().zip(self.responsible(objects)) {
             let Some(place) = place else { continue };
@@ -121,6 +138,21 @@ impl Region<'_> {
             let area = object.bounding_box.area() / (self.side() * self.side()) as f32;
             let numbers = self.coder(place).encode(&object.bounding_box);
             own.rows.push(Row { place, numbers, weight: 2.0 - area, label: object.label });
+            free[place] = false;
+        }
+        for Object { label, .. } in unboxed {
+            let score = |place: usize| {
+                let row = &said[place * self.numbers()..][..self.numbers()];
+                sigmoid(row[4]) * believed(&row[5..], label)
+            };
+            let free_ones = (0..self.boxes()).filter(|&place| free[place]);
+            let best = free_ones.max_by(|&a, &b| score(a).total_cmp(&score(b)));
+            let Some(place) = best else { continue };
+            free[place] = false;
+            let objectness = sigmoid(said[place * self.numbers() + 4]);
+            own.objectness[place] = objectness.max(UNBOXED);
+            own.weights[place] = OBJECT;
+            own.rows.push(Row { place, numbers: [0.0; 4], weight: 0.0, label });
         }
         own
     }
@@ -128,9 +160,32 @@ impl Region<'_> {
     /// The loss of a batch, of which `said` are the numbers, a row a box, before their functions.
     pub fn loss(&self, said: Tensor<2>, truth: &[Vec<Object>]) -> Loss {
         let device = said.device();
+        let classes = |logits: Tensor<2>, labels: &[usize]| {
+            let mut one_hot = vec![0.0; labels.len() * self.classes];
+            for (row, label) in labels.iter().enumerate() {
+                one_hot[row * self.classes + label] = 1.0;
+            }
+            (log_softmax(logits, 1) * table(one_hot, self.classes, &device)).sum().neg()
+        };
+        self.loss_of(said, truth, |logits, label| softmax(logits)[label], classes)
+    }
+
+    /// The same for classes that are no softmax: `believed` is the probability of a label, of the
+    /// numbers of a box's classes; `classes` the loss of rows of them, with their labels, a sum.
+    /// Of objects without a place the box that most believes in the label learns it, and that
+    /// something is there.
+    pub fn loss_of(
+        &self,
+        said: Tensor<2>,
+        truth: &[Vec<Object>],
+        believed: impl Fn(&[f32], usize) -> f32 + Sync,
+        classes: impl Fn(Tensor<2>, &[usize]) -> Tensor<1>,
+    ) -> Loss {
+        let device = said.device();
         let numbers = values(said.clone().detach());
         let rows = numbers.par_chunks(self.boxes() * self.numbers()).zip(truth);
-        let wanted: Vec<Wanted> = rows.map(|(own, objects)| self.wanted(own, objects)).collect();
+        let wanted: Vec<Wanted> =
+            rows.map(|(own, objects)| self.wanted(own, objects, &believed)).collect();
         let count = truth.len();
         let column = |of: fn(&Wanted) -> &[f32]| {
             table(wanted.iter().flat_map(|own| of(own).iter().copied()).collect(), 1, &device)
@@ -146,7 +201,6 @@ impl Region<'_> {
         if responsible.is_empty() {
             return Loss::new(objectness, count);
         }
-        let found = responsible.len();
         let rows = said.select(0, places(responsible, &device));
         let table = |values, width| table(values, width, &device);
         let targets = table(all().flat_map(|(_, row)| row.numbers).collect(), 4);
@@ -154,13 +208,8 @@ impl Region<'_> {
         let centres = sigmoids(rows.clone().narrow(1, 0, 2));
         let own = Tensor::cat(vec![centres, rows.clone().narrow(1, 2, 2)], 1);
         let boxes = ((own - targets).square() * weights).sum() / count as f32;
-        let mut one_hot = vec![0.0; found * self.classes];
-        for (place, (_, row)) in all().enumerate() {
-            one_hot[place * self.classes + row.label] = 1.0;
-        }
-        let labels = table(one_hot, self.classes);
-        let classes = log_softmax(rows.narrow(1, 5, self.classes), 1);
-        let classes = (classes * labels).sum().neg() / count as f32;
+        let labels: Vec<usize> = all().map(|(_, row)| row.label).collect();
+        let classes = classes(rows.narrow(1, 5, self.classes), &labels) / count as f32;
         let total = objectness.clone() + boxes.clone() + classes.clone();
         let shown = vec![
             ("loss", total.clone()),
@@ -173,6 +222,16 @@ impl Region<'_> {
 
     /// What is found in each image.
     pub fn found(&self, said: Tensor<2>) -> Vec<Vec<Detection>> {
+        self.found_of(said, |logits| softmax(logits).into_iter().enumerate().collect())
+    }
+
+    /// The same for classes that are no softmax: `labels` are those of a box and their
+    /// probabilities, of the numbers of its classes.
+    pub fn found_of(
+        &self,
+        said: Tensor<2>,
+        labels: impl Fn(&[f32]) -> Vec<(usize, f32)> + Sync,
+    ) -> Vec<Vec<Detection>> {
         let said = values(said);
         let image = |rows: &[f32]| {
             let mut all = Vec::new();
@@ -182,17 +241,23 @@ impl Region<'_> {
                     continue;
                 }
                 let bounding_box = self.coder(place).decode([row[0], row[1], row[2], row[3]]);
-                let most = row[5..].iter().copied().fold(f32::MIN, f32::max);
-                let sum: f32 = row[5..].iter().map(|logit| (logit - most).exp()).sum();
-                let score = |logit: &f32| objectness * (logit - most).exp() / sum;
-                let each =
-                    row[5..].iter().map(score).enumerate().filter(|(_, score)| *score >= LEAST);
+                let each = labels(&row[5..]).into_iter();
+                let each = each.map(|(label, own)| (label, objectness * own));
+                let each = each.filter(|(_, score)| *score >= LEAST);
                 all.extend(each.map(|(label, score)| Detection { label, score, bounding_box }));
             }
             all
         };
         said.par_chunks(self.boxes() * self.numbers()).map(image).collect()
     }
+}
+
+/// Logits to probabilities.
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let most = logits.iter().copied().fold(f32::MIN, f32::max);
+    let all: Vec<f32> = logits.iter().map(|logit| (logit - most).exp()).collect();
+    let sum: f32 = all.iter().sum();
+    all.into_iter().map(|own| own / sum).collect()
 }
 
 /// What the boxes of an image should learn.
@@ -238,7 +303,7 @@ mod tests {
             row[..5].copy_from_slice(&[logit(x), logit(y), w, h, 9.0]);
             row[5 + object.label] = 9.0;
         }
-        let wanted = config.wanted(&said, &objects);
+        let wanted = config.wanted(&said, &objects, &|_, _| 0.0);
         assert_eq!(wanted.rows.len(), 2);
         for (row, object) in wanted.rows.iter().zip(&objects) {
             assert!(wanted.objectness[row.place] > 0.999);

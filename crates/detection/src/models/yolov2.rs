@@ -30,7 +30,7 @@ const STRIDE: usize = 32;
 /// The side that images get when nothing is said, unless four times their own is less.
 const MOST_SIDE: usize = 416;
 /// Darknet-19: outputs and kernel of each convolution before each pool, and behind the last.
-const DARKNET: [&[(usize, usize)]; 6] = [
+pub(super) const DARKNET: [&[(usize, usize)]; 6] = [
     &[(32, 3)],
     &[(64, 3)],
     &[(128, 3), (64, 1), (128, 3)],

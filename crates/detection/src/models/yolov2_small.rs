@@ -197,7 +197,7 @@ mod tests {
 
     fn config() -> YoloV2SmallConfig {
         let sides = vec![[0.1, 0.1], [0.2, 0.4], [0.4, 0.2], [0.5, 0.5], [0.3, 0.3]];
-        YoloV2SmallConfig::new(&Seen { classes: 3, image: [60, 40], sides, seed: 1 })
+        YoloV2SmallConfig::new(&Seen { image: [60, 40], sides, ..Seen::example(3, 1) })
     }
 
     fn object(label: usize, corners: [f32; 4]) -> Object {

@@ -17,3 +17,4 @@ pub mod regions;
 pub mod sampler;
 pub mod search;
 pub mod two_stage;
+pub mod word_tree;

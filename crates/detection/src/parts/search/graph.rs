@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn an_edge_parts_and_noise_does_not() {
-        for noise in [0, 3] {
-            let own = Graph::new(&halves(noise)).segments(150.0, 5);
+        for (noise, scale) in [(0, 150.0), (3, 1000.0)] {
+            let own = Graph::new(&halves(noise)).segments(scale, 5);
             assert_eq!((own.count, own.width), (2, 20));
             for (place, label) in own.labels.iter().enumerate() {
                 assert_eq!(*label, u32::from(place % 20 >= 10));
