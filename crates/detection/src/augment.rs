@@ -4,6 +4,7 @@
 use crate::data::unboxed;
 use image::{DynamicImage, RgbImage, imageops};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::str::FromStr;
 use tenfold_core::Result;
 use tenfold_core::data::Object;
@@ -57,6 +58,18 @@ impl FromStr for Augment {
             }
         }
         Ok(own)
+    }
+}
+
+impl fmt::Display for Augment {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |name: &str, x: f32| (x > 0.0).then(|| format!("{name}:{x}"));
+        let flip = self.flip.then(|| "flip".to_owned());
+        let parts =
+            [part("scale", self.scale), part("colour", self.colour), part("mosaic", self.mosaic)];
+        let all: Vec<String> = std::iter::once(flip).chain(parts).flatten().collect();
+        to.write_str(if all.is_empty() { "none" } else { "" })?;
+        to.write_str(&all.join(","))
     }
 }
 
@@ -256,6 +269,8 @@ mod tests {
     fn what_a_flag_says() {
         let own: Augment = "flip,scale:0.5,mosaic".parse().unwrap();
         assert_eq!(own, Augment { flip: true, scale: 0.5, colour: 0.0, mosaic: 0.5 });
+        assert_eq!(own.to_string(), "flip,scale:0.5,mosaic:0.5");
+        assert_eq!(Augment::default().to_string(), "none");
         assert!("none".parse::<Augment>().unwrap().is_none());
         for wrong in ["flip:1", "scale:2", "turn"] {
             assert!(wrong.parse::<Augment>().is_err(), "{wrong}");

@@ -1,5 +1,6 @@
 //! Detectors as core's [`Task`]: data, configuration, learner, measuring.
 
+use crate::augment::Augment;
 use crate::batches::{Batch, Batches};
 use crate::config::RunConfig;
 use crate::data::{self, unboxed};
@@ -25,7 +26,7 @@ use tenfold_core::set::{Field, set_fields};
 use tenfold_core::task::prelude::*;
 use tenfold_core::task::{Asked, introduction};
 use tenfold_core::train::loader::{Epoch, Loader};
-use tenfold_core::zoo::did_you_mean;
+use tenfold_core::zoo::{self, did_you_mean};
 
 /// Images that priors are measured on, at most.
 const MOST_MEASURED: usize = 1_000;
@@ -95,6 +96,7 @@ fn seen(
     data: &DataSet<Vec<Object>>,
     train: &Examples<Vec<Object>>,
     tree: Option<WordTree>,
+    model: Zoo,
     seed: u64,
 ) -> Result<Seen> {
     let count = train.len().min(MOST_MEASURED);
@@ -121,7 +123,8 @@ fn seen(
         _ => [scenes::SIDE; 2],
     };
     let labels = data.classes.clone();
-    Ok(Seen { classes: labels.len(), labels, tree, image, sides, seed })
+    let model = zoo::Zoo::name(model);
+    Ok(Seen { model, classes: labels.len(), labels, tree, image, sides, seed })
 }
 
 impl<C: DetectorConfig> Task for Detecting<C> {
@@ -171,7 +174,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
                 return Err(Error::argument("--tree", why));
             }
         }
-        let seen = seen(data, &learnt(data, unboxed)?, tree, flags.run.seed())?;
+        let seen = seen(data, &learnt(data, unboxed)?, tree, self.model, flags.run.seed())?;
         let config = set_fields(&C::new(&seen), &flags.run.set, C::FIXED)?;
         let config = config.finished(&seen);
         config.check().map_err(|why| Error::argument("--set", why))?;
@@ -284,7 +287,8 @@ impl<C: DetectorConfig> Task for Detecting<C> {
 
     fn fields(&self, flags: &Flags<Zoo>) -> Result<Vec<Field>> {
         let _ = flags;
-        let seen = Seen::example(2, flags.run.seed());
+        let model = zoo::Zoo::name(self.model);
+        let seen = Seen { model, ..Seen::example(2, flags.run.seed()) };
         let value = serde_json::to_value(C::new(&seen)).unwrap_or_default();
         let fields = value.as_object().into_iter().flatten();
         let own = fields.filter(|(name, _)| !C::FIXED.contains(&name.as_str()));
@@ -296,9 +300,14 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         Ok(own.map(field).collect())
     }
 
+    fn further(&self, config: &serde_json::Value) -> Vec<(&'static str, String)> {
+        let augment: Option<Augment> = serde_json::from_value(config["augment"].clone()).ok();
+        augment.map(|own| ("augment", own.to_string())).into_iter().collect()
+    }
+
     fn introduce(&self, config: &Config<C>, data: &Self::Data) -> String {
         let [_, height, width] = config.preprocess.shape();
-        let augment = serde_json::to_string(&config.augment).unwrap_or_default();
+        let augment = config.augment;
         let own = introduction(self, config, data);
         format!("{own}; {width}x{height} pixels, augmentation {augment}")
     }

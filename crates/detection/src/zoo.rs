@@ -61,19 +61,10 @@ impl zoo::Zoo for Zoo {
 macro_rules! with_config {
     ($zoo:expr, $Config:ident => $body:expr) => {
         match $zoo {
-            $crate::zoo::Zoo::Composed => {
-                use $crate::models::composed::{COMPOSED, ComposedConfig};
-                type $Config = ComposedConfig<COMPOSED>;
-                $body
-            }
-            $crate::zoo::Zoo::FastRcnn => {
-                use $crate::models::composed::{ComposedConfig, FAST_RCNN};
-                type $Config = ComposedConfig<FAST_RCNN>;
-                $body
-            }
-            $crate::zoo::Zoo::FasterRcnnVgg16 => {
-                use $crate::models::composed::{ComposedConfig, FASTER_RCNN_VGG16};
-                type $Config = ComposedConfig<FASTER_RCNN_VGG16>;
+            $crate::zoo::Zoo::Composed
+            | $crate::zoo::Zoo::FastRcnn
+            | $crate::zoo::Zoo::FasterRcnnVgg16 => {
+                type $Config = $crate::models::composed::ComposedConfig;
                 $body
             }
             $crate::zoo::Zoo::FasterRcnn => {
@@ -173,11 +164,11 @@ impl Zoo {
                 ("YOLO v2, small", "Redmon and Farhadi, YOLO9000: Better, Faster, Stronger", 2017)
             }
         };
-        let seen = Seen::example(scenes::classes().len(), 1);
+        let name = zoo::Zoo::name(self);
+        let seen = Seen { model: name, ..Seen::example(scenes::classes().len(), 1) };
         let parameters = with_config!(self, Config => {
             device::open("cpu").map_or(0, |cpu| parameters(&Config::new(&seen).init(&cpu)))
         });
-        let name = zoo::Zoo::name(self);
         Card { name, title, paper, year, parameters, data: scenes::NAME }
     }
 }

@@ -22,6 +22,12 @@ pub struct RunFlags {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     #[arg(help = "Set a hyper-parameter of the model; `--set help` lists them")]
     pub set: Vec<String>,
+    #[arg(long, value_name = "FILE")]
+    #[arg(help = "Model, settings and flags from a TOML file, as --dump-config writes it; flags \
+                  given beside it win")]
+    pub config: Option<PathBuf>,
+    #[arg(long, help = "Print the --config that the model and the flags stand for, and end")]
+    pub dump_config: bool,
     #[arg(long, conflicts_with = "overwrite", help = "Continue the run in the run folder")]
     pub resume: bool,
     #[arg(long, help = "Replace the run in the run folder")]
@@ -38,6 +44,8 @@ impl Default for RunFlags {
             out: None,
             seed: None,
             set: Vec::new(),
+            config: None,
+            dump_config: false,
             resume: false,
             overwrite: false,
             json: false,

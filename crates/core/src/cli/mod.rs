@@ -2,6 +2,7 @@
 //! prints an error.
 
 pub mod args;
+mod pipeline;
 mod refusal;
 
 pub use crate::task::{MoreVerbs, NoVerbs, On, Program};
@@ -103,6 +104,14 @@ pub fn run_with<Z: Program, V: MoreVerbs>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
+    let command = CommandLine::<Z, V>::command();
+    let (args, pipeline) = match pipeline::expanded(args.into_iter().collect(), &command) {
+        Ok(expanded) => expanded,
+        Err(why) => {
+            let _ = print(&described(&why.into()), err);
+            return 1;
+        }
+    };
     let act = |line: CommandLine<Z, V>, matches: &ArgMatches, out: &mut dyn Write| match line.verb {
         Verb::Models { json } => models(&cards::<Z>(), json, out),
         Verb::Train { model, run, own } => {
@@ -110,7 +119,11 @@ pub fn run_with<Z: Program, V: MoreVerbs>(
             let named = given.iter().any(|id| NAMES.contains(&id.as_str()));
             let neutral = |id: &&String| [&NAMES[..], &NEUTRAL].concat().contains(&id.as_str());
             let steers = !given.iter().all(|id| neutral(&id));
-            model.verbs().train(&Flags { run, own, named, steers }, out)
+            let trained = model.verbs().train(&Flags { run, own, named, steers }, out);
+            trained.map_err(|why| match &pipeline {
+                Some(pipeline) => pipeline.located(why),
+                None => why,
+            })
         }
         Verb::Eval { args, own } => {
             let trained = Trained::open(&args.run)?;
@@ -133,7 +146,8 @@ pub fn run_with<Z: Program, V: MoreVerbs>(
 const NAMES: [&str; 2] = ["data", "env"];
 
 /// Flags of `train` that say where to write and what to print, not how to train.
-const NEUTRAL: [&str; 7] = ["model", "out", "resume", "overwrite", "json", "device", "data_dir"];
+const NEUTRAL: [&str; 8] =
+    ["model", "config", "out", "resume", "overwrite", "json", "device", "data_dir"];
 
 /// What the command line of a verb gave.
 fn given(command: &Command, matches: &ArgMatches) -> Vec<String> {

@@ -201,6 +201,12 @@ pub trait Task: Sized + 'static {
         Ok(Vec::new())
     }
 
+    /// The task's own flags of `train` that a configuration stands for, for `--dump-config`.
+    fn further(&self, config: &Value) -> Vec<(&'static str, String)> {
+        let _ = config;
+        Vec::new()
+    }
+
     /// A configuration's choices as `--set` takes them.
     fn set(&self, config: &Self::Config) -> Vec<String> {
         let _ = config;

@@ -11,7 +11,7 @@ use crate::data::locate::kept_name;
 use crate::progress::{grouped, note};
 use crate::run::{Header, Lock, Run};
 use crate::set::{Field, shown};
-use crate::train::{Keep, Progress, Unit, fit, random_stream};
+use crate::train::{Keep, Progress, Settings, Unit, fit, random_stream};
 use crate::trained::Trained;
 use crate::zoo::Zoo;
 use crate::{Error, Result, device, files};
@@ -46,6 +46,9 @@ pub(super) fn run<T: Task>(
 ) -> anyhow::Result<()> {
     if flags.run.set.iter().any(|set| set == "help") {
         return Ok(print_fields(&task.fields(flags)?, out)?);
+    }
+    if flags.run.dump_config {
+        return dump(task, flags, out);
     }
     let device = device::open(&flags.run.device)?;
     // From the first initial weight to the last dropout.
@@ -205,6 +208,36 @@ pub(super) fn report_skipped(skipped: &[String]) {
     if skipped.len() > 5 {
         note(format_args!("  and {} more", grouped(skipped.len() - 5)));
     }
+}
+
+/// `--dump-config`: the file that stands for the model and these flags.
+fn dump<T: Task>(task: &T, flags: &Flags<T::Zoo>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let choice = task.choose(flags)?;
+    let name = choice.name().to_owned();
+    let data = open(task, &choice, T::Zoo::data_dir(&flags.own))?;
+    let config = serde_json::to_value(task.configure(flags, choice, &data)?)?;
+    writeln!(out, "# cargo {} train --config FILE", T::Zoo::TASK)?;
+    writeln!(out, "model = {}\n\n[network]", toml::Value::from(task.zoo().name()))?;
+    for Field { name, meaning, default } in task.fields(flags)? {
+        let value = config["config"].get(&name).unwrap_or(&default);
+        // A number of 32 bits with its own digits.
+        let value = match value {
+            Value::Number(_) => shown(value),
+            Value::Null => continue,
+            value => toml::Value::try_from(value)?.to_string(),
+        };
+        writeln!(out, "{name} = {value}  # {meaning}")?;
+    }
+    writeln!(out, "\n[training]\ndata = {}", toml::Value::from(name))?;
+    if let Ok(settings) = serde_json::from_value::<Settings>(config["training"].clone()) {
+        for (name, value) in settings.flags() {
+            writeln!(out, "{name} = {value}")?;
+        }
+    }
+    for (name, value) in task.further(&config) {
+        writeln!(out, "{name} = {}", toml::Value::from(value))?;
+    }
+    Ok(())
 }
 
 /// `--set help`: name, type, default and meaning of each choice.

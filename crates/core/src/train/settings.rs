@@ -1,6 +1,6 @@
 //! How to train along a gradient.
 
-use super::optim::OptimizerConfig;
+use super::optim::{Clip, OptimizerConfig};
 use super::plan::{Keep, Plan, Unit};
 use super::schedule::ScheduleConfig;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,31 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The flags of `train` that lead to these settings, with values as TOML has them.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        let word = |value: serde_json::Value| value.to_string();
+        let kind = serde_json::to_value(self.optimizer.kind).map(word).unwrap_or_default();
+        let schedule = serde_json::to_value(self.schedule.kind).map(word).unwrap_or_default();
+        let number = |value: f64| crate::set::shown(&value.into());
+        let mut all = vec![
+            ("epochs", self.epochs.to_string()),
+            ("batch-size", self.batch_size.to_string()),
+            ("lr", number(self.lr)),
+            ("optimizer", kind),
+            ("weight-decay", number(self.optimizer.weight_decay.into())),
+            ("schedule", schedule),
+            ("warmup", number(self.schedule.warmup)),
+            ("seed", self.seed.to_string()),
+        ];
+        if let Some(Clip::Norm(norm)) = self.optimizer.clip {
+            all.push(("clip-norm", number(norm.into())));
+        }
+        if let Some(patience) = self.patience {
+            all.push(("patience", patience.to_string()));
+        }
+        all
+    }
+
     /// The plan of these settings, with weights kept by the task's own figure.
     pub fn plan(&self, keep: Keep) -> Plan {
         Plan {

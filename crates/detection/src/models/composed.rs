@@ -54,12 +54,9 @@ const PRIORS: usize = 5;
 /// Sides are multiples of this, so that every map halves.
 const MULTIPLE: usize = 32;
 
-/// What stands for the parts when nothing is said.
-pub const COMPOSED: usize = 0;
-/// Faster R-CNN on VGG16.
-pub const FASTER_RCNN_VGG16: usize = 1;
-/// Fast R-CNN.
-pub const FAST_RCNN: usize = 2;
+/// Names that stand for choices.
+const FASTER_RCNN_VGG16: &str = "fasterrcnn_vgg16";
+const FAST_RCNN: &str = "fast_rcnn";
 
 /// What stands between backbone and head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,9 +84,9 @@ pub enum HeadKind {
     FastRcnn,
 }
 
-/// The choices; `PRESET` is what they begin from.
+/// The choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ComposedConfig<const PRESET: usize> {
+pub struct ComposedConfig {
     /// Classes.
     pub classes: usize,
     /// Rows and columns of the input, a multiple of 32.
@@ -147,7 +144,7 @@ pub struct Stages {
     roi_heads: RoiHeads,
 }
 
-impl<const PRESET: usize> ComposedConfig<PRESET> {
+impl ComposedConfig {
     /// Whether the head looks at one map alone.
     fn one_map(&self) -> bool {
         let many = matches!(self.head, HeadKind::Retinanet | HeadKind::Ssd);
@@ -266,7 +263,7 @@ impl<const PRESET: usize> ComposedConfig<PRESET> {
     }
 }
 
-impl<const PRESET: usize> DetectorConfig for ComposedConfig<PRESET> {
+impl DetectorConfig for ComposedConfig {
     type Network = Composed;
 
     const FIXED: &'static [&'static str] = &["classes", "anchors"];
@@ -292,7 +289,7 @@ impl<const PRESET: usize> DetectorConfig for ComposedConfig<PRESET> {
     fn new(seen: &Seen) -> Self {
         let longest = seen.image[0].max(seen.image[1]);
         let small = longest <= 96;
-        let vgg = PRESET == FASTER_RCNN_VGG16;
+        let vgg = seen.model == FASTER_RCNN_VGG16;
         let (side, _) = suited(seen, 4, 16.0);
         // VGG's map of stride 16 has four places along a side of 64 pixels.
         let side = if vgg && small { 2 * side } else { side };
@@ -301,7 +298,7 @@ impl<const PRESET: usize> DetectorConfig for ComposedConfig<PRESET> {
             (false, true) => ("resnet20", 4),
             (false, false) => ("resnet18", 8),
         };
-        let (neck, head, pooling) = match PRESET {
+        let (neck, head, pooling) = match seen.model {
             FASTER_RCNN_VGG16 => (Neck::None, HeadKind::FasterRcnn, Pooling::Max),
             FAST_RCNN => (Neck::None, HeadKind::FastRcnn, Pooling::Max),
             _ => (Neck::Fpn, HeadKind::Retinanet, Pooling::Align),
@@ -508,7 +505,7 @@ impl<const PRESET: usize> DetectorConfig for ComposedConfig<PRESET> {
     }
 }
 
-impl<const PRESET: usize> ComposedConfig<PRESET> {
+impl ComposedConfig {
     /// YOLO's numbers, a row a box, on the finest map.
     fn rows(&self, head: &Conv2d, maps: &[Tensor<4>]) -> Tensor<2> {
         let x = head.forward(maps[0].clone()).permute([0, 2, 3, 1]);
@@ -522,8 +519,8 @@ mod tests {
     use tenfold_core::device;
     use tenfold_core::train::random_stream;
 
-    fn seen(side: usize) -> Seen {
-        Seen { image: [side; 2], sides: vec![[0.25, 0.3]; 9], ..Seen::example(2, 1) }
+    fn seen(model: &'static str, side: usize) -> Seen {
+        Seen { model, image: [side; 2], sides: vec![[0.25, 0.3]; 9], ..Seen::example(2, 1) }
     }
 
     #[test]
@@ -535,7 +532,7 @@ mod tests {
         use HeadKind::{FastRcnn, FasterRcnn, Retinanet, Ssd, Yolov2};
         for head in [Retinanet, Ssd, Yolov2, FasterRcnn, FastRcnn] {
             for neck in [Neck::Fpn, Neck::None] {
-                let config = ComposedConfig::<COMPOSED>::new(&seen(64));
+                let config = ComposedConfig::new(&seen("composed", 64));
                 let config = ComposedConfig { head, neck, units: 16, ..config };
                 if (head, neck) == (Retinanet, Neck::None) {
                     assert!(config.check().unwrap_err().starts_with("head=retinanet"));
@@ -558,8 +555,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_put_together_is_refused() {
-        let config = || ComposedConfig::<COMPOSED>::new(&seen(64));
-        let refused = |config: ComposedConfig<COMPOSED>, why: &str| {
+        let config = || ComposedConfig::new(&seen("composed", 64));
+        let refused = |config: ComposedConfig, why: &str| {
             let said = config.check().unwrap_err();
             assert!(said.starts_with(why), "{said}");
         };
@@ -576,12 +573,12 @@ mod tests {
 
     #[test]
     fn names_stand_for_the_papers_parts() {
-        let faster = ComposedConfig::<FASTER_RCNN_VGG16>::new(&seen(600));
+        let faster = ComposedConfig::new(&seen(FASTER_RCNN_VGG16, 600));
         assert_eq!((&faster.backbone[..], faster.finest, faster.neck), ("vgg16", 16, Neck::None));
         assert_eq!((faster.units, faster.pooling, faster.sizes().len()), (4096, Pooling::Max, 3));
         let levels = faster.levels();
         assert_eq!((levels.len(), levels[0].channels), (1, 512));
-        let fast = ComposedConfig::<FAST_RCNN>::new(&seen(600));
+        let fast = ComposedConfig::new(&seen(FAST_RCNN, 600));
         assert_eq!((fast.head, fast.proposals, fast.samples), (HeadKind::FastRcnn, 2000, 128));
         for preset in [faster.check(), fast.check()] {
             preset.unwrap();

@@ -16,6 +16,8 @@ use tenfold_core::weights::{self, LoadOptions};
 /// What is known of the data when a model's configuration is made.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// The model's name: some stand for choices of one configuration.
+    pub model: &'static str,
     /// Number of classes.
     pub classes: usize,
     /// Their names.
@@ -34,6 +36,7 @@ impl Seen {
     /// Data of so many classes, on images like those of `scenes`.
     pub fn example(classes: usize, seed: u64) -> Self {
         Self {
+            model: "",
             classes,
             labels: (0..classes).map(|class| class.to_string()).collect(),
             tree: None,
