@@ -1,6 +1,7 @@
 //! `config.json`.
 
 use crate::augment::Augment;
+use crate::calibration::Calibration;
 use crate::models::detector::DetectorConfig;
 use crate::parts::nms::Nms;
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,10 @@ pub struct RunConfig<C, D> {
     pub average: f64,
     /// Which boxes are kept beside others.
     pub nms: Nms,
-    /// The score from which a box is shown: where precision and recall are best together on the
+    /// From a score to the part of such boxes that are right, on the validation images.
+    #[serde(default)]
+    pub calibration: Calibration,
+    /// The calibrated score from which a box is shown: where precision and recall are best together on the
     /// validation images.
     #[serde(default)]
     pub threshold: Option<f32>,
@@ -43,6 +47,7 @@ impl<C: DetectorConfig, D> RunConfig<C, D> {
     /// What is wrong with it.
     pub fn check(&self) -> Result<(), String> {
         self.config.check().map_err(|why| format!("the model's config: {why}"))?;
+        self.calibration.check()?;
         let (labels, classes) = (self.labels.len(), self.config.classes());
         if labels != classes {
             return Err(format!("{labels} labels for a model of {classes} classes"));

@@ -39,7 +39,7 @@ pub fn draw(image: &DynamicImage, proposal: &Proposal) -> RgbImage {
 }
 
 /// A frame of two pixels along the inside of the corners.
-fn frame(canvas: &mut RgbImage, [x1, y1, x2, y2]: [i64; 4], colour: Rgb<u8>) {
+pub fn frame(canvas: &mut RgbImage, [x1, y1, x2, y2]: [i64; 4], colour: Rgb<u8>) {
     let mut dot = |x: i64, y: i64| {
         let inside = (0..i64::from(canvas.width())).contains(&x)
             && (0..i64::from(canvas.height())).contains(&y);

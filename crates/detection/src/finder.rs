@@ -1,10 +1,12 @@
 //! A trained detector, ready to propose.
 
+use crate::calibration::Calibration;
 use crate::config::RunConfig;
 use crate::detection::Detection;
 use crate::models::detector::{DetectorConfig, Published};
 use crate::parts::nms::Nms;
 use crate::parts::word_tree::WordTree;
+use crate::tiles::Tiles;
 use crate::zoo::{Zoo, with_config};
 use burn::tensor::Device;
 use serde::de::IgnoredAny;
@@ -30,7 +32,9 @@ pub struct Finder {
     labels: Vec<String>,
     preprocess: Preprocess,
     nms: Nms,
+    calibration: Calibration,
     threshold: f32,
+    tiles: Option<Tiles>,
     detect: Detect,
 }
 
@@ -62,7 +66,8 @@ impl Finder {
         let own =
             Published { config: config.config.clone(), preprocess: preprocess.clone(), nms: *nms };
         let threshold = config.threshold.unwrap_or(0.5);
-        Self::of(own, network, labels.clone(), device).with_threshold(threshold)
+        let own = Self::of(own, network, labels.clone(), device).with_threshold(threshold);
+        Self { calibration: config.calibration.clone(), ..own }
     }
 
     /// Of weights that others trained, with a label for each class, and for YOLO9000 the tree above
@@ -110,19 +115,40 @@ impl Finder {
             let sizes: Vec<[usize; 2]> = inputs.iter().map(size).collect();
             Ok(config.detect(&network, to_input.batch(inputs, &device)?, &sizes))
         };
-        Self { labels, preprocess, nms, threshold: 0.5, detect: Box::new(detect) }
+        let (calibration, tiles) = (Calibration::default(), None);
+        let (threshold, detect) = (0.5, Box::new(detect));
+        Self { labels, preprocess, nms, calibration, threshold, tiles, detect }
     }
 
-    /// Shows boxes from this score on.
+    /// Shows boxes from this calibrated score on.
     pub fn with_threshold(self, threshold: f32) -> Self {
         Self { threshold, ..self }
     }
 
-    /// Everything found in each image, best first, in pixels of the image.
+    /// Looks at images in tiles.
+    pub fn with_tiles(self, tiles: Tiles) -> Self {
+        Self { tiles: Some(tiles), ..self }
+    }
+
+    /// Everything found in each image, best first, in pixels of the image; scores are the
+    /// network's.
     ///
     /// # Errors
     /// An input that is no image.
     pub fn find(&self, inputs: &[&Input]) -> Result<Vec<Vec<Detection>>> {
+        let Some(tiles) = &self.tiles else { return self.find_whole(inputs) };
+        let one = |input: &&Input| {
+            let Input::Image(image) = input else {
+                return Err(Error::argument("input", "expected an image"));
+            };
+            tiles.find(image, self.nms.keep, |parts| {
+                self.find_whole(&parts.iter().collect::<Vec<_>>())
+            })
+        };
+        inputs.iter().map(one).collect()
+    }
+
+    fn find_whole(&self, inputs: &[&Input]) -> Result<Vec<Vec<Detection>>> {
         let mut all = Vec::with_capacity(inputs.len());
         let [_, height, width] = self.preprocess.shape();
         for inputs in inputs.chunks((PIXELS / (height * width)).clamp(1, BATCH)) {
@@ -168,8 +194,10 @@ impl Propose for Finder {
             ranked: vec![Suggestion::new(&self.labels[one.label], one.score)],
         };
         let shown = |found: Vec<Detection>| {
-            let enough = found.iter().filter(|one| one.score >= self.threshold);
-            Proposal { slots: enough.map(slot).collect() }
+            let sure =
+                |one: Detection| Detection { score: self.calibration.apply(one.score), ..one };
+            let all = found.into_iter().map(sure).filter(|one| one.score >= self.threshold);
+            Proposal { slots: all.map(|one| slot(&one)).collect() }
         };
         Ok(self.find(inputs)?.into_iter().map(shown).collect())
     }

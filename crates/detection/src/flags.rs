@@ -6,6 +6,14 @@ use clap::Args;
 use std::path::PathBuf;
 use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, fraction};
 
+/// The part that two tiles share.
+fn overlap(text: &str) -> Result<f64, String> {
+    match fraction(text)? {
+        own if own <= 0.9 => Ok(own),
+        own => Err(format!("{own}: expected 0 to 0.9")),
+    }
+}
+
 /// `train`.
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug, Default)]
@@ -38,6 +46,10 @@ pub struct TrainFlags {
 pub struct EvalFlags {
     #[command(flatten)]
     pub on: SplitFlags,
+    #[arg(long, value_name = "DIR")]
+    #[arg(help = "Draw precision against recall, a confusion matrix, how far scores can be \
+                  trusted, and the worst mistakes, into DIR")]
+    pub draw: Option<PathBuf>,
 }
 
 /// `predict`.
@@ -64,8 +76,18 @@ pub struct PredictFlags {
     #[arg(help = "Folder of fetched weights [default: $TENFOLD_DATA or the cache folder]")]
     pub data_dir: Option<PathBuf>,
     #[arg(long, value_name = "X", value_parser = fraction)]
-    #[arg(help = "Least score of a box [default: the run's own, best on validation]")]
+    #[arg(
+        help = "Least score of a box, the probability that it is right [default: the run's own, \
+                  best on validation]"
+    )]
     pub threshold: Option<f64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(32..=8192))]
+    #[arg(help = "Look at images in tiles of N pixels a side, for objects that are small in \
+                  large images; what two tiles show is one object")]
+    pub tile: Option<u32>,
+    #[arg(long, value_name = "X", value_parser = overlap, requires = "tile")]
+    #[arg(help = "Part of a tile that its neighbour shows too [default: 0.2]")]
+    pub overlap: Option<f64>,
     #[arg(long, value_name = "DIR", help = "Draw the boxes on each image, into DIR")]
     pub draw: Option<PathBuf>,
     #[arg(long, value_enum, requires = "out", help = "Also write the boxes as annotations")]

@@ -17,6 +17,7 @@
 
 pub mod augment;
 pub mod batches;
+pub mod calibration;
 pub mod config;
 #[cfg(test)]
 mod darknet_tests;
@@ -30,6 +31,8 @@ pub mod finder;
 #[cfg(feature = "cli")]
 pub mod flags;
 pub mod metrics;
+#[cfg(feature = "cli")]
+mod mistakes;
 pub mod models;
 pub mod parts;
 #[cfg(feature = "cli")]
@@ -42,10 +45,12 @@ mod recipes;
 mod scores;
 #[cfg(feature = "cli")]
 mod task;
+pub mod tiles;
 #[cfg(test)]
 mod torchvision_tests;
 #[cfg(all(test, feature = "cli"))]
 mod verbs_tests;
+pub mod verdicts;
 #[cfg(feature = "cli")]
 mod write;
 mod zoo;

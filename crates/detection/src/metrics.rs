@@ -104,6 +104,18 @@ pub fn evaluate(images: &[Judged], classes: usize) -> Summary {
     }
 }
 
+/// For each class that has objects the points of recall and precision at IoU .5, the area under
+/// which is `map50`.
+pub fn precision_recall(images: &[Judged], classes: usize) -> Vec<(usize, Vec<(f64, f64)>)> {
+    let of_class = |class: usize| {
+        let images: Vec<OfClass> = images.iter().map(|image| OfClass::new(image, class)).collect();
+        let own = curve(&images, AREAS[0], MOST[2])?;
+        let points = own.precision[0].iter().enumerate();
+        Some((class, points.map(|(place, y)| (recall_at(place), *y)).collect()))
+    };
+    (0..classes).into_par_iter().filter_map(of_class).collect()
+}
+
 fn curves(images: &[Judged], class: usize) -> Curves {
     let images: Vec<OfClass> = images.iter().map(|image| OfClass::new(image, class)).collect();
     let areas = AREAS.map(|area| curve(&images, area, MOST[2]));

@@ -4,6 +4,7 @@ use crate::draw;
 use crate::finder::Finder;
 use crate::flags::PredictFlags;
 use crate::parts::word_tree::WordTree;
+use crate::tiles::Tiles;
 use crate::write::Annotations;
 use crate::zoo::Zoo;
 use image::DynamicImage;
@@ -70,6 +71,9 @@ pub fn answer(
 ) -> anyhow::Result<()> {
     if let Some(threshold) = own.threshold {
         finder = finder.with_threshold(threshold as f32);
+    }
+    if let Some(side) = own.tile {
+        finder = finder.with_tiles(Tiles::new(side, own.overlap.unwrap_or(0.2) as f32));
     }
     let draw =
         |path: &Path, image: &DynamicImage, proposal: &Proposal| draw::write(path, image, proposal);

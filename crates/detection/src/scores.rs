@@ -1,6 +1,7 @@
 //! The figures of a split, by their standard names.
 
 use crate::metrics::{Class, Judged, Summary, evaluate};
+use crate::verdicts::ranked;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use tenfold_core::task::{Scores, Split};
@@ -66,24 +67,9 @@ fn details(own: &Summary, labels: &[String]) -> String {
 
 /// The score from which boxes are right and complete together: where F1, at IoU .5, is highest.
 pub fn threshold(images: &[Judged]) -> Option<f32> {
-    let mut all = Vec::new();
-    let mut objects = 0;
-    for image in images {
-        objects += image.objects.len();
-        let mut taken = vec![false; image.objects.len()];
-        for one in &image.found {
-            let fits = |place: &usize| {
-                let (label, own) = image.objects[*place];
-                !taken[*place] && label == one.label && own.iou(&one.bounding_box) >= 0.5
-            };
-            let place = (0..image.objects.len()).find(fits);
-            place.into_iter().for_each(|place| taken[place] = true);
-            all.push((one.score, place.is_some()));
-        }
-    }
-    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let objects: usize = images.iter().map(|image| image.objects.len()).sum();
     let (mut hits, mut best) = (0, (0.0, None));
-    for (place, (score, right)) in all.into_iter().enumerate() {
+    for (place, (score, right)) in ranked(images).into_iter().enumerate() {
         hits += usize::from(right);
         let f1 = 2.0 * hits as f64 / (place + 1 + objects) as f64;
         if f1 > best.0 {

@@ -2,16 +2,19 @@
 
 use crate::augment::Augment;
 use crate::batches::{Batch, Batches};
+use crate::calibration::Calibration;
 use crate::config::RunConfig;
 use crate::data::{self, unboxed};
 use crate::finder::Finder;
-use crate::flags::TrainFlags;
+use crate::flags::{EvalFlags, TrainFlags};
 use crate::metrics::Judged;
+use crate::mistakes;
 use crate::models::detector::{DetectorConfig, Seen};
 use crate::parts::word_tree::WordTree;
 use crate::predict;
 use crate::recipes;
 use crate::scores;
+use crate::verdicts;
 use crate::zoo::Zoo;
 use burn::module::Module;
 use burn::tensor::Device;
@@ -20,6 +23,7 @@ use std::io::Write;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
+use tenfold_core::calibrate;
 use tenfold_core::data::{Examples, Input, Object, scenes};
 use tenfold_core::device::autodiff_device;
 use tenfold_core::set::{Field, set_fields};
@@ -134,7 +138,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
     type Config = Config<C>;
     type Model = Weights<C::Network>;
 
-    const SETTLED: &'static [&'static str] = &["threshold"];
+    const SETTLED: &'static [&'static str] = &["threshold", "calibration"];
 
     fn zoo(&self) -> Zoo {
         self.model
@@ -189,6 +193,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
             data: choice,
             unboxed: unboxed.clone(),
             average: recipes::AVERAGE,
+            calibration: Calibration::default(),
             threshold: None,
         })
     }
@@ -247,6 +252,16 @@ impl<C: DetectorConfig> Task for Detecting<C> {
     ) -> Result<Scores> {
         let judged = Self::judged(network, config, data, split)?;
         let mut scores = scores::scores(&judged, &config.labels, split);
+        if let Purpose::Report(asked) = &purpose {
+            let calibrated = config.calibration.of(&judged);
+            let error = calibrate::expected_error(&verdicts::judged(&calibrated));
+            scores.json.insert("calibration_error".into(), error.into());
+            if let Some(EvalFlags { draw: Some(folder), .. }) = asked {
+                let threshold = config.threshold.unwrap_or(0.5);
+                let examples = data.split(split);
+                mistakes::draw(folder, &calibrated, &config.labels, threshold, examples)?;
+            }
+        }
         if let Purpose::Choose = purpose {
             // What the curves show.
             scores.json.retain(|name, _| ["map", "map50", "count"].contains(&name.as_str()));
@@ -264,8 +279,9 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         config: &mut Config<C>,
         data: &Self::Data,
     ) -> Result<()> {
-        config.threshold =
-            scores::threshold(&Self::judged(network, config, data, Split::Validation)?);
+        let judged = Self::judged(network, config, data, Split::Validation)?;
+        config.calibration = Calibration::fit(&verdicts::ranked(&judged));
+        config.threshold = scores::threshold(&judged).map(|score| config.calibration.apply(score));
         Ok(())
     }
 

@@ -6,5 +6,6 @@ pub mod curves;
 pub mod font;
 pub mod heat;
 pub mod label;
+pub mod lines;
 pub mod reliability;
 pub mod sheet;
