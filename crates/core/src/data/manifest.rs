@@ -25,8 +25,10 @@ pub enum Layout {
     ImageFolder,
     /// Tables, each one a data set of its own.
     Csv,
-    /// PASCAL VOC: `ids`, `images`, `annotations`.
+    /// PASCAL VOC: `images`, and `ids` with `annotations`, or `files`.
     Voc,
+    /// Boxes as YOLO has them: `images`, `labels`.
+    Yolo,
     /// A folder an image, with a mask for each object: `folder`.
     InstanceMasks,
     /// Images and masks of the same file names: `images`, `masks`.
@@ -54,6 +56,7 @@ impl Layout {
             Self::ImageFolder => "image-folder",
             Self::Csv => "csv",
             Self::Voc => "voc",
+            Self::Yolo => "yolo",
             Self::InstanceMasks => "instance-masks",
             Self::ImageMask => "image-mask",
             Self::EasyVqa => "easy-vqa",

@@ -31,7 +31,7 @@ pub fn open(name: &str, options: &OpenOptions) -> Result<DataSet<Vec<Object>>> {
         return open_objects(name, options);
     }
     let (path, classes, mut splits) = match locate(name, &options.data_dir)? {
-        Place::Fetched(fetched) => fetched_voc(name, &fetched)?,
+        Place::Fetched(fetched) => of_fetched(name, &fetched)?,
         Place::Folder(folder) => (folder.clone(), None, of_folder(&folder)?),
         Place::File(file) => (file.clone(), None, of_file(&file)?),
     };
@@ -85,23 +85,37 @@ pub fn open(name: &str, options: &OpenOptions) -> Result<DataSet<Vec<Object>>> {
     })
 }
 
-/// A fetched data set of the layout `voc`.
-fn fetched_voc(name: &str, fetched: &Fetched) -> Result<(PathBuf, Option<Vec<String>>, Splits)> {
-    if fetched.layout != Layout::Voc {
-        let why = format!("{name} is laid out as {}; expected boxes, as voc", fetched.layout);
+/// A fetched data set of the layout `voc` or `yolo`.
+fn of_fetched(name: &str, own: &Fetched) -> Result<(PathBuf, Option<Vec<String>>, Splits)> {
+    if ![Layout::Voc, Layout::Yolo].contains(&own.layout) {
+        let why = format!("{name} is laid out as {}; expected boxes, as voc or yolo", own.layout);
         return Err(Error::argument("--data", why));
     }
+    let read = |split: &str| {
+        let around = Files::below(&own.path(split, "images")?)?;
+        if own.layout == Layout::Yolo {
+            let labels = own.path(split, "labels")?;
+            return yolo::read_in(around.images(), &labels, &own.classes);
+        }
+        let files = match own.fields(split).contains(&"files") {
+            true => own.paths(split, "files")?,
+            false => {
+                let ids = files::read_text(&own.path(split, "ids")?)?;
+                ids_in(&ids, &own.path(split, "annotations")?)
+            }
+        };
+        voc::read(&files, &around)
+    };
     let mut splits = Splits::default();
     for (split, names) in splits.iter_mut().zip(NAMES) {
-        let Some(own) = names.iter().find(|own| fetched.has(own)) else { continue };
-        let annotations = fetched.path(own, "annotations")?;
-        let ids = files::read_text(&fetched.path(own, "ids")?)?;
-        let around = Files::below(&fetched.path(own, "images")?)?;
-        *split = Some(voc::read(&ids_in(&ids, &annotations), &around)?);
+        let name = names.iter().find(|name| own.has(name));
+        *split = name.map(|name| read(name)).transpose()?;
     }
-    settle(&mut splits);
-    let classes = Some(fetched.classes.clone()).filter(|classes| !classes.is_empty());
-    Ok((fetched.folder.clone(), classes, splits))
+    if own.layout == Layout::Voc {
+        settle(&mut splits);
+    }
+    let classes = Some(own.classes.clone()).filter(|classes| !classes.is_empty());
+    Ok((own.folder.clone(), classes, splits))
 }
 
 /// The XML files of the images that a list names.

@@ -80,7 +80,24 @@ pub fn read_split(places: &[PathBuf], classes: &[String]) -> Result<Annotations>
 /// A faulty line.
 pub fn read(images: &[PathBuf], classes: &[String]) -> Result<Annotations> {
     let images = images.iter().filter(|path| is_image(path));
-    let images = images.map(|image| one(image, classes)).collect::<Result<_>>()?;
+    let images = images.map(|image| one(image, labels(image), classes)).collect::<Result<_>>()?;
+    Ok(Annotations { classes: Some(classes.into()), images, ..Annotations::default() })
+}
+
+/// The same where all labels stand in one folder.
+///
+/// # Errors
+/// A faulty line.
+pub fn read_in<'a>(
+    images: impl Iterator<Item = &'a PathBuf>,
+    folder: &Path,
+    classes: &[String],
+) -> Result<Annotations> {
+    let labels = |image: &Path| {
+        let name = image.file_name().unwrap_or_default();
+        folder.join(name).with_extension("txt")
+    };
+    let images = images.map(|image| one(image, labels(image), classes)).collect::<Result<_>>()?;
     Ok(Annotations { classes: Some(classes.into()), images, ..Annotations::default() })
 }
 
@@ -114,8 +131,7 @@ fn numbers(line: &str) -> Option<(usize, Vec<f32>)> {
     rest.filter(|rest| rest.len() >= 4).map(|rest| (class as usize, rest))
 }
 
-fn one(image: &Path, classes: &[String]) -> Result<Listed> {
-    let path = labels(image);
+fn one(image: &Path, path: PathBuf, classes: &[String]) -> Result<Listed> {
     let text = if path.is_file() { files::read_text(&path)? } else { String::new() };
     let mut boxes = Vec::new();
     for (row, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
