@@ -3,6 +3,7 @@
 
 pub mod args;
 mod refusal;
+mod starved;
 
 pub use crate::task::{MoreVerbs, NoVerbs, On, Program};
 
@@ -84,7 +85,8 @@ pub fn main<Z: Program>() -> ExitCode {
 pub fn main_with<Z: Program, V: MoreVerbs>() -> ExitCode {
     // stdout is not kept locked: a verb may have threads that print.
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    ExitCode::from(run_with::<Z, V>(std::env::args_os(), &mut out, &mut err))
+    let run = || run_with::<Z, V>(std::env::args_os(), &mut out, &mut err);
+    ExitCode::from(starved::guarded(run))
 }
 
 /// Runs one command line, the program's name first, and returns the exit status: 0 done,
