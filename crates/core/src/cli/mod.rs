@@ -3,7 +3,7 @@
 
 pub mod args;
 mod refusal;
-mod starved;
+pub mod starved;
 
 pub use crate::task::{MoreVerbs, NoVerbs, On, Program};
 
@@ -83,10 +83,10 @@ pub fn main<Z: Program>() -> ExitCode {
 
 /// [`main`] of a program with further verbs.
 pub fn main_with<Z: Program, V: MoreVerbs>() -> ExitCode {
+    starved::tell();
     // stdout is not kept locked: a verb may have threads that print.
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-    let run = || run_with::<Z, V>(std::env::args_os(), &mut out, &mut err);
-    ExitCode::from(starved::guarded(run))
+    ExitCode::from(run_with::<Z, V>(std::env::args_os(), &mut out, &mut err))
 }
 
 /// Runs one command line, the program's name first, and returns the exit status: 0 done,

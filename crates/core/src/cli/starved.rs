@@ -1,53 +1,49 @@
-//! A program that may have no more threads says so in one line. Who starts one, in the standard
-//! library, in Rayon or in Tokio, panics where the system refuses it: what limits memory
-//! (`ulimit -v`) or threads then looks as a bug would.
+//! A program that may have no more threads says so in one line, with status 1. Who starts one, in
+//! the standard library, in Rayon or in Tokio, panics where the system refuses it: what limits
+//! memory (`ulimit -v`) or threads would look as a bug does.
 
 use std::any::Any;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How the panics begin, in this order: a thread's, that of Rayon's pool, and Tokio's.
+/// How the panics begin: a thread's, that of Rayon's pool, and Tokio's.
 const REFUSED: [&str; 3] = [
     "failed to spawn thread",
     "The global thread pool has not been initialized",
     "OS can't spawn worker thread",
 ];
 
-/// Runs a program, which gives its exit status: 1 where it could not start a thread.
-pub fn guarded(program: impl FnOnce() -> u8) -> u8 {
-    let (others, main) = (take_hook(), std::thread::current().id());
-    set_hook(Box::new(move |panic| match refused(panic.payload()) {
-        None => others(panic),
-        // Told below.
-        Some(_) if std::thread::current().id() == main => {}
-        // A server goes on with the threads that it has.
-        Some(2) => tell(),
-        Some(_) => {
-            tell();
+/// Whether the program goes on with the threads that it has.
+static SERVING: AtomicBool = AtomicBool::new(false);
+
+/// To be called once, first thing in `main`.
+pub(super) fn tell() {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !refused(panic.payload()) {
+            return others(panic);
+        }
+        let why = "error: the system gives no more threads: allow more memory and threads (see \
+                   `ulimit -a`), or set RAYON_NUM_THREADS=1 to need fewer";
+        // Where even stderr is closed, the exit status still tells.
+        let _ = writeln!(std::io::stderr(), "{why}");
+        // Here, since whoever catches the panic would tell another reason.
+        if !SERVING.load(Ordering::Relaxed) {
             std::process::exit(1);
         }
     }));
-    catch_unwind(AssertUnwindSafe(program)).unwrap_or_else(|panic| match refused(&*panic) {
-        None => resume_unwind(panic),
-        Some(_) => {
-            tell();
-            1
-        }
-    })
 }
 
-/// Which of [`REFUSED`] a panic is.
-fn refused(payload: &(dyn Any + Send)) -> Option<usize> {
+/// From now on what wants a thread that is refused fails alone: a server has all it needs for most
+/// of its answers.
+pub fn go_on() {
+    SERVING.store(true, Ordering::Relaxed);
+}
+
+fn refused(payload: &(dyn Any + Send)) -> bool {
     let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| payload.downcast_ref::<&str>().copied())?;
-    REFUSED.iter().position(|start| text.starts_with(start))
-}
-
-fn tell() {
-    let why = "error: the system gives no more threads: allow more memory and threads (see \
-               `ulimit -a`), or set RAYON_NUM_THREADS=1 to need fewer";
-    // Where even stderr is closed, the exit status still tells.
-    let _ = writeln!(std::io::stderr(), "{why}");
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+    text.is_some_and(|text| REFUSED.iter().any(|start| text.starts_with(start)))
 }
 
 #[cfg(test)]
@@ -58,10 +54,10 @@ mod tests {
     fn refused_threads_are_told_from_other_panics() {
         let why = std::io::Error::from(std::io::ErrorKind::WouldBlock);
         let of = |text: String| refused(&text as &(dyn Any + Send));
-        assert_eq!(of(format!("failed to spawn thread: {why:?}")), Some(0));
-        assert_eq!(of(format!("OS can't spawn worker thread: {why}")), Some(2));
-        assert_eq!(of("index out of bounds".into()), None);
-        assert_eq!(refused(&"failed to spawn thread"), Some(0));
-        assert_eq!(refused(&7), None);
+        assert!(
+            of(format!("failed to spawn thread: {why:?}")) && refused(&"failed to spawn thread")
+        );
+        assert!(of(format!("OS can't spawn worker thread: {why}")));
+        assert!(!of("index out of bounds".into()) && !refused(&7));
     }
 }
