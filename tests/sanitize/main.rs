@@ -1,6 +1,7 @@
 //! Calls every operator of `crates/kernels/src/raw`, forward and backward, on random sizes and on
-//! pools of 1, 2 and 3 threads, and compares the sums of their results. For sanitizers, which
-//! see what the tests on Burn's tensors cannot:
+//! pools of 1, 2 and 3 threads, and compares the sums of their results; then calls them with sizes
+//! that overflow and data that do not fit, which must be refused. For sanitizers, which see what
+//! the tests on Burn's tensors cannot:
 //!
 //! ```sh
 //! cd tests/sanitize
@@ -19,6 +20,7 @@
 )]
 #[path = "../../crates/kernels/src/raw/mod.rs"]
 mod raw;
+mod refuse;
 
 use raw::conv::{self, Conv};
 use raw::gemm::Epilogue;
@@ -78,7 +80,9 @@ fn one(random: &mut Random, log: &mut Vec<f64>) {
     let span = |i: usize| dilation[i] * (kernel[i] - 1) + 1;
     let input = [span(0) + random.of(0, 12), span(1) + random.of(0, 12)];
     let output = [0, 1].map(|i| (input[i] + 2 * padding[i] - span(i)) / stride[i] + 1);
-    let c = Conv { batch, inputs, outputs, input, kernel, stride, padding, dilation, output };
+    let sizes =
+        conv::Sizes { batch, inputs, outputs, input, kernel, stride, padding, dilation, output };
+    let c = Conv::new(sizes).expect("a convolution");
     let x = random.numbers(batch * inputs * input[0] * input[1]);
     let w = random.numbers(outputs * inputs * kernel[0] * kernel[1]);
     let g = random.numbers(batch * outputs * output[0] * output[1]);
@@ -114,7 +118,9 @@ fn one(random: &mut Random, log: &mut Vec<f64>) {
     let stride = [random.of(1, 3), random.of(1, 3)];
     let size = [kernel[0] + random.of(0, 9), kernel[1] + random.of(0, 9)];
     let output = [0, 1].map(|i| (size[i] + 2 * padding[i] - kernel[i]) / stride[i] + 1);
-    let p = Pool { batch, channels: inputs, input: size, kernel, stride, padding, output };
+    let sizes =
+        pool::Sizes { batch, channels: inputs, input: size, kernel, stride, padding, output };
+    let p = Pool::new(sizes).expect("a pooling");
     let x = random.numbers(batch * inputs * size[0] * size[1]);
     let g = random.numbers(batch * inputs * output[0] * output[1]);
     let (m, places) = pool::max_forward(&p, &x);
@@ -131,7 +137,8 @@ fn one(random: &mut Random, log: &mut Vec<f64>) {
     let sensitive = random.of(0, 1) == 1;
     let channels =
         if sensitive { random.of(1, 90) * output[0] * output[1] } else { random.of(1, 90) };
-    let maps = Maps { batch: batch.max(1), channels, size, output, sensitive };
+    let sizes = roi::Sizes { batch: batch.max(1), channels, size, output, sensitive };
+    let maps = Maps::new(sizes).expect("maps");
     let x2 = random.numbers(maps.batch * channels * size[0] * size[1]);
     let corner = |random: &mut Random| random.of(0, 60) as f32 / 3.0 - 5.0;
     let region = |random: &mut Random| Roi {
@@ -144,7 +151,7 @@ fn one(random: &mut Random, log: &mut Vec<f64>) {
         let y = roi::forward(&maps, &regions, &x2);
         log.extend([sum(&y), sum(&roi::backward(&maps, &regions, &y))]);
     }
-    let plain = Maps { sensitive: false, ..maps };
+    let plain = Maps::new(roi::Sizes { sensitive: false, ..sizes }).expect("maps");
     let (y, places) = roi::max_forward(&plain, &rois, 0.7, &x2);
     let images: Vec<usize> = rois.iter().map(|roi| roi.image).collect();
     log.extend([sum(&y), sum(&roi::max_backward(&plain, &images, &places, &y))]);
@@ -175,12 +182,13 @@ fn one(random: &mut Random, log: &mut Vec<f64>) {
         log.extend([l as f64, sum(&loss::backward(&y, &t, &s, 1.0))]);
     }
     // recurrence
-    let q = Sequence {
+    let q = Sequence::new(rec::Sizes {
         batch: random.of(1, 9),
         steps: random.of(1, 7),
         inputs: random.of(1, 40),
         hidden: [random.of(1, 50), 128, 256][random.of(0, 2)],
-    };
+    })
+    .expect("a sequence");
     let (xi, h0, c0) = (
         random.numbers(q.batch * q.steps * q.inputs),
         random.numbers(q.state()),
@@ -245,6 +253,7 @@ fn main() {
         });
         logs.push(log);
     }
+    let refused = refuse::all(&mut Random(1), 200 * count);
     let close = |a: f64, b: f64| (a - b).abs() <= 2e-3 * (1.0 + a.abs().max(b.abs()));
     let far = logs[1..]
         .iter()
@@ -252,7 +261,7 @@ fn main() {
         .filter(|(a, b)| !close(**a, **b))
         .count();
     println!(
-        "{:?}: {} results on 1, 2 and 3 threads, {far} of them differ",
+        "{:?}: {} results on 1, 2 and 3 threads, {far} of them differ; {refused} calls refused",
         raw::simd::isa(),
         logs[0].len() * 3
     );

@@ -9,6 +9,7 @@
 mod download;
 mod fault;
 mod manifest;
+mod pace;
 mod paths;
 mod progress;
 mod store;

@@ -58,6 +58,26 @@ fn starts_anew_where_another_range_comes() {
 }
 
 #[test]
+fn answers_that_alternate_come_to_an_end() {
+    // Always cut off after the same bytes, then another range, and so on: of five requests the
+    // first alone brings something new.
+    let always = Some((70_000, usize::MAX));
+    let (server, wrong) = toy(Manners { cut: always, wrong_range: true, ..Manners::default() });
+    assert_error(&wrong.fetch(&[]), "after 5 tries");
+    wrong.assert_absent();
+    let expected = ["", "bytes=70000-", "", "bytes=70000-", ""];
+    assert_eq!(*server.ranges.lock().expect("no panic"), expected);
+    // The same without ranges, and with redirections between.
+    for redirects in [false, true] {
+        let manners = Manners { cut: always, no_ranges: true, redirects, ..Manners::default() };
+        let (server, other) = toy(manners);
+        assert_error(&other.fetch(&[]), "after 5 tries");
+        let requests = server.ranges.lock().expect("no panic").len();
+        assert_eq!(requests, if redirects { 9 } else { 5 });
+    }
+}
+
+#[test]
 fn a_server_without_lengths_will_do() {
     let (_server, toy) = toy(Manners { bare: true, ..Manners::default() });
     assert_ok(&toy.fetch(&[]));

@@ -54,7 +54,7 @@ pub fn begin(state: &Arc<State>) -> std::result::Result<i64, Unready> {
     *lock(&state.retrain.refused) = None;
     state.changed();
     let own = state.clone();
-    std::thread::spawn(move || {
+    let training = std::thread::Builder::new().spawn(move || {
         let ended = run(&own, round);
         let mut progress = lock(&own.retrain.progress);
         if let Err(why) = ended {
@@ -64,7 +64,16 @@ pub fn begin(state: &Arc<State>) -> std::result::Result<i64, Unready> {
         drop(progress);
         own.changed();
     });
+    if let Err(why) = training.map_err(no_thread) {
+        let mut progress = lock(&state.retrain.progress);
+        (progress.state, progress.message) = (Stage::Failed, why.clone());
+        return Err(Unready::Few(why));
+    }
     Ok(round)
+}
+
+fn no_thread(why: std::io::Error) -> String {
+    format!("no thread to train on: {why}")
 }
 
 fn ready(queue: &Queue) -> std::result::Result<(), String> {
@@ -96,7 +105,8 @@ fn run(state: &Arc<State>, round: i64) -> std::result::Result<(), String> {
     let decisions = state.queue().to_train_on() as i64;
     note(format_args!("round {round}: training on {decisions} decisions"));
     let ended = std::thread::scope(|scope| {
-        let training = scope.spawn(|| (state.retrain.train)(&plan));
+        let train = || (state.retrain.train)(&plan);
+        let training = std::thread::Builder::new().spawn_scoped(scope, train).map_err(no_thread)?;
         while !training.is_finished() {
             follow(state, &out);
             std::thread::sleep(Duration::from_millis(200));

@@ -17,7 +17,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tenfold_core::cli::Program;
+use tenfold_core::cli::{Program, starved};
 use tenfold_core::progress::note;
 use tenfold_core::run::Run;
 use tenfold_core::store::{self, Origin, Store};
@@ -201,6 +201,7 @@ pub fn run<Z: Program>(args: &ServeArgs, out: &mut dyn Write) -> anyhow::Result<
 
     greet(&state, address, out)?;
     let runtime = tokio::runtime::Runtime::new().context("threads to serve with")?;
+    starved::go_on();
     runtime.block_on(http::serve(listener, state.clone()))?;
     note("stopping: open requests are answered first");
     state.stop();

@@ -6,3 +6,4 @@ mod process;
 mod program;
 mod resume;
 mod serve;
+mod starved;

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 use tenfold_kernels::raw::View;
-use tenfold_kernels::raw::conv::{self, Conv};
+use tenfold_kernels::raw::conv::{self, Conv, Sizes};
 use tenfold_kernels::raw::gemm::Epilogue;
 
 fn main() {
@@ -23,7 +23,7 @@ fn main() {
     println!("{:30} {:>16} {:>16} {:>16}", "", "forward", "for the input", "for the weights");
     for (inputs, outputs, side, stride, kernel) in shapes {
         let out = side / stride;
-        let shape = Conv {
+        let sizes = Sizes {
             batch,
             inputs,
             outputs,
@@ -34,6 +34,7 @@ fn main() {
             dilation: [1, 1],
             output: [out; 2],
         };
+        let shape = Conv::new(sizes).expect("a small convolution");
         let wave = |len: usize| -> Vec<f32> { (0..len).map(|i| (i % 17) as f32 * 0.1).collect() };
         let x = wave(batch * inputs * side * side);
         let weight = wave(outputs * inputs * kernel * kernel);

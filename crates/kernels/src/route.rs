@@ -216,7 +216,7 @@ pub(crate) fn to_channels_last(tensor: FlexTensor) -> FlexTensor {
     if view.is_channels_last() {
         return tensor;
     }
-    channels_last(view.to_channels_last(), view.shape)
+    channels_last(view.to_channels_last(), view.shape())
 }
 
 #[cfg(test)]

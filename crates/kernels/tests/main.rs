@@ -5,4 +5,5 @@ mod operators;
 mod optim;
 mod promises;
 mod recurrent;
+mod refusals;
 mod roi;

@@ -4,7 +4,7 @@
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Distribution, Tensor, TensorData, activation, module};
 use tenfold_kernels::ops::{self, Activation, Epilogue};
-use tenfold_kernels::raw::conv::{self, Conv};
+use tenfold_kernels::raw::conv::{self, Conv, Sizes};
 use tenfold_kernels::raw::gemm;
 use tenfold_kernels::raw::{View, norm};
 
@@ -22,8 +22,9 @@ fn results() -> Vec<Vec<f32>> {
         let (batch, input) = (9, [17, 15]);
         let [kernel, stride, padding, dilation] = [[3, 3], [1, 1], [1, 1], [1, 1]];
         let output = input;
-        let conv =
-            Conv { batch, inputs, outputs, input, kernel, stride, padding, dilation, output };
+        let sizes =
+            Sizes { batch, inputs, outputs, input, kernel, stride, padding, dilation, output };
+        let conv = Conv::new(sizes).unwrap();
         let x = wave(batch * inputs * 17 * 15);
         let weight = wave(outputs * inputs * 9);
         let gradient = wave(batch * outputs * 17 * 15);

@@ -6,7 +6,7 @@ use burn::store::{BurnpackStore, ModuleSnapshot};
 use burn::tensor::{Device, Distribution, Tensor};
 use proptest::prelude::*;
 use tenfold_kernels::nn::{Gru, Lstm};
-use tenfold_kernels::raw::recurrent::{self as raw, Gate, Sequence};
+use tenfold_kernels::raw::recurrent::{self as raw, Gate, Sequence, Sizes};
 
 /// With and without recomputation in the backward pass.
 fn devices() -> [Device; 2] {
@@ -253,7 +253,7 @@ fn runs_are_bit_equal() {
 /// gradient.
 #[test]
 fn gradients_are_slopes() {
-    let sequence = Sequence { batch: 3, steps: 4, inputs: 5, hidden: 6 };
+    let sequence = Sequence::new(Sizes { batch: 3, steps: 4, inputs: 5, hidden: 6 }).unwrap();
     let x = numbers(60, 1);
     let states = [numbers(18, 2), numbers(18, 3)];
     let weights: Vec<[Vec<f32>; 4]> = (0..4)
@@ -311,7 +311,7 @@ fn gradients_are_slopes() {
 /// The same for a gated recurrent unit, and for its first state.
 #[test]
 fn gradients_of_a_gru_are_slopes() {
-    let sequence = Sequence { batch: 3, steps: 4, inputs: 5, hidden: 6 };
+    let sequence = Sequence::new(Sizes { batch: 3, steps: 4, inputs: 5, hidden: 6 }).unwrap();
     let weights = |gate: u32, part: usize| {
         let len = [30, 36, 6, 6][part];
         numbers(len, 50 + 4 * gate + part as u32)
@@ -367,7 +367,7 @@ fn few_rows_of_many_units() {
             close(last.cell, burns_last.cell, "last cells");
         }
     }
-    let sequence = Sequence { batch: 1, steps: 30, inputs: 8, hidden: 192 };
+    let sequence = Sequence::new(Sizes { batch: 1, steps: 30, inputs: 8, hidden: 192 }).unwrap();
     let weights = [numbers(8 * 192, 1), numbers(192 * 192, 2), numbers(192, 3), numbers(192, 4)];
     let gates = [as_gate(&weights); 4];
     let (x, state) = (numbers(240, 5), numbers(192, 6));

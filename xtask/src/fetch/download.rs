@@ -5,17 +5,21 @@
 //! server send the whole file if the version has changed.
 
 use super::fault::{Fault, OnDisk};
+use super::pace::{Least, Pace};
 use super::progress::Meter;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Tries in a row that bring nothing before a URL is given up.
+/// Tries in a row that bring the file no further than it was once before a URL is given up.
 const IDLE_TRIES: u32 = 4;
 
 /// Tries of any kind before a URL is given up.
 const ALL_TRIES: u32 = 200;
+
+/// How often all bytes of a file may come, if it has to begin anew, before a URL is given up.
+const ALL_TIMES: u64 = 3;
 
 /// How long the server may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -49,21 +53,37 @@ pub fn download(
     limit: u64,
     meter: &mut Meter,
 ) -> Result<bool, Fault> {
+    let mut pace = Pace::new(Least::default(), &Instant::now);
+    paced(agent, url, to, limit, meter, &mut pace)
+}
+
+/// [`download`] no slower than this pace.
+fn paced(
+    agent: &ureq::Agent,
+    url: &str,
+    to: &Path,
+    limit: u64,
+    meter: &mut Meter,
+    pace: &mut Pace<'_>,
+) -> Result<bool, Fault> {
     if to.is_file() {
         return Ok(true);
     }
     let (part, from) = (beside(to, "part"), beside(to, "from"));
     let resumed = mark(&from, url).is_some() && length(&part)? > 0;
-    let (mut idle, mut tries) = (0, 0);
+    // A server that alternates between answers may well send the same again and again.
+    let (mut idle, mut tries, mut farthest) = (0, 0, length(&part)?);
     loop {
-        let before = length(&part)?;
-        match attempt(agent, url, &part, &from, limit, meter)? {
+        match attempt(agent, url, &part, &from, limit, meter, pace)? {
             Try::Done => break,
             Try::Broken(why) => {
-                idle = if length(&part)? > before { 0 } else { idle + 1 };
+                let have = length(&part)?;
+                idle = if have > farthest { 0 } else { idle + 1 };
+                farthest = farthest.max(have);
                 tries += 1;
-                if idle >= IDLE_TRIES || tries >= ALL_TRIES {
-                    return Err(Fault::source(format!("{url}: {why}")));
+                let much = pace.all >= limit.saturating_mul(ALL_TIMES);
+                if idle >= IDLE_TRIES || tries >= ALL_TRIES || much {
+                    return Err(Fault::source(format!("{url}: {why}, after {tries} tries")));
                 }
                 std::thread::sleep(Duration::from_millis(200 << idle));
             }
@@ -82,6 +102,7 @@ fn attempt(
     from: &Path,
     limit: u64,
     meter: &mut Meter,
+    pace: &mut Pace<'_>,
 ) -> Result<Try, Fault> {
     let known = mark(from, url);
     let mut have = if known.is_some() { length(part)? } else { 0 };
@@ -150,6 +171,9 @@ fn attempt(
         }
         file.write_all(&buffer[..n]).on_disk(part.display())?;
         meter.add(n as u64);
+        if !pace.came(n as u64) {
+            return Err(Fault::source(format!("{url}: {}", pace.slow())));
+        }
     }
     match total {
         Some(total) if have < total => {
@@ -208,6 +232,36 @@ pub fn remove(file: &Path) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_server_that_dribbles_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/x", listener.local_addr().expect("bound"));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+                let _ = stream.write_all(head);
+                while stream.write_all(b".").is_ok() {}
+            }
+        });
+        // Half a minute passes at each look at the clock, whatever has come.
+        let (start, looks) = (Instant::now(), Cell::new(0));
+        let clock = || {
+            looks.set(looks.get() + 1);
+            start + Duration::from_secs(30 * looks.get())
+        };
+        let least = Least { bytes: 1 << 20, time: Duration::from_secs(60) };
+        let folder = tempfile::tempdir().expect("a folder");
+        let (to, mut meter) = (folder.path().join("x"), Meter::silent());
+        let mut pace = Pace::new(least, &clock);
+        let slow = paced(&agent(), &url, &to, u64::MAX, &mut meter, &mut pace);
+        let why = slow.expect_err("too slow").into_error().to_string();
+        assert_eq!(why, format!("{url}: sends less than 1048576 bytes in 60 seconds"));
+        assert!(!to.exists());
+    }
 
     #[test]
     fn ranges_are_read() {

@@ -142,15 +142,17 @@ fn sync(tree: &Path) -> Result<(), Fault> {
         Ok(())
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..SYNC_THREADS.min(files.len())).map(|_| scope.spawn(work)).collect();
+        // This thread works too: the system may refuse all others.
+        let start = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+        let threads: Vec<_> = (1..SYNC_THREADS.min(files.len())).map_while(start).collect();
+        let own = work();
         for thread in threads {
             match thread.join() {
                 Ok(done) => done?,
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        Ok(())
+        own
     })
 }
 

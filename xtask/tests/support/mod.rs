@@ -25,6 +25,8 @@ pub struct Manners {
     pub etag: String,
     /// Answers a range with another one.
     pub wrong_range: bool,
+    /// Answers so at each second request, and asks to go elsewhere, where it stands, at others.
+    pub redirects: bool,
 }
 
 /// A server on this machine, until the process ends.
@@ -77,6 +79,12 @@ fn answer(
     let end = "Connection: close\r\n";
     if let Some(status) = manners.status {
         return write!(stream, "HTTP/1.1 {status} No\r\nContent-Length: 0\r\n{end}\r\n");
+    }
+    if manners.redirects && number % 2 == 1 {
+        return write!(
+            stream,
+            "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n{end}\r\n"
+        );
     }
     let start = range.strip_prefix("bytes=").and_then(|r| r.strip_suffix('-')?.parse().ok());
     let fresh = if_range.is_none_or(|version| version == manners.etag);

@@ -4,6 +4,7 @@
 pub mod args;
 mod pipeline;
 mod refusal;
+pub mod starved;
 
 pub use crate::task::{MoreVerbs, NoVerbs, On, Program};
 
@@ -83,6 +84,7 @@ pub fn main<Z: Program>() -> ExitCode {
 
 /// [`main`] of a program with further verbs.
 pub fn main_with<Z: Program, V: MoreVerbs>() -> ExitCode {
+    starved::tell();
     // stdout is not kept locked: a verb may have threads that print.
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     ExitCode::from(run_with::<Z, V>(std::env::args_os(), &mut out, &mut err))

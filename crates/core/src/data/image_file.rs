@@ -7,7 +7,7 @@ use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-use super::{jpeg, repair, tiff};
+use super::{jpeg, repair, tiff, webp};
 use crate::{Error, Result};
 
 /// The longest side an image may have, in pixels.
@@ -21,6 +21,11 @@ const MOST_MEMORY: u64 = 1 << 30;
 /// What stands beside a PNG's pixels may take so much more than the file, unpacked; a larger
 /// colour profile is left out, since nothing here reads it.
 const MOST_BESIDE: u64 = 16 << 20;
+/// The most pixels that a byte of a file can stand for: a blank page as it is faxed needs so few.
+/// WebP has a blank image of any size in a hundred bytes, which only [`FEW_PIXELS`] may have.
+const MOST_PIXELS_A_BYTE: u64 = 1 << 15;
+/// Pixels that any file may have.
+const FEW_PIXELS: u64 = 2 << 20;
 /// How far into a JPEG its size is looked for.
 const JPEG_HEADER: u64 = 1 << 20;
 
@@ -186,7 +191,8 @@ fn weight(mut decoder: impl ImageDecoder, format: ImageFormat, length: u64) -> W
     let working = match format {
         // Coefficients, samples, samples of the image's size, and the other decoder's own copy.
         ImageFormat::Jpeg => pixels * 12 + length,
-        ImageFormat::WebP => pixels * 4,
+        // The frame and the canvas of an animation.
+        ImageFormat::WebP => pixels * 8,
         ImageFormat::Gif | ImageFormat::Tiff => raw,
         // A copy in other colours, where there are run lengths.
         ImageFormat::Bmp if length < raw => raw * 2 + length,
@@ -293,6 +299,7 @@ fn open<'a, R: BufRead + Seek + 'a>(
     if length == 0 {
         return Err(unreadable(path, "it is empty"));
     }
+    webp::check(&mut source, length).map_err(|error| unreadable(path, why(error.into())))?;
     let mut reader =
         ImageReader::new(source).with_guessed_format().map_err(|error| Error::io(path, error))?;
     let format =
@@ -318,10 +325,25 @@ fn open<'a, R: BufRead + Seek + 'a>(
             ),
         ));
     }
-    if format == ImageFormat::Gif {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > FEW_PIXELS + length.saturating_mul(MOST_PIXELS_A_BYTE) {
+        return Err(unreadable(
+            path,
+            format!(
+                "{width} x {height} pixels in {length} bytes; a blank image may be that small as PNG"
+            ),
+        ));
+    }
+    let most = match format {
         // A frame may say that it is larger than the canvas.
+        ImageFormat::Gif => Some(decoder.total_bytes()),
+        // Packed strips, and lists of where they lie.
+        ImageFormat::Tiff => Some(decoder.total_bytes() + MOST_BESIDE + length),
+        _ => None,
+    };
+    if let Some(most) = most {
         let mut limits = Limits::default();
-        limits.max_alloc = Some(decoder.total_bytes());
+        limits.max_alloc = Some(most);
         decoder.set_limits(limits).map_err(|error| unreadable(path, why(error)))?;
     }
     Ok((decoder, format))

@@ -154,6 +154,76 @@ fn a_colour_profile_that_unpacks_to_much_is_left_out() {
     assert_eq!(profile(5000), None);
 }
 
+/// A WebP of these parts, each padded to an even length.
+fn webp(parts: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    let mut all = b"WEBP".to_vec();
+    for (name, content) in parts {
+        all.extend(*name);
+        all.extend((content.len() as u32).to_le_bytes());
+        all.extend(*content);
+        all.resize(all.len().next_multiple_of(2), 0);
+    }
+    [b"RIFF", &(all.len() as u32).to_le_bytes()[..], &all].concat()
+}
+
+/// The parts `VP8X` and `VP8L` of a blank image, whose canvas may be another.
+fn blank(canvas: u32, side: u32) -> ([u8; 10], Vec<u8>) {
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut bytes);
+    let blank = vec![9; (side * side) as usize];
+    encoder.encode(&blank, side, side, image::ExtendedColorType::L8).unwrap();
+    let length = u32::from_le_bytes(bytes[16..20].try_into().unwrap()) as usize;
+    let [a, b, c, _] = (canvas - 1).to_le_bytes();
+    ([0, 0, 0, 0, a, b, c, a, b, c], bytes[20..20 + length].to_vec())
+}
+
+#[test]
+fn a_webp_s_parts_are_not_believed() {
+    let (canvas, frame) = blank(40, 40);
+    let whole = webp(&[(b"VP8X", &canvas), (b"VP8L", &frame)]);
+    assert_eq!(decode("a.webp", &whole).unwrap().width(), 40);
+    // A frame of 2000 x 2000 in an image of 1 x 1, alone and as the first of an animation.
+    let (canvas, frame) = blank(1, 2000);
+    assert!(why(&webp(&[(b"VP8X", &canvas), (b"VP8L", &frame)])).contains("larger than the image"));
+    let lossy =
+        [&[0x10, 0, 0, 0x9D, 1, 0x2A][..], &2000u16.to_le_bytes().repeat(2), &[0; 9]].concat();
+    assert!(why(&webp(&[(b"VP8X", &canvas), (b"VP8 ", &lossy)])).contains("larger than the image"));
+    let parts = webp(&[(b"VP8L", &frame)]);
+    let animated = [&[0; 16][..], &parts[12..]].concat();
+    let mut flags = canvas;
+    flags[0] = 2;
+    let parts = [(b"VP8X", &flags[..]), (b"ANIM", &[0; 6]), (b"ANMF", &animated)];
+    assert!(why(&webp(&parts)).contains("larger than the image"));
+    // Metadata of four gigabytes.
+    let mut metadata = webp(&[(b"VP8X", &canvas), (b"EXIF", b"II*\0"), (b"VP8L", &frame)]);
+    metadata[34..38].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(why(&metadata).contains("cut off"), "{}", why(&metadata));
+}
+
+#[test]
+fn blank_images_are_as_large_as_their_files_may_say() {
+    // 7 bytes of memory for each pixel, of which there were 32 million in 144 bytes.
+    let header = |side: u32| {
+        let (canvas, mut frame) = blank(side, 16);
+        let bits = (side - 1) | (side - 1) << 14;
+        frame[1..5].copy_from_slice(&bits.to_le_bytes());
+        webp(&[(b"VP8X", &canvas), (b"VP8L", &frame)])
+    };
+    assert!(weigh("a.webp", &header(1448)).is_ok());
+    let few = header(5650);
+    assert!(few.len() < 144 && why(&few).contains(&format!("5650 x 5650 pixels in {}", few.len())));
+    // A JPEG that ends behind its header would be grey.
+    let mut jpeg = encoded(ImageFormat::Jpeg);
+    let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0x1F, 0xFF, 0x1F, 0xFF]);
+    assert!(why(&jpeg).contains("8191 x 8191 pixels in"));
+    // A blank page of 600 dots an inch, as PNG has it.
+    let page = image::GrayImage::new(4960, 7016);
+    let mut bytes = Cursor::new(Vec::new());
+    page.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    assert!(weigh("a.png", bytes.get_ref()).is_ok());
+}
+
 #[test]
 fn what_an_image_takes_follows_from_its_header() {
     for format in FORMATS {

@@ -30,6 +30,7 @@ pub mod scenes;
 pub mod split;
 mod tiff;
 mod voc;
+mod webp;
 
 pub use augment::Augment;
 pub use csv::Task;

@@ -17,6 +17,9 @@ use super::pickle::{Machine, Result, Storage, Strided, Value};
 /// for each tensor.
 const MAX_PICKLE: u64 = 32 << 20;
 
+/// The most bytes by which a tensor may be larger than its storage.
+const MAX_REPEATED: usize = 16 << 20;
+
 /// The most bytes that the names of all tensors may take together.
 const MAX_NAMES: usize = 32 << 20;
 
@@ -241,18 +244,19 @@ where
             let (label, shape, read) = (name.clone(), tensor.shape.clone(), read(storage)?);
             Ok(deferred(name, dtype, shape, move || {
                 let bytes = read().map_err(|why| format!("{label}: {why}"))?;
-                gather(&bytes, &tensor, dtype)
-                    .ok_or_else(|| format!("{label}: its storage is shorter than announced"))
+                gather(&bytes, &tensor, dtype).map_err(|why| format!("{label}: {why}"))
             }))
         })
         .collect()
 }
 
 /// The elements of `tensor` in row-major order.
-fn gather(storage: &[u8], tensor: &Strided, dtype: DType) -> Option<Bytes> {
+fn gather(storage: &[u8], tensor: &Strided, dtype: DType) -> Result<Bytes> {
     let size = dtype.size();
     let count: usize = tensor.shape.iter().product();
-    let bytes = storage.get(tensor.offset * size..tensor.extent()?.checked_mul(size)?)?;
+    let end = tensor.extent().and_then(|extent| extent.checked_mul(size));
+    let bytes = end.and_then(|end| storage.get(tensor.offset * size..end));
+    let bytes = bytes.ok_or("its storage is shorter than announced")?;
     let mut step = 1;
     let row_major = tensor.shape.iter().zip(&tensor.stride).rev().all(|(&length, &stride)| {
         let fits = length == 1 || stride == step;
@@ -260,7 +264,15 @@ fn gather(storage: &[u8], tensor: &Strided, dtype: DType) -> Option<Bytes> {
         fits
     });
     if row_major || count == 0 {
-        return Some(owned(bytes, dtype));
+        return Ok(owned(bytes, dtype));
+    }
+    // A stride of 0 repeats elements: a table of positions for each row of a batch, but not much.
+    if count * size > storage.len() + MAX_REPEATED {
+        return Err(format!(
+            "a storage of {} bytes repeated to {} bytes; save what `contiguous()` gives of it",
+            storage.len(),
+            count * size
+        ));
     }
     let mut out = Vec::with_capacity(count * size);
     for index in 0..count {
@@ -269,7 +281,8 @@ fn gather(storage: &[u8], tensor: &Strided, dtype: DType) -> Option<Bytes> {
             place += rest % length * stride;
             rest /= length;
         }
-        out.extend_from_slice(bytes.get(place * size..(place + 1) * size)?);
+        // `extent` is the last place.
+        out.extend_from_slice(&bytes[place * size..(place + 1) * size]);
     }
-    Some(owned(&out, dtype))
+    Ok(owned(&out, dtype))
 }

@@ -421,6 +421,14 @@ fn bombs_are_refused() {
         Stored,
     ));
     assert_eq!(keys(&path.1).unwrap()[0].1, [1 << 44]);
+    // Then it may be repeated a little, but not to 8 GB.
+    let bytes = |shape_and_stride: &[u8]| {
+        let file = file(&archive(&[b"\x80\x02", &tensor(shape_and_stride)[..]].concat(), Stored));
+        source::open(&file.1).unwrap().tensors[0].to_bytes().map_err(|e| e.to_string())
+    };
+    assert_eq!(bytes(b"K\x03K\x04\x86K\0K\x01\x86").unwrap().len(), 3 * 4 * 4);
+    let why = bytes(b"\x8a\x05\0\0\0\x80\0\x85K\0\x85").unwrap_err();
+    assert!(why.contains("64 bytes repeated to 8589934592 bytes"), "{why}");
     // torch.save does not compress: 100 MB of zeros in 100 KB is refused unread.
     assert!(message(&archive(&vec![b'N'; 100 << 20], Deflated)).contains("compressed"));
     // A header of 2^60 bytes, and one that is longer than its file.

@@ -52,9 +52,17 @@ impl Files {
     /// of this ending, one of another. Of several the one nearest to `source`. Where there is
     /// none, the path where it was expected.
     pub fn image(&self, name: &str, source: &Path) -> PathBuf {
-        // Windows' separators, and a folder of the machine that the annotations were made on.
-        let name = name.replace('\\', "/");
-        let parts = Path::new(&name).components();
+        // A backslash is a letter on Unix; where no file is called so, it is Windows' separator.
+        let whole = self.named(name, source);
+        match name.contains('\\') && !whole.is_file() {
+            true => self.named(&name.replace('\\', "/"), source),
+            false => whole,
+        }
+    }
+
+    fn named(&self, name: &str, source: &Path) -> PathBuf {
+        // Without a folder of the machine that the annotations were made on.
+        let parts = Path::new(name).components();
         let own: PathBuf = parts.filter(|part| matches!(part, Component::Normal(_))).collect();
         let beside = source.parent().unwrap_or(&self.folder).join(&own);
         if beside.is_file() && beside != source {

@@ -242,3 +242,20 @@ fn classes_sizes_and_images_without_objects() {
     let why = open(empty.path().to_str().unwrap(), &options()).err().unwrap().to_string();
     assert!(why.contains("no annotations of a known format"), "{why}");
 }
+
+/// On Unix a backslash is a letter of a name, and Windows' separator where no file is called so.
+#[cfg(unix)]
+#[test]
+fn names_with_a_backslash() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for name in ["a/1.png", r"a\1.png", "a/2.png"] {
+        image(root, name);
+    }
+    let files = super::files::Files::below(root).unwrap();
+    for (name, expected) in
+        [(r"a\1.png", r"a\1.png"), ("a/1.png", "a/1.png"), (r"a\2.png", "a/2.png")]
+    {
+        assert_eq!(files.image(name, &root.join("annotations.json")), root.join(expected));
+    }
+}

@@ -45,7 +45,7 @@ mod fast {
         fn forward(&self, inputs: [FlexTensor; 2]) -> (FlexTensor, ()) {
             let inputs = inputs.map(route::to_channels_last);
             let [first, second] = inputs.each_ref().map(route::view);
-            let [n, _, h, w] = first.shape;
+            let [n, _, h, w] = first.shape();
             let y = cat::channels([&first, &second]);
             (route::channels_last(y, [n, self.0[0] + self.0[1], h, w]), ())
         }
@@ -58,7 +58,7 @@ mod fast {
         ) -> [Option<FlexTensor>; 2] {
             let gradient = route::to_channels_last(gradient);
             let view = route::view(&gradient);
-            let ([first, second], [n, _, h, w]) = (self.0, view.shape);
+            let ([first, second], [n, _, h, w]) = (self.0, view.shape());
             let part = |channels: std::ops::Range<usize>| {
                 let shape = [n, channels.len(), h, w];
                 route::channels_last(cat::some(&view, channels), shape)

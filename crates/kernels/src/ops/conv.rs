@@ -81,7 +81,7 @@ pub fn conv_transpose2d_cached(
 #[cfg(feature = "flex")]
 mod fast {
     use super::*;
-    use crate::raw::conv::{self, Conv, Prepared, PreparedTransposed};
+    use crate::raw::conv::{self, Conv, Prepared, PreparedTransposed, Sizes};
     use crate::raw::gemm::Epilogue;
     use crate::raw::pool;
     use crate::route::{self, Operand, Operator};
@@ -134,7 +134,7 @@ mod fast {
         if !fits || (0..2).any(|i| reach[i] > padded[i] || options.stride[i] == 0) {
             return Err((x, weight, bias));
         }
-        let shape = Conv {
+        let shape = Conv::new(Sizes {
             batch,
             inputs,
             outputs,
@@ -144,6 +144,9 @@ mod fast {
             padding: options.padding.map(|(before, _)| before),
             dilation: options.dilation,
             output: [0, 1].map(|i| (padded[i] - reach[i]) / options.stride[i] + 1),
+        });
+        let Some(shape) = shape else {
+            return Err((x, weight, bias));
         };
         let relu = activation == Activation::Relu;
         let cache = (!x.device().is_autodiff()).then(|| cache.clone());
@@ -170,7 +173,7 @@ mod fast {
             return Err((x, weight, bias));
         }
         // The transpose of a convolution from the larger image to the smaller.
-        let shape = Conv {
+        let shape = Conv::new(Sizes {
             batch,
             inputs: outputs,
             outputs: inputs,
@@ -180,6 +183,9 @@ mod fast {
             padding: options.padding,
             dilation: options.dilation,
             output: input,
+        });
+        let Some(shape) = shape else {
+            return Err((x, weight, bias));
         };
         let cache = (!x.device().is_autodiff()).then(|| cache.clone());
         let operator = Convolution { shape, transposed: true, relu: false, cache };
@@ -192,12 +198,12 @@ mod fast {
         }
 
         fn large(&self) -> [usize; 4] {
-            let Conv { batch, inputs, input: [height, width], .. } = self.shape;
+            let Sizes { batch, inputs, input: [height, width], .. } = *self.shape;
             [batch, inputs, height, width]
         }
 
         fn small(&self) -> [usize; 4] {
-            let Conv { batch, outputs, output: [height, width], .. } = self.shape;
+            let Sizes { batch, outputs, output: [height, width], .. } = *self.shape;
             [batch, outputs, height, width]
         }
 

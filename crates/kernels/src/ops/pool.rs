@@ -42,7 +42,7 @@ pub fn global_avg_pool2d(x: Tensor<4>) -> Tensor<4> {
 #[cfg(feature = "flex")]
 mod fast {
     use super::*;
-    use crate::raw::pool::{self, Pool};
+    use crate::raw::pool::{self, Pool, Sizes};
     use crate::route::{self, Operand, Operator};
     use burn_flex::FlexTensor;
 
@@ -55,22 +55,22 @@ mod fast {
     ) -> Option<Pool> {
         let [batch, channels, height, width] = x.dims();
         let input = [height, width];
-        let plain = |i: usize| {
+        let output = |i: usize| {
             let (before, after) = padding[i];
-            let fits = input[i] + 2 * before >= kernel[i];
-            before == after && before * 2 <= kernel[i] && kernel[i] > 0 && stride[i] > 0 && fits
+            let beyond = (input[i] + before + after).checked_sub(kernel[i]);
+            beyond?.checked_div(stride[i]).filter(|_| before == after).map(|steps| steps + 1)
         };
-        let output = |i: usize| (input[i] + 2 * padding[i].0 - kernel[i]) / stride[i] + 1;
-        let fits = batch * channels > 0 && (0..2).all(plain) && kernel[0] * kernel[1] <= 256;
-        fits.then(|| Pool {
+        let sizes = Sizes {
             batch,
             channels,
             input,
             kernel,
             stride,
             padding: padding.map(|(before, _)| before),
-            output: [0, 1].map(output),
-        })
+            output: [output(0)?, output(1)?],
+        };
+        let fits = batch * channels > 0 && kernel[0] * kernel[1] <= 256;
+        Pool::new(sizes).filter(|_| fits)
     }
 
     fn run(kind: Kind, shape: Option<Pool>, x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
@@ -110,7 +110,7 @@ mod fast {
 
     pub(super) fn global(x: Tensor<4>) -> Result<Tensor<4>, Tensor<4>> {
         let [batch, channels, height, width] = x.dims();
-        let shape = Pool {
+        let sizes = Sizes {
             batch,
             channels,
             input: [height, width],
@@ -119,7 +119,7 @@ mod fast {
             padding: [0, 0],
             output: [1, 1],
         };
-        let shape = (!x.dims().contains(&0)).then_some(shape);
+        let shape = Pool::new(sizes).filter(|_| !x.dims().contains(&0));
         run(Kind::Mean { count_padding: true }, shape, x)
     }
 
@@ -141,7 +141,7 @@ mod fast {
 
         fn forward(&self, [x]: [FlexTensor; 1]) -> (FlexTensor, Vec<u8>) {
             let x = route::to_channels_last(x);
-            let Pool { batch, channels, output: [height, width], .. } = self.shape;
+            let Sizes { batch, channels, output: [height, width], .. } = *self.shape;
             let (y, places) = match self.kind {
                 Kind::Max => pool::max_forward(&self.shape, route::slice(&x)),
                 Kind::Mean { count_padding } => {
@@ -158,7 +158,7 @@ mod fast {
             _: [bool; 1],
         ) -> [Option<FlexTensor>; 1] {
             let gradient = route::to_channels_last(gradient);
-            let Pool { batch, channels, input: [height, width], .. } = self.shape;
+            let Sizes { batch, channels, input: [height, width], .. } = *self.shape;
             let dx = match self.kind {
                 Kind::Max => pool::max_backward(&self.shape, &places, route::slice(&gradient)),
                 Kind::Mean { count_padding } => {

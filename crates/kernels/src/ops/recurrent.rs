@@ -121,7 +121,9 @@ pub fn gru_cached(x: Tensor<3>, gates: [Gate; 3], hidden: Tensor<2>, cache: &Cac
 #[cfg(feature = "flex")]
 mod fast {
     use super::{Cache, Gate, Tensor};
-    use crate::raw::recurrent::{self as raw, Gradients, GruKept, LstmKept, Sequence, Weights};
+    use crate::raw::recurrent::{
+        self as raw, Gradients, GruKept, LstmKept, Sequence, Sizes, Weights,
+    };
     use crate::route::{self, Operand, Operator};
     use burn_flex::FlexTensor;
     use std::sync::Arc;
@@ -136,10 +138,9 @@ mod fast {
                 && gate.biases.iter().flatten().all(|bias| bias.dims() == [hidden])
                 && gate.biases.is_some() == gates[0].biases.is_some()
         };
-        let fits = gates.iter().all(fits)
-            && states.iter().all(|state| state.dims() == [batch, hidden])
-            && ![steps, inputs, hidden].contains(&0);
-        fits.then_some(Sequence { batch, steps, inputs, hidden })
+        let fits =
+            gates.iter().all(fits) && states.iter().all(|state| state.dims() == [batch, hidden]);
+        Sequence::new(Sizes { batch, steps, inputs, hidden }).filter(|_| fits)
     }
 
     /// The operands in order: input, states, and of each gate the weights and the biases.
@@ -186,7 +187,7 @@ mod fast {
     ) -> Option<(Tensor<3>, Tensor<2>, Tensor<2>)> {
         let states = [hidden, cell];
         let sequence = sequence(x, gates, &states)?;
-        let Sequence { batch, steps, hidden: size, .. } = sequence;
+        let Sizes { batch, steps, hidden: size, .. } = *sequence;
         let operator = Lstm(sequence, kept(cache, x));
         let packed: Tensor<1> = if gates[0].biases.is_some() {
             route::apply(operator, operands::<19>(x, &states, gates)?)
@@ -234,7 +235,7 @@ mod fast {
         gradients: Gradients<G>,
         wanted: [bool; N],
     ) -> [Option<FlexTensor>; N] {
-        let &Sequence { batch, steps, inputs, hidden } = sequence;
+        let Sizes { batch, steps, inputs, hidden } = **sequence;
         let states = if gradients.cell.is_empty() && G == 3 { 1 } else { 2 };
         let mut all = vec![route::primitive(gradients.input, [batch, steps, inputs])];
         all.push(route::primitive(gradients.hidden, [batch, hidden]));

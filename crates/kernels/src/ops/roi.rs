@@ -4,7 +4,7 @@
 //! Where ours cannot reach, the weighted sums are products with matrices of the weights, and
 //! maxima are gathered from places that the host has found.
 
-use crate::raw::roi::{self, Align, Maps, Region};
+use crate::raw::roi::{self, Align, Maps, Region, Sizes};
 use burn::tensor::{Int, Tensor, TensorData};
 
 pub use crate::raw::roi::Roi;
@@ -75,7 +75,8 @@ fn maps(x: &Tensor<4>, rois: &[Roi], output: [usize; 2], sensitive: bool) -> Map
         !sensitive || channels.is_multiple_of(places),
         "{channels} channels; expected a multiple of {places}, the output's places"
     );
-    Maps { batch, channels, size: [height, width], output, sensitive }
+    let sizes = Sizes { batch, channels, size: [height, width], output, sensitive };
+    Maps::new(sizes).expect("maps and an output that memory holds")
 }
 
 fn nothing(x: &Tensor<4>, maps: &Maps, regions: usize) -> Tensor<4> {
@@ -100,7 +101,7 @@ const AT_ONCE: usize = 16;
 
 /// The sums as products of matrices: rows of the output from rows of the map, then columns.
 fn products(x: Tensor<4>, maps: &Maps, regions: &[Region]) -> Tensor<4> {
-    let Maps { channels, size: [height, width], output: [rows, columns], .. } = *maps;
+    let Sizes { channels, size: [height, width], output: [rows, columns], .. } = **maps;
     let (device, dtype) = (x.device(), x.dtype());
     let dense = |axes: Vec<&Vec<Vec<(usize, f32)>>>, size: usize| {
         let count = axes.len();
@@ -138,7 +139,7 @@ fn products(x: Tensor<4>, maps: &Maps, regions: &[Region]) -> Tensor<4> {
 
 /// The maxima, gathered.
 fn gathered(x: Tensor<4>, maps: &Maps, rois: &[Roi], scale: f32) -> Tensor<4> {
-    let Maps { batch, channels, size: [height, width], output: [rows, columns], .. } = *maps;
+    let Sizes { batch, channels, size: [height, width], output: [rows, columns], .. } = **maps;
     let device = x.device();
     let last = x.clone().detach().permute([0, 2, 3, 1]);
     let values: Vec<f32> = last.into_data().iter::<f32>().collect();

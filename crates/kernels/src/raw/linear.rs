@@ -3,9 +3,10 @@
 //! A row is an image of one pixel, so that [`conv`] does the work.
 
 use super::View;
-use super::conv::{self, Conv};
+use super::conv::{self, Conv, Sizes};
 use super::gemm::{Epilogue, Packed};
 use super::simd::vectorised;
+use super::sizes::some_floats;
 use rayon::prelude::*;
 
 /// Weights of so many numbers are too many to keep a packed copy of.
@@ -16,7 +17,7 @@ pub const FEW_ROWS: usize = 32;
 const COLUMNS: usize = 512;
 
 fn shape(rows: usize, inputs: usize, outputs: usize) -> Conv {
-    Conv {
+    let sizes = Sizes {
         batch: rows,
         inputs,
         outputs,
@@ -26,7 +27,8 @@ fn shape(rows: usize, inputs: usize, outputs: usize) -> Conv {
         padding: [0, 0],
         dilation: [1, 1],
         output: [1, 1],
-    }
+    };
+    Conv::new(sizes).expect("rows and weights that memory holds")
 }
 
 /// `[rows, outputs]` from `x`, `[rows, inputs]`, and `weight`, `[inputs, outputs]`.
@@ -49,7 +51,7 @@ pub fn forward(
 /// # Panics
 /// Where the length is another.
 pub fn pack(inputs: usize, weight: &[f32], outputs: usize) -> Packed {
-    assert_eq!(weight.len(), inputs * outputs, "weights");
+    assert_eq!(weight.len(), some_floats(&[inputs, outputs]), "weights");
     Packed::new(inputs, outputs, weight, |term| term * outputs, 1)
 }
 
@@ -58,7 +60,7 @@ pub fn pack(inputs: usize, weight: &[f32], outputs: usize) -> Packed {
 /// # Panics
 /// Where lengths differ from the shape.
 pub fn input_gradient(gradient: &[f32], outputs: usize, weight: &[f32], inputs: usize) -> Vec<f32> {
-    assert_eq!(weight.len(), inputs * outputs, "weights");
+    assert_eq!(weight.len(), some_floats(&[inputs, outputs]), "weights");
     let packed = Packed::new(outputs, inputs, weight, |term| term, outputs);
     product(gradient, outputs, &packed, None, Epilogue::Store)
 }
@@ -91,9 +93,10 @@ pub fn few_rows(
     bias: Option<&[f32]>,
     finish: Epilogue,
 ) -> Vec<f32> {
-    assert_eq!(weight.len(), inputs * outputs, "weights");
+    assert_eq!(weight.len(), some_floats(&[inputs, outputs]), "weights");
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias");
-    let rows = x.len().checked_div(inputs).unwrap_or(0);
+    let rows = x.len() / inputs;
+    assert_eq!(x.len(), rows * inputs, "input");
     let block = |first: usize| {
         let columns = COLUMNS.min(outputs - first);
         (first, some_columns(x, inputs, weight, outputs, first, columns))

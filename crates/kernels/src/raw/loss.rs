@@ -2,6 +2,7 @@
 
 use super::math::exp;
 use super::simd::vectorised;
+use super::sizes::some_floats;
 use super::{Out, filled, share};
 
 /// Rows that one thread takes at a time.
@@ -57,7 +58,7 @@ impl Targets<'_> {
     }
 
     fn check(&self, logits: &[f32]) {
-        assert_eq!(logits.len(), self.classes.len() * self.count, "logits");
+        assert_eq!(logits.len(), some_floats(&[self.classes.len(), self.count]), "logits");
         assert!(self.weights.is_none_or(|weights| weights.len() == self.count), "weights");
         let largest = self.classes.iter().max();
         assert!(largest.is_none_or(|&class| class < self.count), "a class beyond the last");

@@ -21,6 +21,7 @@ pub mod pool;
 pub mod recurrent;
 pub mod roi;
 pub mod simd;
+mod sizes;
 pub mod sparse;
 mod steps;
 mod threads;

@@ -38,9 +38,21 @@ impl Statistics {
     }
 }
 
+/// How many pixels there are.
+///
+/// # Panics
+/// Where one lacks some of its channels.
+fn pixels(x: &[f32], channels: usize) -> usize {
+    assert!(x.len().is_multiple_of(channels), "{} floats of {channels} channels", x.len());
+    x.len() / channels.max(1)
+}
+
 /// Mean and variance of each channel of `x`, `[pixels, channels]`.
+///
+/// # Panics
+/// Where the last pixel lacks some of its channels.
 pub fn statistics(x: &[f32], channels: usize) -> Statistics {
-    let pixels = x.len() / channels.max(1);
+    let pixels = pixels(x, channels);
     let chunks = pixels.div_ceil(CHUNK);
     let write = |out: Out| {
         share(chunks, x.len(), |index| {
@@ -117,7 +129,7 @@ vectorised! {
 /// all `[pixels, channels]`.
 ///
 /// # Panics
-/// Where lengths differ.
+/// Where lengths differ, or the last pixel lacks some of its channels.
 #[allow(clippy::too_many_arguments, reason = "they are the formula's")]
 pub fn forward(
     x: &[f32],
@@ -131,11 +143,12 @@ pub fn forward(
     let channels = mean.len();
     assert!([inverse_deviation.len(), gamma.len(), beta.len()] == [channels; 3], "channels");
     assert!(residual.is_none_or(|residual| residual.len() == x.len()), "residual");
+    let pixels = pixels(x, channels);
     let scale: Vec<f32> = gamma.iter().zip(inverse_deviation).map(|(g, d)| g * d).collect();
     let shift: Vec<f32> = (0..channels).map(|c| beta[c] - mean[c] * scale[c]).collect();
     let (scale, shift) = (repeated(&scale), repeated(&shift));
     let write = |out: Out| {
-        share((x.len() / channels.max(1)).div_ceil(CHUNK), x.len(), |index| {
+        share(pixels.div_ceil(CHUNK), x.len(), |index| {
             let start = index * CHUNK * channels;
             let x = chunk(x, index, channels);
             // SAFETY: each chunk writes its own part, and all of it.
@@ -193,7 +206,7 @@ pub struct Gradients {
 /// The gradients, from that for the output; `rectified` is the output where there was a ReLU.
 ///
 /// # Panics
-/// Where lengths differ.
+/// Where lengths differ, or the last pixel lacks some of its channels.
 pub fn backward(
     x: &[f32],
     mean: &[f32],
@@ -206,7 +219,7 @@ pub fn backward(
     let channels = mean.len();
     assert!([inverse_deviation.len(), gamma.len()] == [channels; 2], "channels");
     assert!(gradient.len() == x.len() && rectified.is_none_or(|y| y.len() == x.len()), "pixels");
-    let pixels = x.len() / channels.max(1);
+    let pixels = pixels(x, channels);
     let chunks = pixels.div_ceil(CHUNK);
     let means = repeated(mean);
     let part = |index| rectified.map(|all| chunk(all, index, channels));

@@ -1,11 +1,13 @@
 //! Maxima and means of neighbours, and rectification; all channels last.
 
 use super::simd::vectorised;
+use super::sizes::floats;
 use super::{Out, filled, share};
+use std::ops::Deref;
 
-/// The shape of a pooling.
+/// What [`Pool::new`] checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pool {
+pub struct Sizes {
     /// Images.
     pub batch: usize,
     /// Channels.
@@ -16,13 +18,42 @@ pub struct Pool {
     pub kernel: [usize; 2],
     /// Pixels from one window to the next.
     pub stride: [usize; 2],
-    /// Pixels around the input above, and left.
+    /// Pixels around the input, as many above as below, and left as right.
     pub padding: [usize; 2],
     /// Height and width of the output.
     pub output: [usize; 2],
 }
 
+/// The shape of a pooling, whose sizes are read as those of [`Sizes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool(Sizes);
+
+impl Deref for Pool {
+    type Target = Sizes;
+
+    fn deref(&self) -> &Sizes {
+        &self.0
+    }
+}
+
 impl Pool {
+    /// The shape; none where a window lies outside of the image with what is around it, this is
+    /// more than half a window, or memory cannot hold what would be read and written.
+    pub fn new(sizes: Sizes) -> Option<Self> {
+        let Sizes { batch, channels, input, kernel, stride, padding, output } = sizes;
+        let inside = |i: usize| {
+            let side = input[i].checked_add(padding[i].checked_mul(2)?)?;
+            let last = output[i].checked_sub(1)?.checked_mul(stride[i])?.checked_add(kernel[i])?;
+            let window = kernel[i] > 0 && stride[i] > 0 && padding[i] <= kernel[i] / 2;
+            (window && last <= side).then_some(())
+        };
+        (inside(0)?, inside(1)?);
+        floats(&[batch, channels, input[0], input[1]])?;
+        floats(&[batch, channels, output[0], output[1]])?;
+        floats(&kernel)?;
+        Some(Self(sizes))
+    }
+
     fn image(&self) -> usize {
         self.input[0] * self.input[1] * self.channels
     }

@@ -5,7 +5,9 @@
 //! functions, [`forward`] and [`backward`], serves both operators.
 
 use super::simd::vectorised;
+use super::sizes::{floats, some_floats};
 use super::{Out, filled, share};
+use std::ops::Deref;
 
 /// A region of interest.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,9 +18,9 @@ pub struct Roi {
     pub corners: [f32; 4],
 }
 
-/// The maps that regions are taken from, and what comes out of each region.
+/// What [`Maps::new`] checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Maps {
+pub struct Sizes {
     /// Images.
     pub batch: usize,
     /// Channels.
@@ -32,7 +34,30 @@ pub struct Maps {
     pub sensitive: bool,
 }
 
+/// The maps that regions are taken from, and what comes out of each region; their sizes are read
+/// as those of [`Sizes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maps(Sizes);
+
+impl Deref for Maps {
+    type Target = Sizes;
+
+    fn deref(&self) -> &Sizes {
+        &self.0
+    }
+}
+
 impl Maps {
+    /// The maps; none where the output has no place, the channels are no multiple of its places
+    /// that have their own, or memory cannot hold what would be read or what comes of a region.
+    pub fn new(sizes: Sizes) -> Option<Self> {
+        let Sizes { batch, channels, size, output, sensitive } = sizes;
+        let places = floats(&output).filter(|&places| places > 0)?;
+        floats(&[batch, channels, size[0], size[1]])?;
+        floats(&[places, channels])?;
+        (!sensitive || channels.is_multiple_of(places)).then_some(Self(sizes))
+    }
+
     fn image(&self) -> usize {
         self.size[0] * self.size[1] * self.channels
     }
@@ -47,8 +72,6 @@ impl Maps {
     }
 
     fn check(&self, images: impl IntoIterator<Item = usize>) {
-        assert!(self.places() > 0, "an output without places");
-        assert!(!self.sensitive || self.channels.is_multiple_of(self.places()), "channels");
         assert!(images.into_iter().all(|image| image < self.batch), "an image beyond the batch");
     }
 }
@@ -137,7 +160,7 @@ fn near(first: f32, step: f32, size: usize, samples: usize) -> std::ops::Range<u
     let [from, to] = [-1.0, size as f32].map(|end| ((end - first) / step).max(0.0) as usize);
     let from = from.saturating_sub(2).min(samples);
     // Steps are half a pixel at least.
-    from..to.saturating_add(2).min(samples).min(from + 2 * size + 8)
+    from..to.saturating_add(2).min(samples).min(from.saturating_add(2 * size + 8))
 }
 
 /// What position-sensitive RoI pooling takes (Dai et al., "R-FCN", NIPS 2016): means of the
@@ -189,8 +212,9 @@ pub fn forward(maps: &Maps, regions: &[Region], x: &[f32]) -> Vec<f32> {
     assert_eq!(x.len(), maps.batch * maps.image(), "input");
     maps.check(regions.iter().map(|region| region.image));
     let size = maps.places() * maps.outputs();
+    let all = some_floats(&[regions.len(), size]);
     let write = |out: Out| {
-        share(regions.len(), regions.len() * size, |index| {
+        share(regions.len(), all, |index| {
             // SAFETY: each region has its own part, of which every place is written.
             let y = unsafe { std::slice::from_raw_parts_mut(out.at(index * size), size) };
             let region = &regions[index];
@@ -198,7 +222,7 @@ pub fn forward(maps: &Maps, regions: &[Region], x: &[f32]) -> Vec<f32> {
         });
     };
     // SAFETY: as above.
-    unsafe { filled(regions.len() * size, write) }
+    unsafe { filled(all, write) }
 }
 
 vectorised! {
@@ -232,7 +256,7 @@ vectorised! {
 /// Where lengths differ from the shape, or a region is of another image or map.
 pub fn backward(maps: &Maps, regions: &[Region], gradient: &[f32]) -> Vec<f32> {
     let (outputs, places) = (maps.outputs(), maps.places());
-    assert_eq!(gradient.len(), regions.len() * places * outputs, "output");
+    assert_eq!(gradient.len(), some_floats(&[regions.len(), places, outputs]), "output");
     maps.check(regions.iter().map(|region| region.image));
     let [height, width] = maps.size;
     in_blocks(maps, |image, block, out| {
@@ -312,10 +336,11 @@ pub fn max_forward(maps: &Maps, rois: &[Roi], scale: f32, x: &[f32]) -> (Vec<f32
     assert!(maps.size[0] * maps.size[1] < NOWHERE as usize && !maps.sensitive, "maps");
     maps.check(rois.iter().map(|roi| roi.image));
     let size = maps.places() * maps.channels;
-    let mut places = vec![NOWHERE; rois.len() * size];
+    let all = some_floats(&[rois.len(), size]);
+    let mut places = vec![NOWHERE; all];
     let places_out = Places(places.as_mut_ptr());
     let write = |out: Out| {
-        share(rois.len(), rois.len() * size, |index| {
+        share(rois.len(), all, |index| {
             let Roi { image, corners: [x1, y1, x2, y2] } = rois[index];
             // SAFETY: each region has its own part, of which every place is written.
             let (y, places) = unsafe {
@@ -351,7 +376,7 @@ pub fn max_forward(maps: &Maps, rois: &[Roi], scale: f32, x: &[f32]) -> (Vec<f32
         });
     };
     // SAFETY: as above.
-    let y = unsafe { filled(rois.len() * size, write) };
+    let y = unsafe { filled(all, write) };
     (y, places)
 }
 
@@ -386,7 +411,8 @@ impl Places {
 /// Where lengths differ from the shape.
 pub fn max_backward(maps: &Maps, images: &[usize], places: &[u32], gradient: &[f32]) -> Vec<f32> {
     let size = maps.places() * maps.channels;
-    assert!([places.len(), gradient.len()] == [images.len() * size; 2], "output");
+    let all = some_floats(&[images.len(), size]);
+    assert_eq!([places.len(), gradient.len()], [all; 2], "output");
     maps.check(images.iter().copied());
     let pixels = maps.size[0] * maps.size[1];
     in_blocks(maps, |image, block, out| {

@@ -4,6 +4,7 @@
 use super::SMALL;
 use super::gemm::Epilogue;
 use super::simd::vectorised;
+use super::sizes::some_floats;
 use rayon::prelude::*;
 
 /// At most one in so many numbers may be other than zero; with more, the dense product is as
@@ -134,7 +135,7 @@ impl Sparse {
         bias: Option<&[f32]>,
         finish: Epilogue,
     ) -> Vec<f32> {
-        assert_eq!(weight.len(), self.columns * outputs, "weights");
+        assert_eq!(weight.len(), some_floats(&[self.columns, outputs]), "weights");
         assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias");
         let rows = self.starts.len() - 1;
         let mut out = vec![0.0; rows * outputs];
@@ -156,7 +157,7 @@ impl Sparse {
     /// # Panics
     /// Where lengths differ from the shape.
     pub fn weight_gradient(&self, gradient: &[f32], outputs: usize) -> Vec<f32> {
-        assert_eq!(gradient.len(), self.rows().len() * outputs, "gradient");
+        assert_eq!(gradient.len(), some_floats(&[self.rows().len(), outputs]), "gradient");
         let mut out = vec![0.0; self.columns * outputs];
         let threads = if self.entries.len() * outputs < SMALL { 1 } else { super::threads() };
         let share = self.columns.div_ceil(threads);

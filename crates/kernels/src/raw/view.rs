@@ -1,42 +1,50 @@
 //! Four-dimensional data of any strides.
 
+use super::sizes::floats;
 use super::{Out, share};
 
 /// A tensor `[batch, channels, height, width]` somewhere in a slice.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// Holds every element; the first one is at 0.
-    pub data: &'a [f32],
-    /// Sizes of batch, channels, height and width.
-    pub shape: [usize; 4],
+    pub(super) data: &'a [f32],
+    pub(super) shape: [usize; 4],
     /// Floats from one to the next along batch, channels, height and width.
-    pub strides: [usize; 4],
+    pub(super) strides: [usize; 4],
 }
 
 impl<'a> View<'a> {
-    /// A view, checked.
+    /// A view of sizes and strides in this order: batch, channels, height and width.
     ///
     /// # Panics
-    /// Where an element would lie outside of the data.
+    /// Where an element would lie outside of the data, or there are more than memory holds.
     pub fn new(data: &'a [f32], shape: [usize; 4], strides: [usize; 4]) -> Self {
-        if !shape.contains(&0) {
-            let last: usize =
-                shape.iter().zip(strides).map(|(&size, stride)| (size - 1) * stride).sum();
-            assert!(
-                last < data.len(),
-                "a view of {shape:?} by {strides:?} in {} floats",
-                data.len()
-            );
-        }
+        let last = || {
+            let mut steps = shape.iter().zip(strides);
+            steps.try_fold(0usize, |last, (&size, stride)| {
+                last.checked_add((size - 1).checked_mul(stride)?)
+            })
+        };
+        let inside = shape.contains(&0) || last().is_some_and(|last| last < data.len());
+        assert!(
+            inside && floats(&shape).is_some(),
+            "a view of {shape:?} by {strides:?} in {} floats",
+            data.len()
+        );
         Self { data, shape, strides }
+    }
+
+    /// Sizes of batch, channels, height and width.
+    pub fn shape(&self) -> [usize; 4] {
+        self.shape
     }
 
     /// Data that lie channels last, without gaps.
     ///
     /// # Panics
     /// Where the length is another.
-    pub fn channels_last(data: &'a [f32], shape @ [n, c, h, w]: [usize; 4]) -> Self {
-        assert_eq!(data.len(), n * c * h * w, "floats for {shape:?}");
+    pub fn channels_last(data: &'a [f32], shape @ [_, c, h, w]: [usize; 4]) -> Self {
+        assert_eq!(Some(data.len()), floats(&shape), "floats for {shape:?}");
         Self::new(data, shape, [h * w * c, 1, w * c, c])
     }
 

@@ -86,6 +86,7 @@ pub fn convolve(
         return forward(conv, x, &weights.packed, bias, finish);
     };
     assert_eq!(x.shape, conv.input_shape(), "input");
+    assert_ne!(finish, Epilogue::Accumulate, "nothing to add to");
     assert_eq!(weights.packed.terms(), conv.inputs * 16, "weights");
     assert_eq!(weights.packed.columns(), conv.outputs, "weights");
     assert!(bias.is_none_or(|bias| bias.len() == conv.outputs), "bias");

@@ -2,6 +2,7 @@
 
 use super::shape::Conv;
 use crate::raw::View;
+use crate::raw::sizes::floats;
 
 /// Below this many floats that lie one after the other the patches are copied: a tap would be
 /// too short a sum.
@@ -70,6 +71,9 @@ impl Job {
             let after = usize::try_from(most - (self.size[i] as isize - 1)).unwrap_or(0);
             size[i] = before[i] + self.size[i] + after;
         }
+        // Before anything is made for it.
+        let image = floats(&[size[0], size[1], self.channels]);
+        assert!(image.is_some_and(|image| u32::try_from(image).is_ok()), "{TOO_LARGE}");
         let offset = |tap: &[isize; 2]| {
             let [y, x] = [0, 1].map(|i| (tap[i] + before[i] as isize) as usize);
             offset_of((y * size[1] + x) * self.channels)
@@ -152,7 +156,10 @@ fn points(images: usize, [height, width]: [usize; 2]) -> impl Iterator<Item = [u
     (0..images).flat_map(move |n| (0..height).flat_map(move |y| (0..width).map(move |x| [n, y, x])))
 }
 
+/// What cannot be offset by 32 bits.
+const TOO_LARGE: &str = "images with what is around them have fewer than 2^32 floats";
+
 /// An offset within the images of one group.
 pub(super) fn offset_of(floats: usize) -> u32 {
-    u32::try_from(floats).expect("a group of images has fewer than 2^32 floats")
+    u32::try_from(floats).expect(TOO_LARGE)
 }

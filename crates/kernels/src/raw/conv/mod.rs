@@ -13,6 +13,6 @@ mod transposed;
 mod weight_gradient;
 
 pub use forward::{Prepared, convolve, forward};
-pub use shape::Conv;
+pub use shape::{Conv, Sizes};
 pub use transposed::{PreparedTransposed, input_gradient, transposed};
 pub use weight_gradient::{bias_gradient, weight_gradient};

@@ -40,6 +40,9 @@ impl<'a> Plan<'a> {
         bias: Option<&'a [f32]>,
         finish: Epilogue,
     ) -> Option<Self> {
+        let sizes = [job.terms(), job.out_channels];
+        assert_eq!([weights.terms(), weights.columns()], sizes, "packed weights");
+        assert!(bias.is_none_or(|bias| bias.len() == job.out_channels), "bias");
         if job.batch == 0 || job.grid.contains(&0) || job.out_channels == 0 {
             return None;
         }

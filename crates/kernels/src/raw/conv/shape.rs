@@ -1,13 +1,15 @@
 //! The shape of a convolution, and how its weights lie.
 
+use crate::raw::sizes::floats;
 use crate::raw::winograd::Winograd;
+use std::ops::Deref;
 
 /// Multiplications that take as long as moving one float.
 pub(super) const WORK: usize = 64;
 
-/// The shape of a convolution.
+/// What [`Conv::new`] checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conv {
+pub struct Sizes {
     /// Images.
     pub batch: usize,
     /// Channels of the input.
@@ -28,7 +30,42 @@ pub struct Conv {
     pub output: [usize; 2],
 }
 
+/// The shape of a convolution, whose sizes are read as those of [`Sizes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv(Sizes);
+
+impl Deref for Conv {
+    type Target = Sizes;
+
+    fn deref(&self) -> &Sizes {
+        &self.0
+    }
+}
+
 impl Conv {
+    /// The shape; none where kernel, stride or dilation are 0, or memory cannot hold what it
+    /// would read and write.
+    pub fn new(sizes: Sizes) -> Option<Self> {
+        let Sizes { batch, inputs, outputs, input, kernel, stride, padding, dilation, output } =
+            sizes;
+        if [kernel, stride, dilation].iter().any(|sides| sides.contains(&0)) {
+            return None;
+        }
+        // Places along an axis are computed with signs, in sums of these.
+        let along = |i: usize| {
+            let reach = kernel[i].checked_mul(dilation[i])?;
+            let steps = output[i].max(1).checked_mul(stride[i])?;
+            let parts = [input[i], padding[i], reach, steps];
+            let all = parts.iter().try_fold(0usize, |all, &part| all.checked_add(part))?;
+            (all <= isize::MAX as usize / 8).then_some(())
+        };
+        (along(0)?, along(1)?);
+        floats(&[batch, inputs, input[0], input[1]])?;
+        floats(&[batch, outputs, output[0], output[1]])?;
+        floats(&[outputs, inputs, kernel[0], kernel[1]])?;
+        Some(Self(sizes))
+    }
+
     pub(super) fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }

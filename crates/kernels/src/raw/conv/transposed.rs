@@ -3,7 +3,7 @@
 use super::forward::forward;
 use super::job::Job;
 use super::plan::{Plan, run};
-use super::shape::Conv;
+use super::shape::{Conv, Sizes};
 use crate::raw::gemm::{Epilogue, Packed};
 use crate::raw::{View, filled};
 
@@ -18,8 +18,8 @@ enum Way {
     Product(Packed),
     /// A convolution with the kernel turned around.
     Winograd(Packed),
-    /// One pass for each phase.
-    Phases(Vec<Packed>),
+    /// One pass for each phase, of which there are so many down and across.
+    Phases([usize; 2], Vec<Packed>),
 }
 
 /// With a stride, pixels of the input whose places in it agree see the same taps.
@@ -40,8 +40,12 @@ impl Conv {
             && self.input == self.kernel
     }
 
+    /// A phase that would begin beyond the image has no pixel.
+    fn phase_counts(&self) -> [usize; 2] {
+        [0, 1].map(|i| self.stride[i].min(self.input[i]))
+    }
+
     fn phases(&self) -> Vec<Phase> {
-        let [height, width] = self.stride;
         let phase = |first: [usize; 2]| {
             let mut phase = Phase { first, places: Vec::new(), taps: Vec::new() };
             for place in 0..self.taps() {
@@ -59,6 +63,7 @@ impl Conv {
             }
             phase
         };
+        let [height, width] = self.phase_counts();
         (0..height).flat_map(|y| (0..width).map(move |x| [y, x])).map(phase).collect()
     }
 
@@ -100,7 +105,7 @@ impl Conv {
                 };
                 Packed::filled(places.len() * self.outputs, inputs, fill)
             };
-            Way::Phases(self.phases().into_iter().map(packed).collect())
+            Way::Phases(self.phase_counts(), self.phases().into_iter().map(packed).collect())
         })
     }
 }
@@ -112,9 +117,7 @@ impl PreparedTransposed {
         match &self.0 {
             Way::Product(_) => conv.covers(),
             Way::Winograd(_) => winograd,
-            Way::Phases(all) => {
-                !conv.covers() && !winograd && all.len() == conv.stride[0] * conv.stride[1]
-            }
+            Way::Phases(counts, _) => !conv.covers() && !winograd && *counts == conv.phase_counts(),
         }
     }
 }
@@ -156,8 +159,9 @@ pub fn transposed(
             let bias = bias.map(|bias| bias.repeat(conv.taps()));
             let [kernel, stride, output] = [[1, 1]; 3];
             let columns = packed.columns();
-            let whole = Conv { inputs: conv.outputs, outputs: columns, input: output, ..*conv };
-            let whole = Conv { kernel, stride, output, ..whole };
+            assert_eq!(columns, conv.inputs * conv.taps(), "packed weights");
+            let whole = Sizes { inputs: conv.outputs, outputs: columns, input: output, ..**conv };
+            let whole = Conv::new(Sizes { kernel, stride, output, ..whole }).expect("fewer taps");
             return forward(&whole, gradient, packed, bias.as_deref(), finish);
         }
         Way::Winograd(packed) => {
@@ -170,7 +174,7 @@ pub fn transposed(
             // SAFETY: the tiles cover the whole input.
             return unsafe { filled(len, |out| winograd.run(gradient, packed, bias, finish, out)) };
         }
-        Way::Phases(packed) => packed,
+        Way::Phases(_, packed) => packed,
     };
     let job = |phase: Phase| Job {
         batch: conv.batch,

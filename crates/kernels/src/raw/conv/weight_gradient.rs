@@ -4,6 +4,7 @@ use super::job::{Job, offset_of};
 use super::scratch::{Scratch, patches};
 use super::shape::{CHANNELS, Conv, WORK, places};
 use crate::raw::gemm::{Aligned, Outer, Rows, accumulate, outer_rows, panel_width};
+use crate::raw::sizes::some_floats;
 use crate::raw::{Out, View, share, threads};
 
 /// The gradient `[outputs, inputs, height, width]` for the weights.
@@ -23,12 +24,12 @@ pub fn weight_gradient(conv: &Conv, x: &View<'_>, gradient: &View<'_>) -> Vec<f3
         return weight;
     }
     let sums = Sums::new(conv);
-    let size = sums.panel() * sums.panels;
+    let size = some_floats(&[sums.panel, sums.panels]);
     // Large sums are divided among the threads by panels, small ones by images: each thread
     // then has its own, and they are added in the same order each time.
     let by_panels = size > 1 << 17 && sums.panels >= threads() || conv.batch < threads();
     let parts = if by_panels { 1 } else { threads() };
-    let mut all = Aligned::zeros(size * parts);
+    let mut all = Aligned::zeros(some_floats(&[size, parts]));
     let out = Out(all.as_mut_slice().as_mut_ptr());
     let task = |index: usize| {
         let (images, panels) = if by_panels {
@@ -57,6 +58,8 @@ struct Sums<'a> {
     depth: usize,
     padded: usize,
     panels: usize,
+    /// Floats of a panel.
+    panel: usize,
 }
 
 impl<'a> Sums<'a> {
@@ -67,12 +70,8 @@ impl<'a> Sums<'a> {
         let (taps, depth) = if few { (1, job.terms()) } else { (frame.taps.len(), frame.depth) };
         let padded = depth.next_multiple_of(outer_rows());
         let panels = conv.outputs.div_ceil(panel_width());
-        Self { conv, job, few, taps, depth, padded, panels }
-    }
-
-    /// Floats of a panel.
-    fn panel(&self) -> usize {
-        self.taps * self.padded * panel_width()
+        let panel = some_floats(&[taps, padded, panel_width()]);
+        Self { conv, job, few, taps, depth, padded, panels, panel }
     }
 
     /// Outputs of a panel, with filling.
@@ -142,7 +141,7 @@ impl<'a> Sums<'a> {
                     );
                     for (tap, &offset) in taps.iter().enumerate() {
                         for term in (0..self.padded).step_by(outer_rows()) {
-                            let sum = panel * self.panel() + (tap * self.padded + term) * width;
+                            let sum = panel * self.panel + (tap * self.padded + term) * width;
                             // SAFETY: rows and taps lie in the frame, with room behind it; the
                             // sum lies in its panel.
                             unsafe {
@@ -164,7 +163,7 @@ impl<'a> Sums<'a> {
     /// Writes the sums, each added up over the parts of `size` floats, as weights.
     fn unpack(&self, sums: &[f32], size: usize, weight: &mut [f32]) {
         let (depth, taps) = (self.conv.inputs, self.conv.taps());
-        let panel_size = self.panel();
+        let panel_size = self.panel;
         let full = panel_width();
         let len = weight.len();
         let out = Out(weight.as_mut_ptr());

@@ -1,6 +1,7 @@
 //! The right matrix of a product, in panels.
 
 use crate::raw::simd::{Isa, isa};
+use crate::raw::sizes::some_floats;
 use crate::raw::{Out, share};
 
 /// One cache line, so that no vector of a panel straddles two.
@@ -62,7 +63,7 @@ impl Packed {
     /// `matrix[term_offset(term) + column * column_stride]`.
     ///
     /// # Panics
-    /// Where such a place lies outside of `matrix`.
+    /// Where such a place lies outside of `matrix`, or memory cannot hold the panels.
     pub fn new(
         terms: usize,
         columns: usize,
@@ -92,14 +93,17 @@ impl Packed {
 
     /// Packs a matrix by a function that fills one panel of zeros: its first column, how many
     /// it has, how many floats a row of it has, and the rows, one for each term.
+    ///
+    /// # Panics
+    /// Where memory cannot hold it.
     pub fn filled(
         terms: usize,
         columns: usize,
         fill: impl Fn(usize, usize, usize, &mut [f32]) + Sync,
     ) -> Self {
         let full = panel_width();
-        let padded = columns.next_multiple_of(full / 2);
-        let mut data = Aligned::zeros(terms * padded);
+        let padded = columns.checked_next_multiple_of(full / 2).unwrap_or(usize::MAX);
+        let mut data = Aligned::zeros(some_floats(&[terms, padded]));
         if terms > 0 && columns > 0 {
             let len = data.len;
             let out = Out(data.as_mut_slice().as_mut_ptr());

@@ -4,7 +4,7 @@ use super::gates::{Gate, GateGradient, Gradients, apart, side_by_side};
 use super::matrix::{
     Dense, Matrix, WORK, pack_transposed, product, product_of, transposed_product,
 };
-use super::sequence::{Sequence, earlier};
+use super::sequence::{Sequence, Sizes, earlier};
 use super::weights::Weights;
 use crate::raw::gemm::Epilogue;
 use crate::raw::math::{sigmoid, tanh};
@@ -102,7 +102,7 @@ pub fn gru_with(
     weights: &Weights,
     hidden: &[f32],
 ) -> (Vec<f32>, GruKept) {
-    let &Sequence { batch, steps, inputs, hidden: size } = sequence;
+    let Sizes { batch, steps, inputs, hidden: size } = **sequence;
     let (width, kept) = (3 * size, 4 * size);
     sequence.check_input(x);
     weights.check(sequence, width);
@@ -155,7 +155,7 @@ pub fn gru_backward(
     GruKept(mut sums): GruKept,
     gradient: &[f32],
 ) -> Gradients<3> {
-    let &Sequence { batch, steps, inputs, hidden: size } = sequence;
+    let Sizes { batch, steps, inputs, hidden: size } = **sequence;
     sequence.check(x, gates);
     let (width, kept) = (3 * size, 4 * size);
     assert_eq!(hidden.len(), sequence.state(), "state");

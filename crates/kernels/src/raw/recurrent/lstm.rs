@@ -4,7 +4,7 @@ use super::gates::{Gate, GateGradient, Gradients, apart, side_by_side};
 use super::matrix::{
     Dense, Matrix, WORK, offsets, pack_transposed, product, product_of, transposed_product,
 };
-use super::sequence::{Sequence, earlier};
+use super::sequence::{Sequence, Sizes, earlier};
 use super::weights::Weights;
 use crate::raw::gemm::{Epilogue, Rows, multiply, panel_width};
 use crate::raw::math::{sigmoid, tanh};
@@ -115,7 +115,7 @@ pub fn lstm_with(
     hidden: &[f32],
     cell: &[f32],
 ) -> (Vec<f32>, LstmKept) {
-    let &Sequence { batch, steps, inputs, hidden: size } = sequence;
+    let Sizes { batch, steps, inputs, hidden: size } = **sequence;
     let width = 4 * size;
     sequence.check_input(x);
     weights.check(sequence, width);
@@ -231,7 +231,7 @@ pub fn lstm_backward(
     LstmKept { gates: mut sums, cells }: LstmKept,
     gradient: &[f32],
 ) -> Gradients<4> {
-    let &Sequence { batch, steps, inputs, hidden: size } = sequence;
+    let Sizes { batch, steps, inputs, hidden: size } = **sequence;
     sequence.check(x, gates);
     let width = 4 * size;
     assert_eq!([hidden.len(), cell.len()], [sequence.state(); 2], "states");

@@ -18,5 +18,5 @@ mod weights;
 pub use gates::{Gate, GateGradient, Gradients};
 pub use gru::{GruKept, gru, gru_backward, gru_with};
 pub use lstm::{LstmKept, lstm, lstm_backward, lstm_with};
-pub use sequence::Sequence;
+pub use sequence::{Sequence, Sizes};
 pub use weights::Weights;

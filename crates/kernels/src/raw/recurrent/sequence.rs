@@ -2,14 +2,16 @@
 
 use super::gates::Gate;
 use crate::raw::gemm::panel_width;
+use crate::raw::sizes::floats;
 use crate::raw::threads;
+use std::ops::Deref;
 
 /// Multiplications of a step that several threads do sooner than one.
 const STEP: usize = 1 << 16;
 
-/// The sizes of a sequence and its layer.
+/// What [`Sequence::new`] checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sequence {
+pub struct Sizes {
     /// Rows.
     pub batch: usize,
     /// Steps of each row.
@@ -20,7 +22,31 @@ pub struct Sequence {
     pub hidden: usize,
 }
 
+/// A sequence and its layer, whose sizes are read as those of [`Sizes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence(Sizes);
+
+impl Deref for Sequence {
+    type Target = Sizes;
+
+    fn deref(&self) -> &Sizes {
+        &self.0
+    }
+}
+
 impl Sequence {
+    /// The sequence; none where it has no step, no feature or no unit, or memory cannot hold what
+    /// would be read and written.
+    pub fn new(sizes: Sizes) -> Option<Self> {
+        let Sizes { batch, steps, inputs, hidden } = sizes;
+        // The states of all gates of all steps, and those after them.
+        floats(&[batch, steps.checked_add(1)?, hidden, 4])?;
+        floats(&[batch, steps, inputs])?;
+        floats(&[inputs, hidden, 4])?;
+        floats(&[hidden, hidden, 4])?;
+        (![steps, inputs, hidden].contains(&0)).then_some(Self(sizes))
+    }
+
     /// Floats of a state, `[B, H]`.
     pub fn state(&self) -> usize {
         self.batch * self.hidden
@@ -58,7 +84,6 @@ impl Sequence {
 
     pub(super) fn check_input(&self, x: &[f32]) {
         assert_eq!(x.len(), self.batch * self.steps * self.inputs, "input");
-        assert!(self.steps > 0 && self.hidden > 0 && self.inputs > 0, "an empty sequence or layer");
     }
 
     pub(super) fn check_gates(&self, gates: &[Gate<'_>]) {

@@ -2,7 +2,7 @@
 
 use super::gates::{Gate, bias_sum, side_by_side};
 use super::matrix::pack;
-use super::sequence::Sequence;
+use super::sequence::{Sequence, Sizes};
 use crate::raw::gemm::Packed;
 
 /// The weights of a layer as [`lstm_with`](super::lstm_with) or [`gru_with`](super::gru_with) want them.
@@ -22,7 +22,7 @@ impl Weights {
     /// # Panics
     /// Where lengths differ from the sizes.
     pub fn of_lstm(sequence: &Sequence, gates: &[Gate<'_>; 4]) -> Self {
-        let &Sequence { inputs, hidden: size, .. } = sequence;
+        let Sizes { inputs, hidden: size, .. } = **sequence;
         sequence.check_gates(gates);
         Self {
             input: pack(&side_by_side(gates.map(|gate| gate.input), size), inputs, 4 * size),
@@ -37,7 +37,7 @@ impl Weights {
     /// # Panics
     /// Where lengths differ from the sizes.
     pub fn of_gru(sequence: &Sequence, gates: &[Gate<'_>; 3]) -> Self {
-        let &Sequence { inputs, hidden: size, .. } = sequence;
+        let Sizes { inputs, hidden: size, .. } = **sequence;
         sequence.check_gates(gates);
         let &[update, reset, candidate] = gates;
         let for_input = [candidate, update, reset];
@@ -52,7 +52,7 @@ impl Weights {
 
     pub(super) fn check(&self, sequence: &Sequence, width: usize) {
         let sizes = [&self.input, &self.hidden].map(|packed| [packed.terms(), packed.columns()]);
-        let &Sequence { inputs, hidden, .. } = sequence;
+        let Sizes { inputs, hidden, .. } = **sequence;
         assert_eq!(sizes, [[inputs, width], [hidden, width]], "packed weights");
     }
 }

@@ -3,6 +3,7 @@
 use super::tiles::{PLACES, Pass, Winograd, step, transform};
 use crate::raw::gemm::{Aligned, Outer, accumulate, outer_rows, panel_width};
 use crate::raw::simd::vectorised;
+use crate::raw::sizes::some_floats;
 use crate::raw::{Out, View, on_threads, share, threads};
 
 impl Winograd {
@@ -12,11 +13,11 @@ impl Winograd {
         let Self { inputs, outputs, .. } = *self;
         let sums = Sums { winograd: self, x, gradient };
         let panels = outputs.div_ceil(panel_width());
-        let size = PLACES * inputs * outputs.next_multiple_of(panel_width());
+        let size = some_floats(&[PLACES, inputs, outputs.next_multiple_of(panel_width())]);
         // As in `conv`: large sums are divided by panels, small ones by images.
         let by_panels = size > 1 << 19;
         let copies = if by_panels { 1 } else { threads() };
-        let mut all = Aligned::zeros(size * copies);
+        let mut all = Aligned::zeros(some_floats(&[size, copies]));
         let out = Out(all.as_mut_slice().as_mut_ptr());
         let share_of =
             |whole: usize, part: usize| whole * part / threads()..whole * (part + 1) / threads();
