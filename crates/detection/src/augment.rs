@@ -9,10 +9,15 @@ use std::str::FromStr;
 use tenfold_core::Result;
 use tenfold_core::data::Object;
 use tenfold_core::data::random::SplitMix64;
-use tenfold_core::geometry::Transform;
+use tenfold_core::geometry::{BoundingBox, Transform};
 
 /// An object of which a smaller part is left is no object any more.
 const LEAST_VISIBLE: f32 = 0.3;
+
+/// The least IoU of a crop and an object; none: the whole image.
+const CROPS: [Option<f32>; 6] = [None, Some(0.1), Some(0.3), Some(0.5), Some(0.7), Some(0.9)];
+/// Crops that are tried.
+const TRIES: usize = 50;
 
 /// What is done to training images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +25,8 @@ const LEAST_VISIBLE: f32 = 0.3;
 pub struct Augment {
     /// Half of the images are mirrored.
     pub flip: bool,
+    /// Parts of images are cut out, so that objects become larger: SSD's sampled crops.
+    pub crop: bool,
     /// Images become up to so much larger or smaller, and move as far as that leaves room.
     pub scale: f32,
     /// Brightness and each channel change by up to this part.
@@ -47,12 +54,13 @@ impl FromStr for Augment {
             };
             match name {
                 "flip" if value.is_empty() => own.flip = true,
+                "crop" if value.is_empty() => own.crop = true,
                 "scale" => own.scale = number(0.3)?,
                 "colour" | "color" => own.colour = number(0.2)?,
                 "mosaic" => own.mosaic = number(0.5)?,
                 _ => {
                     return Err(format!(
-                        "`{part}`: expected flip, scale:X, colour:X, mosaic:P or none"
+                        "`{part}`: expected flip, crop, scale:X, colour:X, mosaic:P or none"
                     ));
                 }
             }
@@ -64,10 +72,11 @@ impl FromStr for Augment {
 impl fmt::Display for Augment {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |name: &str, x: f32| (x > 0.0).then(|| format!("{name}:{x}"));
-        let flip = self.flip.then(|| "flip".to_owned());
+        let word = |given: bool, name: &str| given.then(|| name.to_owned());
+        let words = [word(self.flip, "flip"), word(self.crop, "crop")];
         let parts =
             [part("scale", self.scale), part("colour", self.colour), part("mosaic", self.mosaic)];
-        let all: Vec<String> = std::iter::once(flip).chain(parts).flatten().collect();
+        let all: Vec<String> = words.into_iter().chain(parts).flatten().collect();
         to.write_str(if all.is_empty() { "none" } else { "" })?;
         to.write_str(&all.join(","))
     }
@@ -78,7 +87,8 @@ pub type Annotated = (RgbImage, Vec<Object>);
 
 impl Augment {
     /// What suits photographs.
-    pub const PHOTOGRAPHS: Self = Self { flip: true, scale: 0.3, colour: 0.2, mosaic: 0.5 };
+    pub const PHOTOGRAPHS: Self =
+        Self { flip: true, crop: false, scale: 0.3, colour: 0.2, mosaic: 0.5 };
 
     /// Whether images stay as they are.
     pub fn is_none(&self) -> bool {
@@ -102,6 +112,7 @@ impl Augment {
             let four = [own, another(random)?, another(random)?, another(random)?];
             self.mosaic(four, side, random)
         } else {
+            let own = if self.crop { cropped(own, random) } else { own };
             let (image, mut objects) = letterboxed(own, side);
             let transform = self.moves(side, random);
             objects = moved(&objects, &transform);
@@ -171,6 +182,40 @@ impl Augment {
     }
 }
 
+/// A part of an image (W. Liu et al., "SSD", ECCV 2016, section 2.2): as it is, or a part that
+/// overlaps an object by an IoU that is drawn, with the objects whose centre lies in it.
+fn cropped((image, objects): Annotated, random: &mut SplitMix64) -> Annotated {
+    let least = CROPS[random.below(CROPS.len())];
+    let Some(least) = least.filter(|_| !objects.is_empty()) else { return (image, objects) };
+    let [width, height] = [image.width(), image.height()].map(|side| side as f32);
+    for _ in 0..TRIES {
+        let [w, h] = [width, height].map(|side| (side * random.between(0.3, 1.0)).max(1.0).floor());
+        let ratio = w / h;
+        if !(0.5..=2.0).contains(&ratio) {
+            continue;
+        }
+        let [x, y] = [width - w, height - h].map(|room| (room * random.between(0.0, 1.0)).floor());
+        let part = BoundingBox::new(x, y, x + w, y + h);
+        let inside = |object: &&Object| {
+            let own = object.bounding_box;
+            let centre = [(own.x1 + own.x2) / 2.0, (own.y1 + own.y2) / 2.0];
+            unboxed::is_unboxed(object)
+                || (part.x1..part.x2).contains(&centre[0])
+                    && (part.y1..part.y2).contains(&centre[1])
+        };
+        let own: Vec<Object> = objects.iter().filter(inside).cloned().collect();
+        if !own.iter().any(|object| object.bounding_box.iou(&part) >= least) {
+            continue;
+        }
+        let size = [image.width() as usize, image.height() as usize];
+        let transform =
+            Transform::identity(size[0], size[1]).crop(x.into(), y.into(), w as usize, h as usize);
+        let image = imageops::crop_imm(&image, x as u32, y as u32, w as u32, h as u32).to_image();
+        return (image, moved(&own, &transform));
+    }
+    (image, objects)
+}
+
 /// The whole image inside a square, with its proportions.
 fn letterboxed((image, objects): Annotated, side: usize) -> Annotated {
     let (width, height) = image.dimensions();
@@ -178,12 +223,7 @@ fn letterboxed((image, objects): Annotated, side: usize) -> Annotated {
         return (image, objects);
     }
     let transform = Transform::identity(width as usize, height as usize).letterbox(side, side);
-    let corners = transform.bounding_box(&tenfold_core::geometry::BoundingBox::new(
-        0.0,
-        0.0,
-        width as f32,
-        height as f32,
-    ));
+    let corners = transform.bounding_box(&BoundingBox::new(0.0, 0.0, width as f32, height as f32));
     let (w, h) = (corners.width().round() as u32, corners.height().round() as u32);
     let inner = imageops::resize(&image, w.max(1), h.max(1), imageops::FilterType::Triangle);
     let mut canvas = RgbImage::new(side as u32, side as u32);
@@ -208,7 +248,6 @@ fn moved(objects: &[Object], transform: &Transform) -> Vec<Object> {
 mod tests {
     use super::*;
     use image::Rgb;
-    use tenfold_core::geometry::BoundingBox;
 
     /// A black image with a white rectangle, and its box.
     fn drawn(width: u32, height: u32, [x1, y1, x2, y2]: [u32; 4]) -> Annotated {
@@ -232,6 +271,7 @@ mod tests {
     fn boxes_stay_on_what_they_are_around() {
         let augment = Augment { mosaic: 0.0, ..Augment::PHOTOGRAPHS };
         for seed in 0..50 {
+            let augment = Augment { crop: seed % 2 == 0, ..augment };
             let mut random = SplitMix64::new(seed);
             let own = drawn(120, 80, [30, 20, 70, 60]);
             let (image, objects) =
@@ -268,7 +308,7 @@ mod tests {
     #[test]
     fn what_a_flag_says() {
         let own: Augment = "flip,scale:0.5,mosaic".parse().unwrap();
-        assert_eq!(own, Augment { flip: true, scale: 0.5, colour: 0.0, mosaic: 0.5 });
+        assert_eq!(own, Augment { flip: true, scale: 0.5, mosaic: 0.5, ..Augment::default() });
         assert_eq!(own.to_string(), "flip,scale:0.5,mosaic:0.5");
         assert_eq!(Augment::default().to_string(), "none");
         assert!("none".parse::<Augment>().unwrap().is_none());

@@ -4,6 +4,7 @@ use crate::augment::Augment;
 use crate::calibration::Calibration;
 use crate::models::detector::DetectorConfig;
 use crate::parts::nms::Nms;
+use crate::start::Start;
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::Preprocess;
 use tenfold_core::train::Settings;
@@ -24,6 +25,9 @@ pub struct RunConfig<C, D> {
     pub training: Settings,
     /// What is done to training images.
     pub augment: Augment,
+    /// Weights that it starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// Classes whose boxes are hidden from the training.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unboxed: Vec<String>,

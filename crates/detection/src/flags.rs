@@ -24,10 +24,14 @@ pub struct TrainFlags {
     pub supervised: SupervisedFlags,
     #[arg(long, value_name = "SPEC")]
     #[arg(
-        help = "Data augmentation, such as flip,scale:0.3,colour:0.2,mosaic:0.5, or none [default: flip for scenes, \
-                  else all of these]"
+        help = "Data augmentation, of flip, crop, scale:0.3, colour:0.2, mosaic:0.5 separated by \
+                  commas, or none [default: flip for scenes, else all but crop]"
     )]
     pub augment: Option<Augment>,
+    #[arg(long, value_name = "FILE|RUN|NAME")]
+    #[arg(help = "Start from weights: another detector's, a run's, or a classifier's for the \
+                  backbone; what does not fit starts at random, and is told")]
+    pub weights: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     #[arg(
         help = "With yolo9000: the tree of words above the labels, a line `word parent's-line` \

@@ -43,6 +43,7 @@ mod program;
 mod recipes;
 #[cfg(feature = "cli")]
 mod scores;
+pub mod start;
 #[cfg(feature = "cli")]
 mod task;
 pub mod tiles;

@@ -14,6 +14,7 @@ use crate::parts::word_tree::WordTree;
 use crate::predict;
 use crate::recipes;
 use crate::scores;
+use crate::start::Start;
 use crate::verdicts;
 use crate::zoo::Zoo;
 use burn::module::Module;
@@ -162,7 +163,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         choice: NamedData,
         data: &Self::Data,
     ) -> Result<Config<C>> {
-        let TrainFlags { supervised, augment, tree, unboxed, .. } = &flags.own;
+        let TrainFlags { supervised, augment, weights, tree, unboxed, .. } = &flags.own;
         if self.model != Zoo::Yolo9000 {
             for (flag, given) in [("--tree", tree.is_some()), ("--unboxed", !unboxed.is_empty())] {
                 if given {
@@ -183,6 +184,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         let config = config.finished(&seen);
         config.check().map_err(|why| Error::argument("--set", why))?;
         let recipe = recipes::recipe(self.model, &choice.name);
+        let data_dir = flags.own.data.data_dir.as_deref();
         Ok(RunConfig {
             labels: data.classes.clone(),
             preprocess: config.preprocess(),
@@ -191,6 +193,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
             config,
             augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
             data: choice,
+            start: weights.as_deref().map(|path| Start::new(path, data_dir)).transpose()?,
             unboxed: unboxed.clone(),
             average: recipes::AVERAGE,
             calibration: Calibration::default(),
@@ -219,7 +222,10 @@ impl<C: DetectorConfig> Task for Detecting<C> {
     fn learner(&self, config: &Config<C>, data: &Self::Data, device: &Device) -> Learning<Self> {
         let settings = &config.training;
         let device = autodiff_device(device, settings.seed);
-        let network = drawn(config.config.init(&device));
+        let mut network = drawn(config.config.init(&device));
+        if let Some(start) = &config.start {
+            network = start.load(network)?;
+        }
         let epoch = Epoch::default();
         let batches = Batches {
             examples: learnt(data, &config.unboxed)?,
@@ -314,6 +320,11 @@ impl<C: DetectorConfig> Task for Detecting<C> {
             default: default.clone(),
         };
         Ok(own.map(field).collect())
+    }
+
+    fn portable(&self, config: &mut Config<C>) {
+        // A path of this machine, of no use elsewhere.
+        config.start = None;
     }
 
     fn further(&self, config: &serde_json::Value) -> Vec<(&'static str, String)> {

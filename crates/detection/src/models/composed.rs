@@ -144,6 +144,13 @@ pub struct Stages {
     roi_heads: RoiHeads,
 }
 
+impl Composed {
+    /// The backbone.
+    pub fn backbone(&self) -> &Backbone {
+        &self.backbone
+    }
+}
+
 impl ComposedConfig {
     /// Whether the head looks at one map alone.
     fn one_map(&self) -> bool {

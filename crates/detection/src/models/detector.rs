@@ -132,7 +132,7 @@ pub trait DetectorConfig:
 
 /// torchvision's files for COCO have the names of its first version: layers that stand in a
 /// `Sequential` of their own since then did not.
-fn first_names() -> LoadOptions {
+pub(crate) fn first_names() -> LoadOptions {
     let mut rename = vec![
         (
             r"(fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$".to_owned(),
