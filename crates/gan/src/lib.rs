@@ -1,0 +1,30 @@
+//! Generative adversarial networks: images from noise, and images from images.
+
+pub mod config;
+pub mod data;
+#[cfg(feature = "cli")]
+pub mod flags;
+pub mod frechet;
+pub mod guard;
+pub mod judge;
+pub mod keeper;
+pub mod learner;
+pub mod losses;
+#[cfg(feature = "cli")]
+mod making;
+pub mod measure;
+pub mod models;
+pub mod pixels;
+#[cfg(feature = "cli")]
+mod predict;
+#[cfg(feature = "cli")]
+mod program;
+#[cfg(feature = "cli")]
+mod recipes;
+pub mod sheet;
+pub mod training;
+#[cfg(all(test, feature = "cli"))]
+mod verbs_tests;
+mod zoo;
+
+pub use zoo::Zoo;

@@ -1,0 +1,12 @@
+//! The models, one file each, and what they have in common.
+
+pub mod cgan;
+pub mod config;
+pub mod dcgan;
+pub mod gan;
+pub mod infogan;
+pub mod network;
+pub mod noise;
+pub mod spectral;
+pub mod wgan;
+pub mod wgan_gp;
