@@ -16,6 +16,9 @@ pub struct TrainFlags {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     #[arg(help = "Steps between two measurements; the best weights are kept [default: a twelfth]")]
     pub every: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=50_000))]
+    #[arg(help = "Samples of a measurement, and twice as many at the end [default: 1000]")]
+    pub samples: Option<u32>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     #[arg(help = "Batch size: real images per step")]
     pub batch_size: Option<u32>,

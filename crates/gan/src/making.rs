@@ -32,10 +32,8 @@ use tenfold_core::set::{Field, set_fields};
 use tenfold_core::task::prelude::*;
 use tenfold_core::task::{Asked, folder, introduction};
 
-/// Samples of a measurement during a training, and at its end.
+/// Samples of a measurement during a training; at its end there are twice as many.
 const SAMPLES: usize = 1000;
-/// Samples by which a finished training is reported.
-const REPORTED: usize = 2000;
 /// The noise of what is measured is of this seed, whatever the training's.
 const MEASURED_SEED: u64 = 23;
 /// Samples that are made at once.
@@ -150,8 +148,9 @@ impl Task for Making {
         let usual = self.model.noise(channels, side(height, width), classes);
         let config = set_fields(&usual, &flags.run.set, NoiseConfig::FIXED)?;
         config.check().map_err(|why| Error::argument("--set", why))?;
-        let TrainFlags { steps, every, batch_size, lr, patience, rollback, features, .. } =
-            &flags.own;
+        let TrainFlags {
+            steps, every, samples, batch_size, lr, patience, rollback, features, ..
+        } = &flags.own;
         let number = |flag: &Option<u32>, usual: usize| flag.map_or(usual, |own| own as usize);
         let recipe = recipes::recipe(self.model);
         let steps = number(steps, recipe.steps);
@@ -166,7 +165,7 @@ impl Task for Making {
             patience: patience.map(|own| own as usize),
             rollback: *rollback,
             features: features.as_deref().map(kept_path),
-            samples: SAMPLES,
+            samples: number(samples, SAMPLES),
         };
         let config = Config { config, labels: data.classes.clone(), data: choice, training };
         // A run that measures nothing is told before the training.
@@ -218,7 +217,9 @@ impl Task for Making {
         let judge = self.judge(config)?;
         let samples = match &purpose {
             Purpose::Choose => config.training.samples,
-            Purpose::Report(own) => own.map_or(REPORTED, |own| own.samples as usize),
+            Purpose::Report(own) => {
+                own.map_or(2 * config.training.samples, |own| own.samples as usize)
+            }
         };
         let noise = Noise::new(&config.config, MEASURED_SEED, 0..samples as u64);
         let samples = made(network, &noise);

@@ -37,6 +37,8 @@ fn train(model: &str, out: &str, more: &[&str]) -> Value {
         "width=2",
         "--set",
         "latent=4",
+        "--samples",
+        "30",
         "--json",
         "--out",
         out,
@@ -167,7 +169,8 @@ fn a_loss_that_is_no_number_is_told_with_its_network_and_the_checkpoint_stays() 
     let out = folder.path().join("run");
     let out = out.to_str().unwrap();
     let line = ["train", "dcgan", "--limit", "40", "--batch-size", "4", "--steps", "300"];
-    let more = ["--every", "1", "--set", "width=2", "--lr", "1e30", "--out", out];
+    let more =
+        ["--every", "1", "--samples", "20", "--set", "width=2", "--lr", "1e30", "--out", out];
     let (status, _, err) = run(&[&line[..], &more].concat());
     assert_eq!(status, 1, "{err}");
     assert!(err.contains("'s loss became NaN or infinite at step"), "{err}");

@@ -7,7 +7,15 @@ use std::time::{Duration, Instant};
 fn program(out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenfold-gan"));
     let line = ["train", "dcgan", "--limit", "64", "--steps", "40", "--every", "4"];
-    command.args(line).args(["--batch-size", "8", "--set", "width=4", "--rollback"]);
+    command.args(line).args([
+        "--samples",
+        "50",
+        "--batch-size",
+        "8",
+        "--set",
+        "width=4",
+        "--rollback",
+    ]);
     command.args(more).arg("--out").arg(out);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command

@@ -27,7 +27,10 @@ pub fn clipped<N: Module>(network: N, limit: f64) -> N {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             // Statistics that a normalisation keeps are no weights.
             match param.is_require_grad() {
-                true => param.map(|weight| weight.detach().clamp(-self.0, self.0).require_grad()),
+                true => param.map(|weight| {
+                    let clipped = weight.inner().clamp(-self.0, self.0);
+                    Tensor::from_inner(clipped).require_grad()
+                }),
                 false => param,
             }
         }

@@ -98,7 +98,9 @@ mod tests {
                     &mut self,
                     param: burn::module::Param<Tensor<D>>,
                 ) -> burn::module::Param<Tensor<D>> {
-                    param.map(|weight| weight.detach().mul_scalar(self.0).require_grad())
+                    param.map(|weight| {
+                        Tensor::from_inner(weight.inner().mul_scalar(self.0)).require_grad()
+                    })
                 }
             }
             critic.map(&mut Scale(by))
