@@ -29,10 +29,6 @@ impl<D> RunConfig<D> {
         if classes > 0 && labels != classes {
             return Err(format!("{labels} labels for a model of {classes} classes"));
         }
-        let Training { steps, every, batch_size, samples, .. } = self.training;
-        match [steps, every, batch_size, samples].contains(&0) {
-            true => Err("training: steps, every, batch_size and samples are 1 or more".into()),
-            false => Ok(()),
-        }
+        self.training.check()
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod data;
+pub mod exchange;
 #[cfg(feature = "cli")]
 pub mod flags;
 pub mod frechet;
@@ -14,6 +15,7 @@ pub mod losses;
 mod making;
 pub mod measure;
 pub mod models;
+pub mod pairs;
 pub mod pixels;
 #[cfg(feature = "cli")]
 mod predict;
@@ -23,6 +25,10 @@ mod program;
 mod recipes;
 pub mod sheet;
 pub mod training;
+#[cfg(feature = "cli")]
+mod translating;
+#[cfg(feature = "cli")]
+mod translation;
 #[cfg(all(test, feature = "cli"))]
 mod verbs_tests;
 mod zoo;

@@ -1,11 +1,12 @@
 //! Images in memory as bytes of one size, and tensors in -1..1 and back.
 
+use crate::pairs::Pairs;
 use burn::tensor::{Device, Tensor, TensorData};
 use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::prelude::*;
 use tenfold_core::Result;
 use tenfold_core::data::random::SplitMix64;
-use tenfold_core::data::{Examples, Preprocess, Resize};
+use tenfold_core::data::{Examples, Input, Preprocess, Resize};
 
 /// The images of a split: bytes, channel after channel, image after image.
 pub struct Pixels {
@@ -41,6 +42,22 @@ impl Pixels {
         let labels = read.iter().map(|(_, label)| *label).collect();
         let bytes = read.into_iter().flat_map(|(bytes, _)| bytes).collect();
         Ok(Self { bytes, labels, shape })
+    }
+
+    /// Reads the images of one kind of pairs, up to `most`.
+    ///
+    /// # Errors
+    /// One that cannot be read.
+    pub fn of_pairs(pairs: &Pairs, kind: usize, shape: [usize; 3], most: usize) -> Result<Self> {
+        let preprocess = preprocess(shape);
+        let one = |place: usize| {
+            let pair = pairs.get(place)?;
+            let values = preprocess.apply(&Input::Image(pair[kind].clone()))?;
+            Ok(values.iter().map(|value| (value * 255.0).round() as u8).collect::<Vec<u8>>())
+        };
+        let count = pairs.len().min(most);
+        let bytes = (0..count).into_par_iter().map(one).collect::<Result<Vec<_>>>()?.concat();
+        Ok(Self { bytes, labels: vec![0; count], shape })
     }
 
     /// How many.
@@ -144,9 +161,7 @@ mod tests {
         assert_eq!(pixels.len(), 5);
         let back = images(pixels.batch(&[3, 1], &Device::flex()));
         assert_eq!(back[0].as_bytes(), pixels.image(3).as_bytes());
-        let tenfold_core::data::Input::Image(own) = examples.get(1).unwrap().input else {
-            panic!("glyphs are images")
-        };
+        let Input::Image(own) = examples.get(1).unwrap().input else { panic!("glyphs are images") };
         assert_eq!(back[1].as_bytes(), own.as_bytes());
         let colour = Pixels::read(&examples, [3, 32, 32], 2).unwrap();
         assert_eq!(colour.image(0).color(), image::ColorType::Rgb8);

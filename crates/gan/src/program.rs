@@ -2,6 +2,7 @@
 
 use crate::flags::{EvalFlags, PredictFlags, TrainFlags};
 use crate::making::Making;
+use crate::translating::Translating;
 use crate::zoo::Zoo;
 use std::path::Path;
 use tenfold_core::cli::{NoVerbs, On, Program};
@@ -23,7 +24,10 @@ impl Program for Zoo {
     }
 
     fn verbs(self) -> Box<dyn Verbs<Self>> {
-        Box::new(Making::new(self))
+        match self.from_noise() {
+            true => Box::new(Making::new(self)),
+            false => Box::new(Translating::new(self)),
+        }
     }
 
     fn data_dir(own: &TrainFlags) -> Option<&Path> {

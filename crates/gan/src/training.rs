@@ -43,6 +43,18 @@ impl Training {
         (round * self.every).min(self.steps)
     }
 
+    /// Refuses what cannot be.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { steps, every, batch_size, samples, .. } = *self;
+        match [steps, every, batch_size, samples].contains(&0) {
+            true => Err("training: steps, every, batch_size and samples are 1 or more".into()),
+            false => Ok(()),
+        }
+    }
+
     /// The plan.
     pub fn plan(&self, figure: &'static str) -> Plan {
         Plan {

@@ -2,9 +2,11 @@
 
 use crate::models::config::NoiseConfig;
 use crate::models::network::Generator;
-use crate::models::{cgan, dcgan, gan, infogan, wgan, wgan_gp};
+use crate::models::translate::TranslateConfig;
+use crate::models::translators::Translators;
+use crate::models::{cgan, cyclegan, dcgan, gan, infogan, pix2pix, wgan, wgan_gp};
 use tenfold_classification::models::parameters;
-use tenfold_core::data::glyphs;
+use tenfold_core::data::{glyphs, scenes};
 use tenfold_core::device;
 use tenfold_core::zoo::{self, Card};
 
@@ -23,6 +25,10 @@ pub enum Zoo {
     WGan,
     /// Wasserstein GAN with a gradient penalty.
     WGanGp,
+    /// Pix2Pix.
+    Pix2Pix,
+    /// CycleGAN.
+    CycleGan,
 }
 
 impl zoo::Zoo for Zoo {
@@ -34,24 +40,34 @@ impl zoo::Zoo for Zoo {
         (Self::InfoGan, "infogan"),
         (Self::WGan, "wgan"),
         (Self::WGanGp, "wgan_gp"),
+        (Self::Pix2Pix, "pix2pix"),
+        (Self::CycleGan, "cyclegan"),
     ];
 }
 
 impl Zoo {
     /// Whether it makes images from noise, not from images.
     pub fn from_noise(self) -> bool {
-        true
+        !matches!(self, Self::Pix2Pix | Self::CycleGan)
     }
 
     /// The choices of a model that makes images of so many channels and pixels a side from noise.
     pub fn noise(self, channels: usize, side: usize, classes: usize) -> NoiseConfig {
         match self {
             Self::Gan => gan::config(channels, side),
-            Self::DcGan => dcgan::config(channels, side),
+            Self::DcGan | Self::Pix2Pix | Self::CycleGan => dcgan::config(channels, side),
             Self::CGan => cgan::config(channels, side, classes),
             Self::InfoGan => infogan::config(channels, side, classes),
             Self::WGan => wgan::config(channels, side),
             Self::WGanGp => wgan_gp::config(channels, side),
+        }
+    }
+
+    /// The choices of a model that makes images from images of so many channels.
+    pub fn translation(self, channels: [usize; 2], side: usize) -> TranslateConfig {
+        match self {
+            Self::CycleGan => cyclegan::config(channels, side),
+            _ => pix2pix::config(channels, side),
         }
     }
 
@@ -80,12 +96,32 @@ impl Zoo {
             Self::WGanGp => {
                 ("WGAN-GP", "Gulrajani et al., Improved Training of Wasserstein GANs", 2017)
             }
+            Self::Pix2Pix => (
+                "Pix2Pix",
+                "Isola et al., Image-to-Image Translation with Conditional Adversarial Networks",
+                2017,
+            ),
+            Self::CycleGan => (
+                "CycleGAN",
+                "Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent \
+                 Adversarial Networks",
+                2017,
+            ),
         };
-        let config = self.noise(1, glyphs::SIDE, glyphs::CLASSES);
-        let parameters =
-            device::open("cpu").map_or(0, |cpu| parameters(&Generator::new(&config, &cpu)));
+        let counted = |cpu| match self.from_noise() {
+            true => {
+                let config = self.noise(1, glyphs::SIDE, glyphs::CLASSES);
+                parameters(&Generator::new(&config, &cpu))
+            }
+            false => {
+                let config = self.translation([3, 3], scenes::SIDE);
+                parameters(&Translators::new(&config, &cpu))
+            }
+        };
+        let parameters = device::open("cpu").map_or(0, counted);
+        let data = if self.from_noise() { glyphs::NAME } else { scenes::NAME };
         let name = zoo::Zoo::name(self);
-        Card { name, title, paper, year, parameters, data: glyphs::NAME }
+        Card { name, title, paper, year, parameters, data }
     }
 }
 
