@@ -50,6 +50,12 @@ pub struct EvalFlags {
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug, Default)]
 pub struct PredictFlags {
+    #[arg(long, value_name = "FILE")]
+    #[arg(
+        help = "Instead of a RUN: a netG of pytorch-CycleGAN-and-pix2pix (unet, resnet_6blocks, \
+                  resnet_9blocks), whose sizes are read off its keys"
+    )]
+    pub weights: Option<PathBuf>,
     #[arg(long, value_name = "DIR", help = "Write the images into DIR, and a sheet of them")]
     pub draw: Option<PathBuf>,
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]

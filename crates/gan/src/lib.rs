@@ -25,6 +25,8 @@ mod program;
 mod recipes;
 pub mod sheet;
 pub mod training;
+#[cfg(test)]
+mod translate_tests;
 #[cfg(feature = "cli")]
 mod translating;
 #[cfg(feature = "cli")]

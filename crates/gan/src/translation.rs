@@ -2,7 +2,7 @@
 
 use crate::flags::PredictFlags;
 use crate::models::translate::TranslateConfig;
-use crate::models::translators::{Translator, Translators, load_published};
+use crate::models::translators::{Translator, Translators};
 use crate::pixels::images;
 use crate::sheet;
 use burn::module::Module;
@@ -143,14 +143,4 @@ fn small(image: &DynamicImage) -> DynamicImage {
 fn same(input: &Path, output: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     real(input).is_some_and(|input| real(output) == Some(input))
-}
-
-/// A generator that others trained, ready for [`run`].
-///
-/// # Errors
-/// Weights that cannot be read, or do not fit.
-pub fn published(config: &TranslateConfig, weights: &Path, device: &Device) -> Result<Translators> {
-    let mut there = Translator::new(config.channels, config, device);
-    load_published(&mut there, config, weights)?;
-    Ok(Translators { there, back: None })
 }

@@ -99,6 +99,67 @@ fn every_model_of_noise_trains_measures_samples_and_exports() {
     }
 }
 
+/// A short training of scenes.
+fn translate(model: &str, out: &str, more: &[&str]) -> Value {
+    let line = ["train", model, "--limit", "6", "--steps", "2", "--every", "1"];
+    let small = ["--set", "downs=5", "--set", "side=32", "--set", "width=1"];
+    let few = ["--samples", "4", "--set", "critic_width=1", "--json", "--out", out];
+    json(&[&line[..], &small, &few, more].concat())
+}
+
+#[test]
+fn both_translators_train_measure_translate_at_any_size_and_export() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let photo = path("photo.png");
+    let pixel = |x, y| image::Rgb([x as u8 * 3, y as u8 * 5, 90]);
+    image::RgbImage::from_fn(53, 41, pixel).save(&photo).unwrap();
+    for model in ["pix2pix", "cyclegan"] {
+        let out = path(model);
+        let summary = translate(model, &out, &["--set", "average=0.5"]);
+        let own = if model == "pix2pix" { "l1" } else { "cycle_l1" };
+        for figure in [own, "fd_lenet", "precision", "recall", "diversity", "count"] {
+            assert!(summary[figure].is_number(), "{model} {figure}: {summary}");
+        }
+        let in_run = |name: &str| Path::new(&out).join(name);
+        assert!(in_run("samples.gif").is_file() && in_run("samples/0000002.png").is_file());
+        assert!(json(&["eval", &out, "--json"])[own].is_number());
+        let file = path(&format!("{model}.safetensors"));
+        assert_eq!(run(&["export", &out, &file]).0, 0);
+        let ask = |run: &str, folder: &str, more: &[&str]| {
+            let folder = path(folder);
+            let line = ["predict", run, &photo, "--draw", &folder, "--json"];
+            let list = json(&[&line[..], more].concat());
+            let bytes = std::fs::read(list[0]["file"].as_str().unwrap()).unwrap();
+            let image = image::load_from_memory(&bytes).unwrap();
+            assert_eq!((image.width(), image.height()), (53, 41), "{model}");
+            bytes
+        };
+        let one = ask(&out, &format!("{model}-drawn"), &[]);
+        assert_eq!(one, ask(&file, &format!("{model}-again"), &[]));
+        if model == "cyclegan" {
+            assert_ne!(one, ask(&out, "backward", &["--backward"]));
+        }
+        let drawn = path("drawn");
+        for (line, why) in [
+            (vec!["--samples", "4"], "makes images from images: name some"),
+            (vec!["--class", "4"], "makes images from images: name some"),
+            (vec!["--backward"], "backward"),
+        ] {
+            if why == "backward" && model == "cyclegan" {
+                continue;
+            }
+            let all = [&["predict", &out, &photo, "--draw", &drawn][..], &line].concat();
+            let (status, _, err) = run(&all);
+            let why = if why == "backward" { "this model has one way" } else { why };
+            assert!(status == 1 && err.contains(why), "{err}");
+        }
+        let (status, _, err) =
+            run(&["predict", &out, &photo, "--draw", folder.path().to_str().unwrap()]);
+        assert!(status == 1 && err.contains("would replace the input"), "{err}");
+    }
+}
+
 #[test]
 fn options_of_the_papers_train() {
     let folder = tempfile::tempdir().unwrap();
@@ -136,6 +197,15 @@ fn wrong_lines_are_told() {
         (&["train", "dcgan", "--set", "penalty=10"], 1, "penalty wants critic_norm=false"),
         (&["train", "dcgan", "--set", "classes=3"], 1, "unknown setting `classes`"),
         (&["train", "dcgan", "--features", &loose], 1, "loose"),
+        (
+            &["train", "pix2pix", "--set", "side=96"],
+            1,
+            "side=96: expected 32 to 1024 and a multiple of 64",
+        ),
+        (&["train", "pix2pix", "--set", "cycle=10"], 1, "0 for pix2pix, above it for cyclegan"),
+        (&["train", "cyclegan", "--data", &loose], 1, "wants two folders"),
+        (&["train", "cyclegan", "--rollback"], 1, "--rollback: "),
+        (&["predict", "--weights", &one, &one, "--draw", &drawn], 1, "one.png"),
         (&["predict", &plain], 1, "--draw: name a folder"),
         (&["predict", &plain, &one, draw[0], draw[1]], 1, "makes images from noise and takes none"),
         (&["predict", &plain, "--class", "3", draw[0], draw[1]], 1, "asked for no class"),

@@ -117,12 +117,16 @@ impl Unet {
     }
 }
 
-/// From the keys of pytorch-CycleGAN-and-pix2pix's `netG` (`unet_256`, or of other sizes) to ours.
-pub fn renames(downs: usize) -> Vec<(String, String)> {
-    let prefix = |level: usize| match level {
+/// What the keys of a level begin with there.
+pub(super) fn prefix(level: usize) -> String {
+    match level {
         0 => "model.model".to_owned(),
         _ => format!("model.model.1.model{}", ".3.model".repeat(level - 1)),
-    };
+    }
+}
+
+/// From the keys of pytorch-CycleGAN-and-pix2pix's `netG` (`unet_256`, or of other sizes) to ours.
+pub fn renames(downs: usize) -> Vec<(String, String)> {
     let mut all = vec![rename("model.model.0", "downs.0.conv"), rename("model.model.3", "image")];
     for level in 1..downs {
         let (prefix, up) = (prefix(level), format!("ups.{}", downs - 1 - level));
