@@ -177,7 +177,12 @@ impl Adversarial {
     fn generate(&mut self, rate: f64) -> Tensor<1> {
         let noise = self.noise(self.config.critic_steps);
         let made = self.generator.forward(noise.tensor(&self.device));
-        let judged = self.discriminator.forward(made, self.classes(&noise.labels));
+        // What it learns from here would be thrown away, but that of the code's part.
+        let judge = match self.config.has_code() {
+            true => self.discriminator.clone(),
+            false => self.discriminator.clone().no_grad(),
+        };
+        let judged = judge.forward(made, self.classes(&noise.labels));
         let mut loss = losses::generator(self.config.rule, judged.logits);
         let shown = loss.clone();
         if let Some(told) = judged.code {
