@@ -49,3 +49,26 @@ impl Propose for Keeper {
         Ok(judge.read(&images)?.into_iter().map(answer).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn_dataset::Dataset;
+    use tenfold_core::data::glyphs::{Glyphs, Part};
+
+    #[test]
+    fn a_glyph_is_kept_rather_than_noise() {
+        let keeper = Keeper::new(Judge::new(None, "glyphs").unwrap(), [1, 28, 28]);
+        let glyph = Glyphs::new(Part::Test).get(3).unwrap().input;
+        let grey = |x: u32, y: u32| image::Luma([((x * 97 + y * 61) % 256) as u8]);
+        let noise = Input::Image(image::GrayImage::from_fn(28, 28, grey).into());
+        let answers = keeper.propose(&[&glyph, &noise], 2).unwrap();
+        let keep = |answer: &Proposal| {
+            let ranked = answer.whole().unwrap();
+            assert!(ranked.len() == 2 && ranked[0].score >= ranked[1].score);
+            ranked.iter().find(|one| one.answer.label() == Some("keep")).unwrap().score
+        };
+        assert!(keep(&answers[0]) > 0.9 && keep(&answers[1]) < keep(&answers[0]));
+        assert_eq!(keeper.labels(), ["keep", "reject"]);
+    }
+}

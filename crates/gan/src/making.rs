@@ -21,8 +21,10 @@ use burn::module::Module;
 use burn::tensor::Device;
 use image::DynamicImage;
 use serde_json::{Map, Value, json};
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use tenfold_core::cli::args::kept_path;
 use tenfold_core::data::glyphs;
@@ -45,7 +47,7 @@ pub(crate) struct Making {
     guard: Shared,
     /// The run folder of a training.
     folder: Mutex<Option<PathBuf>>,
-    judge: Mutex<Option<Arc<Judge>>>,
+    judge: RefCell<Option<Rc<Judge>>>,
     /// Features of the images held out to choose by, which are the same each time.
     held_out: Mutex<Option<Arc<Features>>>,
 }
@@ -64,18 +66,18 @@ impl Making {
             model,
             guard,
             folder: Mutex::default(),
-            judge: Mutex::default(),
+            judge: RefCell::default(),
             held_out: Mutex::default(),
         }
     }
 
-    fn judge(&self, config: &Config) -> Result<Arc<Judge>> {
-        let mut judge = held(&self.judge);
+    fn judge(&self, config: &Config) -> Result<Rc<Judge>> {
+        let mut judge = self.judge.borrow_mut();
         if let Some(judge) = &*judge {
             return Ok(judge.clone());
         }
         let Training { features, .. } = &config.training;
-        let new = Arc::new(Judge::new(features.as_deref(), &config.data.name)?);
+        let new = Rc::new(Judge::new(features.as_deref(), &config.data.name)?);
         *judge = Some(new.clone());
         Ok(new)
     }
