@@ -328,3 +328,67 @@ impl Learner for Adversarial {
         self.training.at(round)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::dcgan;
+    use std::collections::BTreeMap;
+    use tenfold_core::data::glyphs::{Glyphs, Part};
+    use tenfold_core::device::autodiff_device;
+    use tenfold_core::run::Run;
+    use tenfold_core::train::optim::{OptimizerConfig, OptimizerKind};
+    use tenfold_core::train::{fit, random_stream};
+
+    #[test]
+    fn an_alarm_goes_back_to_the_weights_kept_at_half_the_rate() {
+        let _stream = random_stream();
+        let folder = tempfile::tempdir().unwrap();
+        let run = Run::at(folder.path()).unwrap();
+        let config = NoiseConfig { width: 2, average: 0.0, ..dcgan::config(1, 28) };
+        let training = Training {
+            steps: 4,
+            every: 2,
+            batch_size: 4,
+            lr: 1e-2,
+            decay: 0.0,
+            optimizer: OptimizerConfig::new(OptimizerKind::Adam),
+            seed: 3,
+            patience: None,
+            rollback: true,
+            features: None,
+            samples: 4,
+        };
+        let plain = Device::flex();
+        let device = autodiff_device(&plain, 3);
+        let examples: tenfold_core::data::Examples = Arc::new(Glyphs::new(Part::Validation));
+        let images = Arc::new(Pixels::read(&examples, [1, 28, 28], 8).unwrap());
+        let guard: Shared = Arc::new(Mutex::new(Guard::new()));
+        let mut learner =
+            Adversarial::new(&config, &training, images, guard.clone(), None, device).unwrap();
+        let bytes = |model: &Weights<Generator>| {
+            let file = folder.path().join("weights");
+            tenfold_core::weights::save(&model.0, &file, &BTreeMap::new()).unwrap();
+            std::fs::read(file).unwrap()
+        };
+        let mut seen = Vec::new();
+        // First as good as can be, then as like each other as can be.
+        let mut measure = |model: &Weights<Generator>| {
+            seen.push(bytes(model));
+            let (distance, diversity) = if seen.len() == 1 { (5.0, 1.0) } else { (9.0, 0.1) };
+            let names = ["fd_lenet", "diversity"].map(String::from);
+            let figures = Figures::from_iter(names.into_iter().zip([distance, diversity]));
+            let mut guard = guard.lock().unwrap();
+            let step = guard.step;
+            guard.measured(step, "fd_lenet", &figures);
+            Ok(figures)
+        };
+        let plan = training.plan("fd_lenet");
+        let own: &mut dyn Learner<Model = Weights<Generator>> = &mut learner;
+        fit(&run, &plan, &plain, own, &BTreeMap::new(), false, &mut measure).unwrap();
+        assert_ne!(seen[0], seen[1]);
+        assert_eq!(bytes(&learner.model()), seen[0]);
+        let guard = guard.lock().unwrap();
+        assert_eq!((guard.rollbacks, guard.rate, guard.best), (1, 0.5, Some((5.0, 2))));
+    }
+}

@@ -8,10 +8,8 @@ use crate::models::network::Generator;
 use crate::models::noise::Noise;
 use crate::sheet;
 use crate::zoo::Zoo;
-use image::DynamicImage;
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use tenfold_core::cli::print_json;
 use tenfold_core::progress::note;
 use tenfold_core::task::{Asked, NamedData};
@@ -173,11 +171,13 @@ pub fn samples(
         0 => Value::Null,
         _ => Value::from(config.labels[noise.labels[place]].clone()),
     };
+    let run = asked.args.paths.first();
+    let name = run.and_then(|run| run.file_stem()).unwrap_or_default().to_string_lossy();
     let mut told = Vec::with_capacity(images.len());
     for (place, image) in images.iter().enumerate() {
-        let file = folder.join(format!("seed{seed}-{place:05}.png"));
+        // The name alone tells where it comes from, wherever it is copied.
+        let file = folder.join(format!("{name}-seed{seed}-{place:05}.png"));
         sheet::write(image, &file)?;
-        let run = asked.args.paths.first();
         let mut one =
             json!({"input": "noise", "run": run, "seed": seed, "sample": place, "file": file});
         if let label @ Value::String(_) = label(place) {
@@ -185,7 +185,8 @@ pub fn samples(
         }
         told.push(one);
     }
-    write_sheet(&images, row, folder, &format!("sheet-seed{seed}.png"))?;
+    let path = sheet::beside(folder);
+    sheet::write(&sheet::grid(&images, row).into(), &path)?;
     files::write_json(&folder.join("samples.json"), &told)?;
     match asked.args.json {
         true => print_json(&told, out)?,
@@ -195,15 +196,13 @@ pub fn samples(
             }
         }
     }
-    note(format_args!("wrote {} images and a sheet of them to {}", images.len(), folder.display()));
+    note(format_args!(
+        "wrote {} images to {} and a sheet of them to {}",
+        images.len(),
+        folder.display(),
+        path.display()
+    ));
     Ok(())
-}
-
-/// A sheet beside the images, in a folder of its own, so that who reads the folder finds samples.
-fn write_sheet(images: &[DynamicImage], row: usize, folder: &Path, name: &str) -> Result<()> {
-    let sheet: DynamicImage = sheet::grid(images, row).into();
-    let path: PathBuf = folder.join("sheet").join(name);
-    sheet::write(&sheet, &path)
 }
 
 #[cfg(test)]

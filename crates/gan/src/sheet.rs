@@ -40,6 +40,14 @@ pub fn write(image: &DynamicImage, path: &Path) -> Result<()> {
     files::write(path, png.get_ref())
 }
 
+/// The file of the sheet of a folder's images: beside the folder, so that who reads the folder finds
+/// these images alone.
+pub fn beside(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_os_string();
+    name.push("-sheet.png");
+    folder.with_file_name(name)
+}
+
 /// The file of a training's sheet after a step.
 pub fn frame(run: &Path, step: usize) -> PathBuf {
     run.join("samples").join(format!("{step:07}.png"))

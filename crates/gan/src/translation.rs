@@ -127,7 +127,7 @@ pub fn run(
     }
     if !sheet_of.is_empty() {
         let sheet: DynamicImage = sheet::grid(&sheet_of, 2).into();
-        sheet::write(&sheet, &folder.join("sheet").join("sheet.png"))?;
+        sheet::write(&sheet, &sheet::beside(folder))?;
     }
     if args.json {
         print_json(&told, out)?;

@@ -82,7 +82,7 @@ fn every_model_of_noise_trains_measures_samples_and_exports() {
             let line = ["predict", run, "--samples", samples, "--seed", "7", "--draw", &folder];
             let list = json(&[&line[..], &["--json"], more].concat());
             let list = list.as_array().unwrap().clone();
-            assert!(Path::new(&folder).join("sheet/sheet-seed7.png").is_file());
+            assert!(Path::new(&format!("{folder}-sheet.png")).is_file());
             assert_eq!(list[0]["seed"], 7);
             let bytes = |one: &Value| std::fs::read(one["file"].as_str().unwrap()).unwrap();
             list.iter().map(bytes).collect::<Vec<_>>()
