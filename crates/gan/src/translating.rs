@@ -233,7 +233,10 @@ impl Task for Translating {
         purpose: Purpose<'_, Zoo>,
     ) -> Result<Scores> {
         let judge = Judge::new(config.training.features.as_deref(), &config.data.name)?;
-        let most = config.training.samples;
+        let most = match &purpose {
+            Purpose::Report(Some(own)) => own.samples as usize,
+            _ => config.training.samples,
+        };
         let kinds = read(data.split(split), &config.config, most)?;
         let own = Self::translate(network, &kinds);
         let real = [judge.features(&own.real[0])?, judge.features(&own.real[1])?];

@@ -66,7 +66,7 @@ fn every_model_of_noise_trains_measures_samples_and_exports() {
         let in_run = |name: &str| Path::new(&out).join(name);
         assert!(in_run("samples.gif").is_file() && in_run("samples/0000002.png").is_file());
         let curves = std::fs::read_to_string(in_run("curves.svg")).unwrap();
-        for word in ["generator loss", "discriminator loss", "Fréchet distance, LeNet"] {
+        for word in ["generator loss", "discriminator loss", "Fréchet distance, lenet"] {
             assert!(curves.contains(word), "{model}: no {word}");
         }
         let lines = std::fs::read_to_string(in_run("metrics.jsonl")).unwrap();

@@ -138,11 +138,15 @@ fn standard(metric: &str) -> String {
         "mae" => "mean absolute error",
         "rmse" => "root mean squared error",
         "r2" => "R²",
-        "fd_lenet" => "Fréchet distance, LeNet",
-        "fd_features" => "Fréchet distance",
         "top5" => "top-5 accuracy",
         "success_auc" => "success AUC",
-        other => return other.replace('_', " "),
+        other => {
+            let words = other.replace('_', " ");
+            return match words.strip_prefix("fd ") {
+                Some(features) => format!("Fréchet distance, {features}"),
+                None => words,
+            };
+        }
     };
     name.into()
 }
