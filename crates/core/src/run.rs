@@ -285,8 +285,11 @@ mod tests {
         assert!(message.contains("Tenfold 7.0.0 in format 9"), "{message}");
 
         let (_folder, run) = written(&header);
-        let message = run.model("gan").unwrap_err().to_string();
-        assert!(message.contains("a run of task `classification`, expected `gan`"), "{message}");
+        let message = run.model("tracking").unwrap_err().to_string();
+        assert!(
+            message.contains("a run of task `classification`, expected `tracking`"),
+            "{message}"
+        );
         assert_eq!(run.model("classification").unwrap(), "m");
     }
 

@@ -21,6 +21,7 @@ fn arrows_go_one_way() {
     let here = ".workspace = true";
     for (name, below) in [
         ("tenfold-classification", "tenfold-core"),
+        ("tenfold-gan", "tenfold-classification"),
         ("tenfold-segmentation", "tenfold-detection"),
         ("tenfold-segmentation", "tenfold-kernels"),
         ("tenfold-tracking", "tenfold-detection"),
@@ -37,7 +38,7 @@ fn arrows_go_one_way() {
         ("tenfold-core", "tenfold-classification"),
         ("tenfold-kernels", "tenfold-core"),
         ("tenfold-classification", "tenfold-detection"),
-        ("tenfold-gan", "tenfold-classification"),
+        ("tenfold-rl", "tenfold-classification"),
         ("tenfold-tracking", "tenfold-segmentation"),
         ("tenfold-text", "tenfold-detection"),
         ("tenfold-presets", "tenfold-text"),

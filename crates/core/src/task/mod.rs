@@ -23,3 +23,4 @@ pub use contract::{Answering, Learning, Purpose, Scores, Task, introduction, not
 pub use data::{Choice, Data, NamedData};
 pub use program::{Asked, Flags, MoreVerbs, NoVerbs, On, Program, Verbs};
 pub use split::Split;
+pub use train::folder;

@@ -160,7 +160,7 @@ fn resumed<T: Task>(task: &T, flags: &Flags<T::Zoo>) -> Result<Started<T>> {
 }
 
 /// `--out`, or `runs/MODEL-DATA` with the data by its last name.
-fn folder<T: Task>(task: &T, flags: &Flags<T::Zoo>, choice: &T::Choice) -> PathBuf {
+pub fn folder<T: Task>(task: &T, flags: &Flags<T::Zoo>, choice: &T::Choice) -> PathBuf {
     flags.run.out.clone().unwrap_or_else(|| {
         let last = Path::new(choice.name().trim_end_matches(['/', '\\'])).file_stem();
         let last = last.map_or_else(|| "data".into(), |stem| stem.to_string_lossy());

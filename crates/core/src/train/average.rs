@@ -7,7 +7,7 @@ use std::any::Any;
 use std::collections::HashMap;
 
 /// A network whose weights, running statistics included, follow another's.
-pub(super) struct Average<N> {
+pub struct Average<N> {
     /// On a device that records no gradients.
     pub network: N,
     /// What each step keeps.

@@ -21,6 +21,7 @@ mod settings;
 mod supervised;
 pub mod watch;
 
+pub use average::Average;
 pub use fit::{Progress, fit};
 pub use learner::{Learner, Model, Weights, drawn, random_stream};
 pub use parts::Parts;

@@ -26,7 +26,7 @@ pub fn write(history: &History, kept: Option<usize>, path: &Path) -> Result<()> 
     files::write(path, svg.as_bytes())
 }
 
-/// The image as SVG text: the loss, and what was measured on the validation split.
+/// The image as SVG text: the loss, or the losses where there is no one, and what was measured on the validation split.
 ///
 /// # Errors
 /// What the drawing library says.
@@ -35,13 +35,15 @@ pub fn draw(
     kept: Option<usize>,
 ) -> std::result::Result<String, Box<dyn std::error::Error>> {
     let unit = history.lines.first().map_or("epoch", |line| line.at.unit().name());
-    let shown = |line: &&Line| line.split == "validation" || line.metrics.contains_key("loss");
-    let names = history.lines.iter().filter(shown).flat_map(|line| {
-        line.metrics.keys().filter(|name| line.split == "validation" || *name == "loss")
+    let one = history.lines.iter().any(|line| line.metrics.contains_key("loss"));
+    // Of networks that learn against each other each has a loss of its own.
+    let loss = |name: &str| if one { name == "loss" } else { name.ends_with("_loss") };
+    let names = history.lines.iter().flat_map(|line: &Line| {
+        line.metrics.keys().filter(|name| line.split == "validation" || loss(name))
     });
     // The loss first, then the rest by name.
     let mut names: Vec<&String> = names.collect::<BTreeSet<_>>().into_iter().collect();
-    names.sort_by_key(|name| (*name != "loss", name.to_string()));
+    names.sort_by_key(|name| (!loss(name), name.to_string()));
     let mut svg = String::new();
     {
         let size = (PANEL.0 * names.len().max(1) as u32, PANEL.1 + LEGEND);
@@ -138,7 +140,13 @@ fn standard(metric: &str) -> String {
         "r2" => "R²",
         "top5" => "top-5 accuracy",
         "success_auc" => "success AUC",
-        other => return other.replace('_', " "),
+        other => {
+            let words = other.replace('_', " ");
+            return match words.strip_prefix("fd ") {
+                Some(features) => format!("Fréchet distance, {features}"),
+                None => words,
+            };
+        }
     };
     name.into()
 }

@@ -13,6 +13,7 @@
 mod activation;
 mod cat;
 mod conv;
+mod instance;
 mod linear;
 mod loss;
 mod norm;
@@ -23,6 +24,7 @@ mod roi;
 pub use activation::{leaky_relu, relu};
 pub use cat::cat_channels;
 pub use conv::{conv_transpose2d, conv_transpose2d_cached, conv2d, conv2d_cached};
+pub use instance::instance_norm;
 pub use linear::{linear, linear_cached};
 pub use loss::cross_entropy;
 pub use norm::{Epilogue, batch_norm, batch_norm_train};
