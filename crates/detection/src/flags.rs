@@ -1,8 +1,10 @@
 //! The flags that detection has beside those of every task.
 
 use crate::augment::Augment;
+use crate::data::choice::DataChoice;
 use crate::write::Format;
 use clap::Args;
+use serde_json::Value;
 use std::path::PathBuf;
 use tenfold_core::cli::args::{DataFlags, SplitFlags, SupervisedFlags, fraction};
 
@@ -42,6 +44,18 @@ pub struct TrainFlags {
     #[arg(help = "With yolo9000: labels, separated by commas, of which images say that they are \
                   there and not where; their boxes are hidden from the training")]
     pub unboxed: Vec<String>,
+    /// Of a training on decisions, which no flag asks for.
+    #[arg(skip)]
+    pub onward: Option<Onward>,
+}
+
+/// What a training on decisions keeps of the run that it goes on from.
+#[derive(Clone, Debug)]
+pub struct Onward {
+    /// That run's data.
+    pub data: DataChoice,
+    /// Its model's choices.
+    pub config: Value,
 }
 
 /// `eval`.

@@ -4,9 +4,10 @@ use crate::augment::Augment;
 use crate::batches::{Batch, Batches};
 use crate::calibration::Calibration;
 use crate::config::RunConfig;
-use crate::data::{self, unboxed};
+use crate::data::choice::DataChoice;
+use crate::data::unboxed;
 use crate::finder::Finder;
-use crate::flags::{EvalFlags, TrainFlags};
+use crate::flags::{EvalFlags, Onward, TrainFlags};
 use crate::metrics::Judged;
 use crate::mistakes;
 use crate::models::detector::{DetectorConfig, Seen};
@@ -25,12 +26,15 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 use tenfold_core::calibrate;
+use tenfold_core::cli::args::{DataFlags, SupervisedFlags};
 use tenfold_core::data::{Examples, Input, Object, scenes};
 use tenfold_core::device::autodiff_device;
 use tenfold_core::set::{Field, set_fields};
+use tenfold_core::suggest::RetrainPlan;
 use tenfold_core::task::prelude::*;
-use tenfold_core::task::{Asked, introduction};
+use tenfold_core::task::{Asked, Choice, introduction};
 use tenfold_core::train::loader::{Epoch, Loader};
+use tenfold_core::trained::Trained;
 use tenfold_core::zoo::{self, did_you_mean};
 
 /// Images that priors are measured on, at most.
@@ -44,7 +48,7 @@ pub(crate) struct Detecting<C> {
     config: PhantomData<C>,
 }
 
-type Config<C> = RunConfig<C, NamedData>;
+type Config<C> = RunConfig<C, DataChoice>;
 
 impl<C: DetectorConfig> Detecting<C> {
     pub(crate) fn new(model: Zoo) -> Self {
@@ -96,6 +100,22 @@ fn learnt(data: &DataSet<Vec<Object>>, names: &[String]) -> Result<Examples<Vec<
     Ok(unboxed::hide(data.train.clone(), labels))
 }
 
+/// The choices of a run's model for these classes, of which it may have learnt some.
+fn learns_on<C: DetectorConfig>(config: &serde_json::Value, classes: &[String]) -> Result<C> {
+    let mut own = config.clone();
+    if let Some(count) = own.get_mut("classes") {
+        *count = classes.len().into();
+    }
+    let own: C = serde_json::from_value(own).map_err(|why| Error::argument("--data", why))?;
+    match own.classes() == classes.len() {
+        true => Ok(own),
+        false => {
+            let why = "has new labels, and the words of this model's tree are fixed";
+            Err(Error::argument("--data", why))
+        }
+    }
+}
+
 /// What a model's configuration is made of: see [`Seen`].
 fn seen(
     data: &DataSet<Vec<Object>>,
@@ -134,7 +154,7 @@ fn seen(
 
 impl<C: DetectorConfig> Task for Detecting<C> {
     type Zoo = Zoo;
-    type Choice = NamedData;
+    type Choice = DataChoice;
     type Data = DataSet<Vec<Object>>;
     type Config = Config<C>;
     type Model = Weights<C::Network>;
@@ -145,25 +165,27 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         self.model
     }
 
-    fn choose(&self, flags: &Flags<Zoo>) -> Result<NamedData> {
-        Ok(NamedData::new(&flags.own.data, flags.run.seed(), scenes::NAME))
+    fn choose(&self, flags: &Flags<Zoo>) -> Result<DataChoice> {
+        let own = DataChoice::new(&flags.own.data, flags.run.seed(), scenes::NAME);
+        let beside = flags.own.onward.as_ref().map(|onward| Box::new(onward.data.clone()));
+        Ok(DataChoice { beside, ..own })
     }
 
-    fn chosen(config: &Config<C>) -> &NamedData {
+    fn chosen(config: &Config<C>) -> &DataChoice {
         &config.data
     }
 
-    fn open(&self, choice: &NamedData, data_dir: Option<&Path>) -> Result<Self::Data> {
-        data::open(&choice.name, &choice.options(data_dir))
+    fn open(&self, choice: &DataChoice, data_dir: Option<&Path>) -> Result<Self::Data> {
+        choice.open(data_dir)
     }
 
     fn configure(
         &self,
         flags: &Flags<Zoo>,
-        choice: NamedData,
+        choice: DataChoice,
         data: &Self::Data,
     ) -> Result<Config<C>> {
-        let TrainFlags { supervised, augment, weights, tree, unboxed, .. } = &flags.own;
+        let TrainFlags { supervised, augment, weights, tree, unboxed, onward, .. } = &flags.own;
         if self.model != Zoo::Yolo9000 {
             for (flag, given) in [("--tree", tree.is_some()), ("--unboxed", !unboxed.is_empty())] {
                 if given {
@@ -181,9 +203,12 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         }
         let seen = seen(data, &learnt(data, unboxed)?, tree, self.model, flags.run.seed())?;
         let config = set_fields(&C::new(&seen), &flags.run.set, C::FIXED)?;
-        let config = config.finished(&seen);
+        let config = match onward {
+            Some(onward) => learns_on(&onward.config, &data.classes)?,
+            None => config.finished(&seen),
+        };
         config.check().map_err(|why| Error::argument("--set", why))?;
-        let recipe = recipes::recipe(self.model, &choice.name);
+        let recipe = recipes::recipe(self.model, choice.name());
         let data_dir = flags.own.data.data_dir.as_deref();
         Ok(RunConfig {
             labels: data.classes.clone(),
@@ -191,7 +216,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
             nms: config.nms(),
             training: supervised.settings(recipe, flags.run.seed()),
             config,
-            augment: augment.unwrap_or_else(|| recipes::augment(&choice.name)),
+            augment: augment.unwrap_or_else(|| recipes::augment(choice.name())),
             data: choice,
             start: weights.as_deref().map(|path| Start::new(path, data_dir)).transpose()?,
             unboxed: unboxed.clone(),
@@ -322,9 +347,35 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         Ok(own.map(field).collect())
     }
 
+    fn retraining(
+        &self,
+        config: &Config<C>,
+        trained: &Trained,
+        plan: &RetrainPlan,
+    ) -> Result<TrainFlags> {
+        let store = plan.store.to_str().ok_or_else(|| {
+            Error::file(&plan.store, "its name is not UTF-8, which `--data` expects")
+        })?;
+        let data = DataFlags { data: Some(store.into()), limit: plan.limit, data_dir: None };
+        let mut supervised = SupervisedFlags::of(&config.training);
+        supervised.epochs = plan.epochs.or(supervised.epochs);
+        let before = config.data.beside.as_deref().unwrap_or(&config.data).clone();
+        let config_of = serde_json::to_value(&config.config);
+        let config_of = config_of.map_err(|why| Error::file(&trained.path, why))?;
+        Ok(TrainFlags {
+            data,
+            supervised,
+            augment: Some(config.augment),
+            weights: Some(trained.weights.clone()),
+            onward: Some(Onward { data: before, config: config_of }),
+            ..TrainFlags::default()
+        })
+    }
+
     fn portable(&self, config: &mut Config<C>) {
-        // A path of this machine, of no use elsewhere.
+        // Paths of this machine, of no use elsewhere.
         config.start = None;
+        config.data.beside = None;
     }
 
     fn further(&self, config: &serde_json::Value) -> Vec<(&'static str, String)> {

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tenfold_core::data::OpenOptions;
-use tenfold_detection::data;
+use tenfold_core::suggest::RetrainPlan;
+use tenfold_core::task::Program;
+use tenfold_detection::{Zoo, data};
 
 /// How long anything may take, on a machine that has much other work.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -127,9 +129,9 @@ fn a_person_confirms_moves_removes_and_adds_boxes() {
     }
 
     // What is proposed for an image of the queue is what is said of the image alone.
-    let next = server.post("/v1/next", &json!({"person": "ann", "count": 5}));
+    let next = server.post("/v1/next", &json!({"person": "ann", "count": 12}));
     let items = next["items"].as_array().unwrap();
-    assert_eq!(items.len(), 5);
+    assert_eq!(items.len(), 12);
     let shown = items[0]["slots"].as_array().unwrap();
     assert!(shown.len() > 3, "{next}");
     let image = std::fs::read(queue.join(items[0]["name"].as_str().unwrap())).unwrap();
@@ -192,4 +194,28 @@ fn a_person_confirms_moves_removes_and_adds_boxes() {
     let counts = [&data.train, &data.validation, &data.test]
         .map(|split| (0..split.len()).map(|i| split.get(i).unwrap().target.len()).sum::<usize>());
     assert_eq!(counts.iter().sum::<usize>(), 4);
+
+    // The store itself is data, and weights go on from it beside what they learnt before.
+    let store = run.join("decisions.sqlite");
+    let data = data::open(store.to_str().unwrap(), &options).unwrap();
+    let decided = data.train.len() + data.validation.len();
+    assert!(decided + data.test.len() == 12 && !data.test.is_empty());
+    let plan = RetrainPlan {
+        from: run.clone(),
+        store,
+        out: folder.path().join("further"),
+        device: "cpu".into(),
+        seed: 1,
+        epochs: Some(1),
+        limit: None,
+    };
+    Zoo::retrain(&plan).unwrap();
+    let read_json =
+        |run: &Path, name: &str| read(&std::fs::read_to_string(run.join(name)).unwrap());
+    let [before, after] = [&run, &plan.out].map(|run| read_json(run, "config.json"));
+    assert_eq!(before["config"], after["config"]);
+    assert_eq!(after["data"]["beside"]["name"], before["data"]["name"]);
+    let summary = read_json(&plan.out, "summary.json");
+    assert!(summary["examples"]["train"].as_u64().unwrap() > data.train.len() as u64, "{summary}");
+    assert_eq!(summary["examples"]["test"], data.test.len());
 }

@@ -2,9 +2,13 @@
 //! training begins. [`open`] chooses the reader by what the files hold.
 
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod choice;
 mod coco;
 mod csv;
 mod cvat;
+#[cfg(feature = "serve")]
+mod decisions;
 mod files;
 mod labelme;
 pub mod listed;

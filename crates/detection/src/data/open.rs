@@ -18,6 +18,10 @@ use tenfold_core::{Error, Result, files};
 /// split.
 type Splits = [Option<Annotations>; 3];
 
+/// How a store of decisions begins.
+#[cfg(feature = "serve")]
+const SQLITE: &[u8] = b"SQLite format 3\0";
+
 /// Names of the parts.
 const NAMES: [&[&str]; 3] =
     [&["train", "training"], &["val", "valid", "validation", "dev"], &["test", "testing"]];
@@ -207,8 +211,30 @@ fn of_yaml(yaml: &yolo::Yaml) -> Result<Splits> {
     Ok(splits)
 }
 
+/// Whether a file is a store of decisions.
+#[cfg(feature = "serve")]
+fn is_store(file: &Path) -> bool {
+    use std::io::Read;
+    let mut first = [0; SQLITE.len()];
+    let read = std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut first));
+    read.is_ok() && first == SQLITE
+}
+
 /// One file of annotations, with the images around it.
 fn of_file(file: &Path) -> Result<Splits> {
+    #[cfg(feature = "serve")]
+    if is_store(file) {
+        let [learnt, fixed] = super::decisions::read(file)?;
+        if learnt.images.len() < 2 || fixed.images.is_empty() {
+            let why = format!(
+                "{} decisions to train on and {} held out to test with; expected at least two and one",
+                learnt.images.len(),
+                fixed.images.len()
+            );
+            return Err(Error::file(file, why));
+        }
+        return Ok([Some(learnt), None, Some(fixed)]);
+    }
     if ends(file, "yaml") || ends(file, "yml") {
         return match yolo::Yaml::read(file)? {
             Some(yaml) => of_yaml(&yaml),
