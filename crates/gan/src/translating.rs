@@ -232,6 +232,11 @@ impl Task for Translating {
         split: Split,
         purpose: Purpose<'_, Zoo>,
     ) -> Result<Scores> {
+        if let Purpose::Report(Some(own)) = &purpose
+            && own.truncate.is_some()
+        {
+            return Err(Error::argument("--truncate", "this model has no noise"));
+        }
         let judge = Judge::new(config.training.features.as_deref(), &config.data.name)?;
         let most = match &purpose {
             Purpose::Report(Some(own)) => own.samples as usize,
