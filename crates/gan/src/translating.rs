@@ -197,11 +197,6 @@ impl Task for Translating {
         config.training.check().map_err(wrong)
     }
 
-    fn check_data(&self, config: &TranslatingConfig, data: &Kinds) -> Result<()> {
-        let _ = (config, data);
-        Ok(())
-    }
-
     fn plan(&self, config: &TranslatingConfig) -> Plan {
         let own = config.training.features.is_none();
         config.training.plan(match (self.paired(), own) {

@@ -79,7 +79,7 @@ impl Noise {
         self.values[row * self.width + self.latent + self.labelled + place] = value;
     }
 
-    /// The first `other.len()` images get the noise of `other`, their labels and codes stay.
+    /// The image in row `to` gets all that the one in row `from` has.
     pub fn copy_row(&mut self, from: usize, to: usize) {
         let (width, row) = (self.width, from * self.width);
         self.values.copy_within(row..row + width, to * width);
