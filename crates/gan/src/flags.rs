@@ -4,6 +4,16 @@ use clap::Args;
 use std::path::PathBuf;
 use tenfold_core::cli::args::{DataFlags, SplitFlags, positive};
 
+const TRUNCATE: &str = "No number of the noise is farther from 0 than X: more usual samples, more alike [default: no limit]";
+
+/// Parses a limit of normal numbers below which some of them lie.
+fn spread(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.05..=10.0).contains(&value) => Ok(value),
+        _ => Err("expected a number from 0.05 to 10".into()),
+    }
+}
+
 /// `train`.
 #[allow(missing_docs, reason = "the help texts say it")]
 #[derive(Args, Clone, Debug, Default)]
@@ -44,6 +54,8 @@ pub struct EvalFlags {
     #[arg(long, value_name = "N", default_value = "2000", help = "Number of samples")]
     #[arg(value_parser = clap::value_parser!(u32).range(2..=50_000))]
     pub samples: u32,
+    #[arg(long, value_name = "X", value_parser = spread, help = TRUNCATE)]
+    pub truncate: Option<f64>,
 }
 
 /// `predict`.
@@ -63,6 +75,8 @@ pub struct PredictFlags {
     pub samples: Option<u32>,
     #[arg(long, value_name = "S", help = "Seed of the samples [default: 1]")]
     pub seed: Option<u64>,
+    #[arg(long, value_name = "X", value_parser = spread, help = TRUNCATE)]
+    pub truncate: Option<f64>,
     #[arg(long, value_name = "CLASS")]
     #[arg(help = "Make images of this class (cgan), or category (infogan)")]
     pub class: Option<String>,

@@ -32,7 +32,7 @@ const SHEET_SEED: u64 = 64;
 /// What learner and measurement share.
 pub type Shared = Arc<Mutex<Guard>>;
 
-/// What a [`Learner`] is made of.
+/// The learner of models that make images from noise.
 pub struct Adversarial {
     config: NoiseConfig,
     training: Training,

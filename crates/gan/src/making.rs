@@ -223,7 +223,11 @@ impl Task for Making {
                 own.map_or(2 * config.training.samples, |own| own.samples as usize)
             }
         };
-        let noise = Noise::new(&config.config, MEASURED_SEED, 0..samples as u64);
+        let truncate = match &purpose {
+            Purpose::Report(Some(own)) => own.truncate.map_or(f32::INFINITY, |most| most as f32),
+            _ => f32::INFINITY,
+        };
+        let noise = Noise::truncated(&config.config, MEASURED_SEED, 0..samples as u64, truncate);
         let samples = made(network, &noise);
         let features = judge.features(&samples)?;
         if let Purpose::Choose = purpose {

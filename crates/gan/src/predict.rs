@@ -83,7 +83,8 @@ fn noise(config: &RunConfig<NamedData>, own: &PredictFlags, seed: u64) -> Result
     let code =
         own.code.as_deref().map(|text| Code::parse(text, config.config.codes)).transpose()?;
     let samples = own.samples.map(|samples| samples as usize);
-    let new = |count: usize| Noise::new(&config.config, seed, 0..count as u64);
+    let most = own.truncate.map_or(f32::INFINITY, |most| most as f32);
+    let new = |count: usize| Noise::truncated(&config.config, seed, 0..count as u64, most);
     let labelled = config.config.classes + config.config.categories;
     let (mut noise, row) = match (code, own.interpolate) {
         (Some(_), Some(_)) => {

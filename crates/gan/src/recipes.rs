@@ -33,7 +33,7 @@ pub fn recipe(model: Zoo) -> Recipe {
     };
     match model {
         Zoo::Gan => recipe(4000, 64, 2e-4, 0.0, adam(0.5, 0.999)),
-        Zoo::DcGan | Zoo::CGan | Zoo::InfoGan => recipe(2400, 64, 5e-4, 0.0, adam(0.5, 0.999)),
+        Zoo::DcGan | Zoo::CGan | Zoo::InfoGan => recipe(2400, 64, 1e-3, 0.0, adam(0.5, 0.999)),
         Zoo::WGan => recipe(2000, 64, 5e-5, 0.0, OptimizerConfig::new(OptimizerKind::RmsProp)),
         Zoo::Pix2Pix => recipe(2000, 4, 4e-4, 0.5, adam(0.5, 0.999)),
         Zoo::CycleGan => recipe(2000, 1, 2e-4, 0.5, adam(0.5, 0.999)),

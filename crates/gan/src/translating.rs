@@ -197,11 +197,6 @@ impl Task for Translating {
         config.training.check().map_err(wrong)
     }
 
-    fn check_data(&self, config: &TranslatingConfig, data: &Kinds) -> Result<()> {
-        let _ = (config, data);
-        Ok(())
-    }
-
     fn plan(&self, config: &TranslatingConfig) -> Plan {
         let own = config.training.features.is_none();
         config.training.plan(match (self.paired(), own) {
@@ -232,6 +227,11 @@ impl Task for Translating {
         split: Split,
         purpose: Purpose<'_, Zoo>,
     ) -> Result<Scores> {
+        if let Purpose::Report(Some(own)) = &purpose
+            && own.truncate.is_some()
+        {
+            return Err(Error::argument("--truncate", "this model has no noise"));
+        }
         let judge = Judge::new(config.training.features.as_deref(), &config.data.name)?;
         let most = match &purpose {
             Purpose::Report(Some(own)) => own.samples as usize,

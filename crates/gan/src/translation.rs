@@ -79,6 +79,7 @@ pub fn run(
     let asked = [
         ("--samples", own.samples.is_some()),
         ("--seed", own.seed.is_some()),
+        ("--truncate", own.truncate.is_some()),
         ("--class", own.class.is_some()),
         ("--code", own.code.is_some()),
         ("--interpolate", own.interpolate.is_some()),

@@ -27,6 +27,7 @@ pub fn config(channels: usize, side: usize) -> NoiseConfig {
         layers: Layers::Perceptron,
         width: 256,
         critic_norm: false,
+        rate_ratio: 1.0,
         ..NoiseConfig::new(channels, side)
     }
 }

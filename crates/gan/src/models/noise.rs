@@ -27,6 +27,17 @@ impl Noise {
     /// Those of the images at `places`, each of which follows from the seed and its place alone:
     /// normal noise, a class or category of its own, codes in -1..1.
     pub fn new(config: &NoiseConfig, seed: u64, places: std::ops::Range<u64>) -> Self {
+        Self::truncated(config, seed, places, f32::INFINITY)
+    }
+
+    /// The same with noise of which no number is farther from 0 than `most` (Brock et al., 2019):
+    /// the nearer, the more usual and the more alike the images.
+    pub fn truncated(
+        config: &NoiseConfig,
+        seed: u64,
+        places: std::ops::Range<u64>,
+        most: f32,
+    ) -> Self {
         let labelled = config.classes + config.categories;
         let mut noise = Self {
             values: Vec::new(),
@@ -38,7 +49,15 @@ impl Noise {
         for place in places {
             let mut random = SplitMix64::keyed(&[seed, place, u64::from_be_bytes(*b"gan seed")]);
             let label = random.below(labelled);
-            noise.values.extend((0..config.latent).map(|_| normal(&mut random)));
+            let mut near = || {
+                loop {
+                    let number = normal(&mut random);
+                    if number.abs() <= most {
+                        break number;
+                    }
+                }
+            };
+            noise.values.extend((0..config.latent).map(|_| near()));
             noise.values.extend((0..labelled).map(|i| f32::from(u8::from(i == label))));
             noise.values.extend((0..config.codes).map(|_| random.between(-1.0, 1.0)));
             noise.labels.push(label);
@@ -60,7 +79,7 @@ impl Noise {
         self.values[row * self.width + self.latent + self.labelled + place] = value;
     }
 
-    /// The first `other.len()` images get the noise of `other`, their labels and codes stay.
+    /// The image in row `to` gets all that the one in row `from` has.
     pub fn copy_row(&mut self, from: usize, to: usize) {
         let (width, row) = (self.width, from * self.width);
         self.values.copy_within(row..row + width, to * width);
@@ -122,6 +141,8 @@ mod tests {
         for label in 0..3 {
             assert!(all.labels.contains(&label));
         }
+        let near = Noise::truncated(&config, 7, 0..50, 0.5);
+        assert!(near.values.chunks(width).all(|row| row[..50].iter().all(|x| x.abs() <= 0.5)));
         let mut changed = part.clone();
         changed.set_label(2, 1);
         changed.set_code(2, 0, 0.25);

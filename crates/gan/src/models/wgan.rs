@@ -16,6 +16,7 @@ pub fn config(channels: usize, side: usize) -> NoiseConfig {
         rule: Rule::Wasserstein,
         critic_steps: 5,
         clip: 0.01,
+        rate_ratio: 1.0,
         ..NoiseConfig::new(channels, side)
     }
 }

@@ -19,6 +19,7 @@ pub fn config(channels: usize, side: usize) -> NoiseConfig {
         critic_steps: 5,
         critic_norm: false,
         penalty: 10.0,
+        rate_ratio: 1.0,
         ..NoiseConfig::new(channels, side)
     }
 }
