@@ -5,7 +5,7 @@ use tenfold_core::data::csv::{Names, Table, TableOptions};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let options = TableOptions::default();
-    let read = Table::parse("input.csv", bytes, Names::Guessed, None, None, &options);
+    let read = Table::parse("input.csv", bytes, Names::Detect, None, None, &options);
     if let Ok(table) = read {
         let _ = Table::parse_rows("input.csv", bytes, &table.schema);
     }
