@@ -74,7 +74,6 @@ def quiet(server, until):
 
 
 def attack(server, until):
-    calls = sum(attacks(server, ATTACKER).values(), [])
     held = deaf(server.port, 1000, ATTACKER)
     while time.time() < until:
         for call in calls:
@@ -91,6 +90,7 @@ for number in range(ITEMS):
 allow_files(4096)
 with Server(program, run) as server:
     enlarge()
+    calls = sum(attacks(server, ATTACKER).values(), [])
     times, failed = work(server, time.time() + 10)
     pause = CLIENTS * 10 / len(times) / 0.8
     print(f"{len(times) / 10:.0f} requests a second at most: from now on {CLIENTS / pause:.0f}", flush=True)
