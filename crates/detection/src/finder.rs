@@ -185,7 +185,8 @@ impl Propose for Finder {
     }
 
     fn preprocess(&self) -> Option<&Preprocess> {
-        Some(&self.preprocess)
+        // Tiles are cut out of whole images.
+        self.tiles.is_none().then_some(&self.preprocess)
     }
 
     fn propose(&self, inputs: &[&Input], _: usize) -> Result<Vec<Proposal>> {

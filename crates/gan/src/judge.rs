@@ -2,7 +2,9 @@
 
 use crate::frechet::Features;
 use image::DynamicImage;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tenfold_classification::Predictor;
 use tenfold_classification::Zoo;
 use tenfold_core::data::{Input, Preprocess, Resize};
@@ -18,6 +20,32 @@ const MNIST: &[u8] = include_bytes!("../features/lenet-mnist.safetensors");
 
 /// Images that go through the network at once.
 const BATCH: usize = 250;
+
+/// A folder that goes with its owner.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    /// One that was not there before: two programs, or two threads of one, may make one at once.
+    fn new(name: &str) -> Result<Self> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        loop {
+            let number = MADE.fetch_add(1, Ordering::Relaxed);
+            let name = format!("tenfold-{name}-{}-{number}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
+            match std::fs::create_dir(&folder) {
+                Ok(()) => return Ok(Self(folder)),
+                Err(why) if why.kind() == ErrorKind::AlreadyExists => {}
+                Err(why) => return Err(Error::io(&folder, why)),
+            }
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
 
 /// A network with features.
 pub struct Judge {
@@ -49,11 +77,10 @@ impl Judge {
             "mnist" => (MNIST, "lenet-mnist"),
             _ => (GLYPHS, "lenet-glyphs"),
         };
-        // A file of weights is read from a disk.
-        let file = std::env::temp_dir().join(format!("tenfold-{own}.safetensors"));
-        if std::fs::read(&file).ok().as_deref() != Some(bytes) {
-            files::write(&file, bytes)?;
-        }
+        // A file of weights is read from a disk; nobody else writes to a new folder of ours.
+        let folder = Scratch::new(own)?;
+        let file = folder.0.join("model.safetensors");
+        files::write(&file, bytes)?;
         let digest = weights::digest(&file)?;
         let predictor = Predictor::from_file(&file, &cpu)?;
         Ok(Self { predictor, figure: "fd_lenet", name: format!("{own}, SHA-256 {digest}") })

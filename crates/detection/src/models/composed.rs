@@ -25,6 +25,7 @@ use super::resnet_fpn::{square, suited};
 use crate::detection::Detection;
 use crate::parts::anchors::{SsdMap, cell, k_means, ssd};
 use crate::parts::backbone::{self, Backbone, NAMES};
+use crate::parts::losses::sum;
 use crate::parts::multibox::{self, CANDIDATES, LEAST};
 use crate::parts::nms::{Nms, Suppression};
 use crate::parts::proposals::{self, Rpn};
@@ -466,13 +467,7 @@ impl DetectorConfig for ComposedConfig {
                 let maps = &maps[..self.levels().len()];
                 match self.second(head).loss(maps, height, proposals, truth) {
                     Some([classes, boxes]) => {
-                        let total = classes.clone() + boxes.clone();
-                        let shown = vec![
-                            ("loss", total.clone()),
-                            ("class_loss", classes),
-                            ("box_loss", boxes),
-                        ];
-                        Loss { total, shown, count }
+                        sum(vec![("class_loss", classes), ("box_loss", boxes)], count)
                     }
                     None => Loss::new(maps[0].clone().sum() * 0.0, count),
                 }

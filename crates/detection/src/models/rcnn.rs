@@ -16,7 +16,7 @@ use super::resnet_fpn::{square, suited};
 use crate::detection::Detection;
 use crate::parts::backbone::{self, Backbone, NAMES};
 use crate::parts::images;
-use crate::parts::losses::drawn_seed;
+use crate::parts::losses::{drawn_seed, sum};
 use crate::parts::nms::{Nms, Suppression};
 use crate::parts::regions::{self, Sampled};
 use crate::parts::search::SelectiveSearch;
@@ -181,10 +181,7 @@ impl DetectorConfig for RcnnConfig {
         match said {
             Some([logits, numbers]) if !sampled.rois.is_empty() => {
                 let [classes, boxes] = sampled.loss(logits, numbers);
-                let total = classes.clone() + boxes.clone();
-                let shown =
-                    vec![("loss", total.clone()), ("class_loss", classes), ("box_loss", boxes)];
-                Loss { total, shown, count }
+                sum(vec![("class_loss", classes), ("box_loss", boxes)], count)
             }
             _ => Loss::new(network.cls_score.weight.val().sum() * 0.0, count),
         }

@@ -13,7 +13,7 @@ use crate::data::unboxed::is_unboxed;
 use crate::detection::Detection;
 use crate::parts::anchors::overlap;
 use crate::parts::coder::{YoloCoder, centre, sigmoid};
-use crate::parts::losses::{places, table};
+use crate::parts::losses::{places, sum, table};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{log_softmax, sigmoid as sigmoids};
 use rayon::prelude::*;
@@ -30,6 +30,8 @@ const OVERLAP: f32 = 0.6;
 /// Where an object without a place is taken to be, the overlap is taken to be this at least (the
 /// paper's section 4).
 const UNBOXED: f32 = 0.3;
+/// Objects without a place lie apart from others: their boxes overlap less than this.
+const APART: f32 = 0.3;
 /// Less is not worth a candidate.
 const LEAST: f32 = 0.005;
 
@@ -124,12 +126,13 @@ impl Region<'_> {
         let mut free = Vec::new();
         for place in 0..self.boxes() {
             let found = decoded(place);
-            let near = objects.iter().any(|object| found.iou(&object.bounding_box) > OVERLAP);
+            let overlaps = objects.iter().map(|object| found.iou(&object.bounding_box));
+            let most = overlaps.fold(0.0, f32::max);
             own.objectness.push(0.0);
             // Where an object may be anywhere, no box is told that nothing is there.
-            let told = !near && unboxed.is_empty();
+            let told = most <= OVERLAP && unboxed.is_empty();
             own.weights.push(if told { NO_OBJECT } else { 0.0 });
-            free.push(!near);
+            free.push(most < APART);
         }
         for (object, place) in objects.iter().zip(self.responsible(objects)) {
             let Some(place) = place else { continue };
@@ -140,14 +143,25 @@ impl Region<'_> {
             own.rows.push(Row { place, numbers, weight: 2.0 - area, label: object.label });
             free[place] = false;
         }
-        for Object { label, .. } in unboxed {
-            let score = |place: usize| {
+        // The label that a box most believes in first.
+        let mut labels: Vec<usize> = unboxed.iter().map(|object| object.label).collect();
+        while !labels.is_empty() {
+            let score = |place: usize, label: usize| {
                 let row = &said[place * self.numbers()..][..self.numbers()];
                 sigmoid(row[4]) * believed(&row[5..], label)
             };
-            let free_ones = (0..self.boxes()).filter(|&place| free[place]);
-            let best = free_ones.max_by(|&a, &b| score(a).total_cmp(&score(b)));
-            let Some(place) = best else { continue };
+            let best = |at: usize| {
+                let all = (0..self.boxes()).filter(|&place| free[place]);
+                let all = all.map(|place| (score(place, labels[at]), place, at));
+                all.max_by(|a, b| a.0.total_cmp(&b.0))
+            };
+            let best = (0..labels.len()).filter_map(best).max_by(|a, b| a.0.total_cmp(&b.0));
+            let Some((_, place, at)) = best else { break };
+            let label = labels.swap_remove(at);
+            let found = decoded(place);
+            for (other, free) in free.iter_mut().enumerate() {
+                *free &= decoded(other).iou(&found) < APART;
+            }
             free[place] = false;
             let objectness = sigmoid(said[place * self.numbers() + 4]);
             own.objectness[place] = objectness.max(UNBOXED);
@@ -210,14 +224,8 @@ impl Region<'_> {
         let boxes = ((own - targets).square() * weights).sum() / count as f32;
         let labels: Vec<usize> = all().map(|(_, row)| row.label).collect();
         let classes = classes(rows.narrow(1, 5, self.classes), &labels) / count as f32;
-        let total = objectness.clone() + boxes.clone() + classes.clone();
-        let shown = vec![
-            ("loss", total.clone()),
-            ("objectness_loss", objectness),
-            ("box_loss", boxes),
-            ("class_loss", classes),
-        ];
-        Loss { total, shown, count }
+        let parts = [("objectness_loss", objectness), ("box_loss", boxes), ("class_loss", classes)];
+        sum(parts.into(), count)
     }
 
     /// What is found in each image.
@@ -256,8 +264,8 @@ impl Region<'_> {
 fn softmax(logits: &[f32]) -> Vec<f32> {
     let most = logits.iter().copied().fold(f32::MIN, f32::max);
     let all: Vec<f32> = logits.iter().map(|logit| (logit - most).exp()).collect();
-    let sum: f32 = all.iter().sum();
-    all.into_iter().map(|own| own / sum).collect()
+    let whole: f32 = all.iter().sum();
+    all.into_iter().map(|own| own / whole).collect()
 }
 
 /// What the boxes of an image should learn.

@@ -4,7 +4,7 @@
 //! ICCV (2017); its layers named as in torchvision.
 
 use super::coder::{DeltaCoder, sigmoid};
-use super::losses::{places, table};
+use super::losses::{places, sum, table};
 use super::matcher::{Match, Matcher};
 use super::pyramid::{CHANNELS, Named, conv};
 use crate::detection::Detection;
@@ -137,10 +137,7 @@ pub fn loss(
     }
     let said = boxes.reshape([total, 4]).select(0, places(learnt, &device));
     let regression = ((said - table(deltas, 4)).abs() * table(shares, 1)).sum();
-    let total = classification.clone() + regression.clone();
-    let shown =
-        vec![("loss", total.clone()), ("class_loss", classification), ("box_loss", regression)];
-    Loss { total, shown, count }
+    sum(vec![("class_loss", classification), ("box_loss", regression)], count)
 }
 
 /// What is found in each image of so many rows and columns, before suppression.

@@ -2,6 +2,7 @@
 
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use tenfold_core::train::Loss;
 
 /// Squared up to `beta`, absolute beyond (Girshick, "Fast R-CNN", ICCV 2015).
 pub fn smooth_l1(said: Tensor<2>, wanted: Tensor<2>, beta: f32) -> Tensor<2> {
@@ -14,6 +15,15 @@ pub fn smooth_l1(said: Tensor<2>, wanted: Tensor<2>, beta: f32) -> Tensor<2> {
 pub fn binary_cross_entropy(logits: Tensor<2>, wanted: Tensor<2>) -> Tensor<2> {
     let against = wanted.clone().neg() + 1.0;
     (wanted * log_sigmoid(logits.clone()) + against * log_sigmoid(logits.neg())).neg()
+}
+
+/// The loss of `count` images that has these parts, which are shown by their names.
+pub fn sum(parts: Vec<(&'static str, Tensor<1>)>, count: usize) -> Loss {
+    let all = parts.iter().map(|(_, part)| part.clone());
+    #[allow(clippy::expect_used, reason = "a loss has a part at least")]
+    let total = all.reduce(|sum, part| sum + part).expect("a part");
+    let shown = std::iter::once(("loss", total.clone())).chain(parts).collect();
+    Loss { total, shown, count }
 }
 
 /// Rows of `width` numbers.

@@ -5,7 +5,7 @@
 //! torchvision.
 
 use super::coder::DeltaCoder;
-use super::losses::{places, smooth_l1, table};
+use super::losses::{places, smooth_l1, sum, table};
 use super::matcher::{Match, Matcher};
 use super::sampler::hardest;
 use crate::detection::Detection;
@@ -126,10 +126,7 @@ pub fn loss(
     let classification = right.sum().neg() / found as f32;
     let said = boxes.reshape([total, 4]).select(0, learnt.narrow(0, 0, found));
     let regression = smooth_l1(said, table(deltas, 4, &device), 1.0).sum() / found as f32;
-    let total = classification.clone() + regression.clone();
-    let shown =
-        vec![("loss", total.clone()), ("class_loss", classification), ("box_loss", regression)];
-    Loss { total, shown, count }
+    sum(vec![("class_loss", classification), ("box_loss", regression)], count)
 }
 
 /// What is found in each image of `side` rows and columns, before suppression.

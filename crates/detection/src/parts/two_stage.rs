@@ -4,7 +4,7 @@
 //! R. Girshick, "Fast R-CNN", ICCV (2015); S. Ren et al., "Faster R-CNN", NIPS (2015). The layers
 //! are named as in torchvision.
 
-use super::losses::drawn_seed;
+use super::losses::{drawn_seed, sum};
 use super::proposals::{self, Choice, Rpn};
 use super::regions::{self, Pooling, Sampled};
 use crate::detection::Detection;
@@ -159,15 +159,12 @@ impl TwoStages<'_> {
         let seed = drawn_seed(&logits.device());
         let [objectness, proposal] =
             proposals::loss(logits, numbers, &self.anchors.concat(), truth, seed);
-        let mut total = objectness.clone() + proposal.clone();
-        let mut shown = vec![("objectness_loss", objectness), ("proposal_loss", proposal)];
+        let mut parts = vec![("objectness_loss", objectness), ("proposal_loss", proposal)];
         let second = self.second.loss(&levels[..self.levels], size[0], proposals, truth);
         if let Some([classes, boxes]) = second {
-            total = total + classes.clone() + boxes.clone();
-            shown.extend([("class_loss", classes), ("box_loss", boxes)]);
+            parts.extend([("class_loss", classes), ("box_loss", boxes)]);
         }
-        shown.insert(0, ("loss", total.clone()));
-        Loss { total, shown, count }
+        sum(parts, count)
     }
 
     /// What is found in images of these heights and widths, of which the tensors have this height.

@@ -10,8 +10,8 @@ const COLOURS: usize = 25;
 /// Directions of derivatives, and bins of each.
 const DIRECTIONS: usize = 8;
 const STRENGTHS: usize = 10;
-/// A derivative of this much is in the last bin.
-const STRONGEST: f32 = 128.0;
+/// The deviation of the Gaussian whose derivatives they are.
+const SIGMA: f32 = 1.0;
 /// Numbers of a region: colours of three channels, then textures of three channels.
 const COLOUR_NUMBERS: usize = 3 * COLOURS;
 const NUMBERS: usize = COLOUR_NUMBERS + 3 * DIRECTIONS * STRENGTHS;
@@ -36,24 +36,38 @@ impl Described {
         let Planes { width, height, values } = planes;
         let direction = |place: usize| std::f32::consts::TAU * place as f32 / DIRECTIONS as f32;
         let directions: Vec<(f32, f32)> = (0..DIRECTIONS).map(|i| direction(i).sin_cos()).collect();
-        let bins = (0..values.len()).map(|place| {
+        let smooth = planes.smoothed(SIGMA).values;
+        // Of each channel the derivatives in all directions, as far as they rise.
+        let rises = |place: usize| {
             let (x, y) = (place % width, place / width);
-            let at = |x: usize, y: usize| values[y * width + x];
-            let right = at((x + 1).min(width - 1), y);
-            let left = at(x.saturating_sub(1), y);
-            let below = at(x, (y + 1).min(height - 1));
-            let above = at(x, y.saturating_sub(1));
-            let mut own = [0; 3 + 3 * DIRECTIONS];
+            let at = |x: usize, y: usize| smooth[y * width + x];
+            let (right, left) = (at((x + 1).min(width - 1), y), at(x.saturating_sub(1), y));
+            let (below, above) = (at(x, (y + 1).min(height - 1)), at(x, y.saturating_sub(1)));
+            let mut own = [0.0; 3 * DIRECTIONS];
             for channel in 0..3 {
-                let bin = values[place][channel] / 256.0 * COLOURS as f32;
-                own[channel] = (bin as u8).min(COLOURS as u8 - 1);
                 let across = right[channel] - left[channel];
                 let down = below[channel] - above[channel];
                 for (i, (sin, cos)) in directions.iter().enumerate() {
-                    let strength = (cos * across + sin * down).max(0.0) / STRONGEST;
-                    let bin = (strength * STRENGTHS as f32) as usize;
-                    own[3 + channel * DIRECTIONS + i] = bin.min(STRENGTHS - 1) as u8;
+                    own[channel * DIRECTIONS + i] = (cos * across + sin * down).max(0.0);
                 }
+            }
+            own
+        };
+        let all: Vec<[f32; 3 * DIRECTIONS]> = (0..values.len()).map(rises).collect();
+        // The last bin is the image's own steepest rise.
+        let mut steepest = [f32::MIN_POSITIVE; 3 * DIRECTIONS];
+        for own in &all {
+            for (most, rise) in steepest.iter_mut().zip(own) {
+                *most = most.max(*rise);
+            }
+        }
+        let bins = values.iter().zip(&all).map(|(colours, rises)| {
+            let mut own = [0; 3 + 3 * DIRECTIONS];
+            for (bin, colour) in own.iter_mut().zip(colours) {
+                *bin = ((colour / 256.0 * COLOURS as f32) as u8).min(COLOURS as u8 - 1);
+            }
+            for ((bin, rise), most) in own[3..].iter_mut().zip(rises).zip(&steepest) {
+                *bin = ((rise / most * STRENGTHS as f32) as u8).min(STRENGTHS as u8 - 1);
             }
             own
         });

@@ -7,7 +7,7 @@
 //! the box of each is proposed. Differs from the paper, as OpenCV's fast mode does: two colour
 //! spaces, hue-saturation-value and Lab; three scales of segments; likeness by colour, texture,
 //! size and fill together, and by the last three. Textures are histograms of derivatives in eight
-//! directions, which are differences of neighbours.
+//! directions, of the smoothed image.
 
 pub mod graph;
 mod grouping;

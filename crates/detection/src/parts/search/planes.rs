@@ -19,7 +19,7 @@ impl Planes {
         Self::of(image, |rgb| rgb)
     }
 
-    /// Hue, saturation, value.
+    /// Hue, saturation, value; the hue from 0 to 180, as OpenCV has it.
     pub fn hsv(image: &RgbImage) -> Self {
         Self::of(image, hsv)
     }
@@ -79,7 +79,7 @@ fn hsv([red, green, blue]: [f32; 3]) -> [f32; 3] {
         _ => (red - green) / span + 4.0,
     };
     let saturation = if most > 0.0 { span / most } else { 0.0 };
-    [sixth / 6.0 * 255.0, saturation * 255.0, most]
+    [sixth * 30.0, saturation * 255.0, most]
 }
 
 fn lab(rgb: [f32; 3]) -> [f32; 3] {
@@ -108,7 +108,7 @@ mod tests {
             assert!(own.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 0.5), "{own:?} {wanted:?}");
         };
         near(hsv([255.0, 0.0, 0.0]), [0.0, 255.0, 255.0]);
-        near(hsv([0.0, 0.0, 128.0]), [170.0, 255.0, 128.0]);
+        near(hsv([0.0, 0.0, 128.0]), [120.0, 255.0, 128.0]);
         near(hsv([90.0; 3]), [0.0, 0.0, 90.0]);
         // White, and red: L* 53.24, a* 80.09, b* 67.20.
         near(lab([255.0; 3]), [255.0, 128.0, 128.0]);
