@@ -106,8 +106,8 @@ mod tests {
         let mut random = SplitMix64::new(1);
         let mut ranked: Vec<(f32, bool)> = (0..20_000)
             .map(|_| {
-                let score = random.unit() as f32;
-                (score, (random.unit() as f32) < score * score)
+                let score = random.unit();
+                (score, random.unit() < score * score)
             })
             .collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));

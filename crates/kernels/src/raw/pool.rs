@@ -47,7 +47,8 @@ impl Pool {
             let window = kernel[i] > 0 && stride[i] > 0 && padding[i] <= kernel[i] / 2;
             (window && last <= side).then_some(())
         };
-        (inside(0)?, inside(1)?);
+        inside(0)?;
+        inside(1)?;
         floats(&[batch, channels, input[0], input[1]])?;
         floats(&[batch, channels, output[0], output[1]])?;
         floats(&kernel)?;

@@ -59,7 +59,8 @@ impl Conv {
             let all = parts.iter().try_fold(0usize, |all, &part| all.checked_add(part))?;
             (all <= isize::MAX as usize / 8).then_some(())
         };
-        (along(0)?, along(1)?);
+        along(0)?;
+        along(1)?;
         floats(&[batch, inputs, input[0], input[1]])?;
         floats(&[batch, outputs, output[0], output[1]])?;
         floats(&[outputs, inputs, kernel[0], kernel[1]])?;
