@@ -6,6 +6,8 @@ pub mod exchange;
 #[cfg(feature = "cli")]
 pub mod flags;
 pub mod frechet;
+#[cfg(feature = "cli")]
+mod generate;
 pub mod guard;
 pub mod judge;
 pub mod keeper;

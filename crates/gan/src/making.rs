@@ -4,6 +4,7 @@ use crate::config::RunConfig;
 use crate::data;
 use crate::flags::TrainFlags;
 use crate::frechet::Features;
+use crate::generate::made;
 use crate::guard::Guard;
 use crate::judge::Judge;
 use crate::learner::{Adversarial, Shared};
@@ -11,13 +12,12 @@ use crate::measure;
 use crate::models::config::NoiseConfig;
 use crate::models::network::Generator;
 use crate::models::noise::Noise;
-use crate::pixels::{Pixels, images};
+use crate::pixels::Pixels;
 use crate::predict;
 use crate::recipes;
 use crate::sheet;
 use crate::training::Training;
 use crate::zoo::Zoo;
-use burn::module::Module;
 use burn::tensor::Device;
 use image::DynamicImage;
 use serde_json::{Map, Value, json};
@@ -38,8 +38,6 @@ use tenfold_core::task::{Asked, folder, introduction};
 const SAMPLES: usize = 1000;
 /// The noise of what is measured is of this seed, whatever the training's.
 const MEASURED_SEED: u64 = 23;
-/// Samples that are made at once.
-const BATCH: usize = 250;
 
 /// One of the zoo's models that make images from noise.
 pub(crate) struct Making {
@@ -91,17 +89,6 @@ impl Making {
 
 fn shape(config: &NoiseConfig) -> [usize; 3] {
     [config.channels, config.side, config.side]
-}
-
-/// Images of noise.
-pub(crate) fn made(network: &Generator, noise: &Noise) -> Vec<DynamicImage> {
-    let device = network.devices().into_iter().next().unwrap_or_default();
-    let all = noise.tensor(&device);
-    let batch = |first: usize| {
-        let count = BATCH.min(noise.len() - first);
-        images(network.forward(all.clone().narrow(0, first, count)))
-    };
-    (0..noise.len()).step_by(BATCH).flat_map(batch).collect()
 }
 
 /// The side of a model for images of this size.

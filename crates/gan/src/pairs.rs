@@ -11,6 +11,7 @@ use tenfold_core::data::scenes::{self, Part, Recipe, Scene, Shape};
 use tenfold_core::data::split::{stratify, view};
 use tenfold_core::data::{OpenOptions, folder, image_file};
 use tenfold_core::progress::note;
+#[cfg(feature = "cli")]
 use tenfold_core::task::{Data, Split};
 use tenfold_core::{Error, Result};
 
@@ -40,6 +41,7 @@ pub struct Kinds {
     pub skipped: Vec<String>,
 }
 
+#[cfg(feature = "cli")]
 impl Data for Kinds {
     fn count(&self, split: Split) -> usize {
         self.split(split).len()
@@ -51,6 +53,7 @@ impl Data for Kinds {
 }
 
 impl Kinds {
+    #[cfg(feature = "cli")]
     /// The pairs of a split.
     pub fn split(&self, split: Split) -> &Pairs {
         match split {

@@ -2,8 +2,8 @@
 
 use crate::config::RunConfig;
 use crate::flags::PredictFlags;
+use crate::generate::made;
 use crate::learner::ROW;
-use crate::making::made;
 use crate::models::network::Generator;
 use crate::models::noise::Noise;
 use crate::sheet;

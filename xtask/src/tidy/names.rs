@@ -3,8 +3,9 @@
 use super::manifests::TASKS;
 use super::violation::{Violation, at};
 
-/// Models whose name is also a word of the field: core may say it.
-const EVERYDAY_WORDS: &[&str] = &["linear", "translate", "vqa"];
+/// Models whose name is also a word of the field, or, without its number, that of a layout of data:
+/// core may say it.
+const EVERYDAY_WORDS: &[&str] = &["linear", "translate", "vqa", "yolo9000"];
 
 /// Whole names in core's code, however they are written: `mask-rcnn` is `mask_rcnn`,
 /// `MaskRcnnConfig` and `"mask-rcnn"`, but not `mask`. The number at a name's end (of layers, say)
