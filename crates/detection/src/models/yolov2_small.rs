@@ -10,7 +10,8 @@
 //! Differs from the paper:
 //! - nine convolutions of 16 to 128 channels in place of Darknet-19 with 1,024; ReLU, not leaky;
 //! - maps of stride 8, not 32: cells as small as the objects of small images;
-//! - what stands above [`Region`]; one size of images in a training;
+//! - what stands above [`Region`]; one size of images in a training, which follows from that of
+//!   the objects: half of them have sides of seven cells at most;
 //! - AdamW and the average of the weights, not SGD.
 
 use super::detector::{DetectorConfig, Seen};
@@ -31,6 +32,9 @@ use tenfold_kernels::ops::Epilogue;
 const STRIDE: usize = 8;
 /// The longest side that images get when nothing is said.
 const MOST_SIDE: usize = 320;
+/// Images are made so small that half of the objects have no more than these sides, in cells: what
+/// a box is made of does not see much farther.
+const MOST_CELLS: usize = 7;
 
 /// The choices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,7 +127,12 @@ impl DetectorConfig for YoloV2SmallConfig {
 
     fn new(seen: &Seen) -> Self {
         let longest = seen.image[0].max(seen.image[1]);
-        let side = longest.next_multiple_of(STRIDE).clamp(4 * STRIDE, MOST_SIDE);
+        let mut objects: Vec<f32> = seen.sides.iter().map(|[w, h]| (w * h).sqrt()).collect();
+        objects.sort_by(f32::total_cmp);
+        let median = objects.get(objects.len() / 2).copied().unwrap_or(0.0).max(1e-3);
+        let fits = (MOST_CELLS * STRIDE) as f32 / median;
+        let side = (longest as f32).min(fits) as usize;
+        let side = side.next_multiple_of(STRIDE).clamp(4 * STRIDE, MOST_SIDE);
         let (width, priors) = (16, 5);
         let anchors = k_means(&seen.sides, priors, seen.seed);
         Self { classes: seen.classes, side, width, priors, anchors }
@@ -216,6 +225,16 @@ mod tests {
             assert!(values(loss.total)[0].is_finite());
         }
         assert_eq!(config.detect(&network, images, &[[64; 2]; 2]).len(), 2);
+    }
+
+    #[test]
+    fn large_objects_are_made_small_enough_to_be_seen_whole() {
+        let side = |image: usize, object: f32| {
+            let sides = vec![[object; 2]; 9];
+            YoloV2SmallConfig::new(&Seen { image: [image; 2], sides, ..Seen::example(1, 1) }).side
+        };
+        assert_eq!([side(640, 0.15), side(64, 0.25), side(640, 0.5)], [320, 64, 112]);
+        assert_eq!([side(500, 1.0), side(20, 0.5), side(300, 0.0)], [56, 32, 304]);
     }
 
     #[test]
