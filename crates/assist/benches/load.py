@@ -26,19 +26,21 @@ IMAGE = png(28, 28)
 
 def requests(server, client):
     """What a client does, for ever; each ends with the answer's status."""
-    person, number, post = f"person {client}", 0, lambda path, body: server.call("POST", path, json.dumps(body))
+    # An address of its own: the ports of one would not last.
+    call = lambda *words: server.call(*words, source=f"127.0.1.{client + 1}")
+    person, number, post = f"person {client}", 0, lambda path, body: call("POST", path, json.dumps(body))
     while True:
         for turn in range(10):
             number += 1
             if turn < 6:
-                yield lambda: server.call("POST", "/v1/suggest", IMAGE, "image/png")[0]
+                yield lambda: call("POST", "/v1/suggest", IMAGE, "image/png")[0]
             elif turn == 6:
                 one = {"item": 4 + client + CLIENTS * (number // 10 % (ITEMS // CLIENTS)), "action": "label", "label": "A"}
                 yield lambda: post("/v1/decisions", {"person": person, "decisions": [one]})[0]
             elif turn == 7:
-                yield lambda: server.call("GET", f"/v1/items/{4 + number % ITEMS}/image")[0]
+                yield lambda: call("GET", f"/v1/items/{4 + number % ITEMS}/image")[0]
             else:
-                yield lambda: server.call("GET", "/v1/status")[0]
+                yield lambda: call("GET", "/v1/status")[0]
 
 
 def work(server, until, pause=0.0):
