@@ -42,7 +42,7 @@ impl Calibration {
                 pools.push([0, 1, 2].map(|i| before[i] + last[i]));
             }
         }
-        // One right and one wrong box more: nothing is certain.
+        // Half a right and half a wrong box more: nothing is certain.
         let point = |&[scores, right, count]: &[f64; 3]| {
             [(scores / count) as f32, ((right + 0.5) / (count + 1.0)) as f32]
         };

@@ -88,7 +88,10 @@ impl Finder {
                 return Err(Error::argument(model.name(), why));
             };
             match (tree, model) {
-                (Some(tree), Zoo::Yolo9000) => own.config = own.config.with_tree(tree, &labels),
+                (Some(tree), Zoo::Yolo9000) => {
+                    tree.knows(&labels)?;
+                    own.config = own.config.with_tree(tree, &labels);
+                }
                 (Some(_), _) => return Err(Error::argument("--tree", "only yolo9000 takes it")),
                 (None, Zoo::Yolo9000) => {
                     let why = "expected the tree of words above the labels, such as 9k.tree";

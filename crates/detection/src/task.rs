@@ -195,11 +195,7 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         }
         let tree = tree.as_deref().map(WordTree::read).transpose()?;
         if let Some(tree) = &tree {
-            let missing = data.classes.iter().find(|label| tree.place(label).is_none());
-            if let Some(label) = missing {
-                let why = format!("the tree has no word `{label}`, which the data has as a class");
-                return Err(Error::argument("--tree", why));
-            }
+            tree.knows(&data.classes)?;
         }
         let seen = seen(data, &learnt(data, unboxed)?, tree, self.model, flags.run.seed())?;
         let config = set_fields(&C::new(&seen), &flags.run.set, C::FIXED)?;
@@ -209,6 +205,8 @@ impl<C: DetectorConfig> Task for Detecting<C> {
         };
         config.check().map_err(|why| Error::argument("--set", why))?;
         let recipe = recipes::recipe(self.model, choice.name());
+        let count = data.train.len();
+        let recipe = recipe.suited(&recipes::FEW, supervised, |batch| count.div_ceil(batch));
         let data_dir = flags.own.data.data_dir.as_deref();
         Ok(RunConfig {
             labels: data.classes.clone(),
@@ -380,7 +378,15 @@ impl<C: DetectorConfig> Task for Detecting<C> {
 
     fn further(&self, config: &serde_json::Value) -> Vec<(&'static str, String)> {
         let augment: Option<Augment> = serde_json::from_value(config["augment"].clone()).ok();
-        augment.map(|own| ("augment", own.to_string())).into_iter().collect()
+        let labels = config["unboxed"].as_array().into_iter().flatten();
+        let labels: Vec<&str> = labels.filter_map(serde_json::Value::as_str).collect();
+        let own = [
+            ("augment", augment.map(|own| own.to_string())),
+            ("limit", config["data"]["limit"].as_u64().map(|own| own.to_string())),
+            ("weights", config["start"]["weights"].as_str().map(String::from)),
+            ("unboxed", (!labels.is_empty()).then(|| labels.join(","))),
+        ];
+        own.into_iter().filter_map(|(flag, value)| Some((flag, value?))).collect()
     }
 
     fn introduce(&self, config: &Config<C>, data: &Self::Data) -> String {

@@ -157,19 +157,28 @@ fn a_pipeline_in_a_file_draws_its_mistakes_and_looks_at_tiles() {
     let images = path("images");
     std::fs::create_dir(&images).unwrap();
     data(Path::new(&images));
-    let (status, text, err) = run(&["train", "composed", "--data", &images, "--dump-config"]);
+    let dump = ["train", "composed", "--data", &images, "--dump-config"];
+    let (status, text, err) = run(&dump);
     assert_eq!(status, 0, "{err}");
     // Five lines: ResNet-18 with a pyramid under SSD's head.
     let own = text
         .replace("backbone = \"resnet20\"", "backbone = \"resnet18\"")
         .replace("head = \"retinanet\"", "head = \"ssd\"")
-        .replace("epochs = 40", "epochs = 1");
+        .lines()
+        .map(|line| {
+            if line.starts_with("epochs = ") { "epochs = 1\n".into() } else { format!("{line}\n") }
+        })
+        .collect::<String>();
+    // Sixteen images in batches of four: as many epochs as make 600 steps.
+    assert!(text.contains("epochs = 150\n") && text.contains("batch-size = 4\n"), "{text}");
     assert!(
         own.contains("resnet18") && own.contains("\"ssd\"") && own.contains("epochs = 1"),
         "{own}"
     );
     let (file, out) = (path("pipeline.toml"), path("run"));
     std::fs::write(&file, &own).unwrap();
+    let (_, limited, _) = run(&[&dump[..], &["--limit", "10"]].concat());
+    assert!(limited.contains("limit = \"10\"\n"), "{limited}");
     let line = ["train", "--config", &file, "--out", &out, "--limit", "4", "--json"];
     let summary = json(&line);
     assert_eq!(summary["model"], "composed", "{summary}");

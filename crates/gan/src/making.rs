@@ -342,12 +342,14 @@ fn line(
     let own = |name: &str| figure(all, name).unwrap_or(f64::NAN);
     let name = judge.figure;
     let mut line = format!(
-        "{name} {:.2} (real training images: {floor:.2})  precision {:.3}  recall {:.3}  diversity {:.3}",
+        "{name} {:.2} (real training images: {floor:.2})  precision {:.3}  recall {:.3}",
         own(name),
         own("precision"),
         own("recall"),
-        own("diversity"),
     );
+    if let Some(diversity) = figure(all, "diversity") {
+        line += &format!("  diversity {diversity:.3}");
+    }
     if let (Some(sure), Some(covered), Some(classes)) =
         (figure(more, "sure"), figure(more, "classes_covered"), figure(more, "classes"))
     {

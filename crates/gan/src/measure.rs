@@ -18,11 +18,14 @@ const SURE: f32 = 0.9;
 pub fn compare(judge: &Judge, real: &Features, made: &Features) -> Map<String, Value> {
     let (of_real, of_made) = (real.moments(), made.moments());
     let (few_real, few_made) = (real.first(MOST), made.first(MOST));
+    // One image has no spread.
+    let spread = of_real.spread();
+    let diversity = (real.count() > 1 && spread > 0.0).then(|| of_made.spread() / spread);
     Map::from_iter([
         (judge.figure.into(), json!(of_real.distance(&of_made))),
         ("precision".into(), json!(inside(&few_made, &few_real))),
         ("recall".into(), json!(inside(&few_real, &few_made))),
-        ("diversity".into(), json!(of_made.spread() / of_real.spread().max(1e-12))),
+        ("diversity".into(), json!(diversity)),
         ("count".into(), json!(real.count())),
     ])
 }

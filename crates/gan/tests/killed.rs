@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A short training of a DCGAN that may go back, or of a CycleGAN with a pool and averages.
 fn program(model: &str, out: &Path, more: &[&str]) -> Command {
@@ -25,11 +25,9 @@ fn killed_and_resumed_it_ends_with_the_same_weights_bit_for_bit() {
             ["whole", "killed"].map(|name| folder.path().join(format!("{model}-{name}")));
         assert!(program(model, &whole, &[]).status().unwrap().success());
         let mut child = program(model, &killed, &[]).spawn().unwrap();
-        // In the middle of it, whenever that is.
-        let begun = Instant::now();
+        // In the middle of it, whenever that is; it ends by itself.
         let frame = killed.join("samples").join("0000012.png");
         while !frame.exists() && child.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < Duration::from_secs(300));
             std::thread::sleep(Duration::from_millis(5));
         }
         child.kill().unwrap();

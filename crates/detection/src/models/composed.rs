@@ -24,26 +24,24 @@ use super::region::{self, Region};
 use super::resnet_fpn::{square, suited};
 use crate::detection::Detection;
 use crate::parts::anchors::{SsdMap, cell, k_means, ssd};
-use crate::parts::backbone::{self, Backbone, NAMES};
+use crate::parts::backbone::{self, Backbone};
+use crate::parts::focal;
 use crate::parts::losses::sum;
 use crate::parts::multibox::{self, CANDIDATES, LEAST};
 use crate::parts::nms::{Nms, Suppression};
 use crate::parts::proposals::{self, Rpn};
 use crate::parts::pyramid::{CHANNELS, Coarsest, Pyramid};
 use crate::parts::regions::Pooling;
-use crate::parts::search::SelectiveSearch;
+use crate::parts::search;
 use crate::parts::two_stage::{RoiHeads, Second, TwoStages};
-use crate::parts::{focal, images};
 use burn::module::Module;
 use burn::nn::conv::Conv2dConfig;
 use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tenfold_classification::models::Level;
 use tenfold_core::data::{Object, Preprocess};
 use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
-use tenfold_core::zoo::did_you_mean;
 use tenfold_kernels::nn::Conv2d;
 
 /// Height over width.
@@ -245,6 +243,12 @@ impl ComposedConfig {
         Region { classes: *classes, stride: *finest, cells: side / finest, anchors }
     }
 
+    /// YOLO's numbers, a row a box, on the finest map.
+    fn rows(&self, head: &Conv2d, maps: &[Tensor<4>]) -> Tensor<2> {
+        let x = head.forward(maps[0].clone()).permute([0, 2, 3, 1]);
+        x.reshape([-1, self.region().numbers() as i32])
+    }
+
     fn second<'a>(&self, heads: &'a RoiHeads) -> Second<'a> {
         Second { heads, pooling: self.pooling, samples: self.samples }
     }
@@ -259,15 +263,6 @@ impl ComposedConfig {
         let levels = self.levels().len();
         let second = self.second(roi_heads);
         TwoStages { rpn, anchors, proposals: self.proposals, second, levels }
-    }
-
-    /// Regions by selective search, in pixels of the input.
-    fn searched(&self, images: Tensor<4>, sizes: &[[usize; 2]]) -> Vec<Vec<BoundingBox>> {
-        let images = images::of(images, &self.preprocess());
-        let one = |(image, size): (image::RgbImage, &[usize; 2])| {
-            SelectiveSearch::suited(size[1], size[0]).inside(&image, *size, self.proposals)
-        };
-        images.into_par_iter().zip(sizes).map(one).collect()
     }
 }
 
@@ -344,13 +339,7 @@ impl DetectorConfig for ComposedConfig {
 
     fn check(&self) -> Result<(), String> {
         let Self { side, backbone, neck, finest, scale, .. } = self;
-        if !NAMES.contains(&backbone.as_str()) {
-            let meant = did_you_mean(backbone, NAMES);
-            return Err(format!(
-                "backbone={backbone}{meant}: expected one of {}",
-                NAMES.join(", ")
-            ));
-        }
+        backbone::check(backbone)?;
         if *side == 0 || !side.is_multiple_of(MULTIPLE) || *side > 4096 {
             return Err(format!("side={side}: expected a multiple of {MULTIPLE}, 4096 at most"));
         }
@@ -463,7 +452,9 @@ impl DetectorConfig for ComposedConfig {
                 self.stages(head, &anchors).loss(&maps, [height, width], truth)
             }
             Head::FastRcnn(head) => {
-                let proposals = self.searched(images.detach(), &vec![[height, width]; count]);
+                let sizes = vec![[height, width]; count];
+                let own = self.preprocess();
+                let proposals = search::in_batch(images.detach(), &own, &sizes, self.proposals);
                 let maps = &maps[..self.levels().len()];
                 match self.second(head).loss(maps, height, proposals, truth) {
                     Some([classes, boxes]) => {
@@ -499,7 +490,8 @@ impl DetectorConfig for ComposedConfig {
                 self.stages(head, &anchors).detect(&maps, height, sizes)
             }
             Head::FastRcnn(head) => {
-                let proposals = self.searched(images, sizes);
+                let own = self.preprocess();
+                let proposals = search::in_batch(images, &own, sizes, self.proposals);
                 let maps = &maps[..self.levels().len()];
                 self.second(head).detect(maps, height, &proposals, sizes)
             }
@@ -507,83 +499,5 @@ impl DetectorConfig for ComposedConfig {
     }
 }
 
-impl ComposedConfig {
-    /// YOLO's numbers, a row a box, on the finest map.
-    fn rows(&self, head: &Conv2d, maps: &[Tensor<4>]) -> Tensor<2> {
-        let x = head.forward(maps[0].clone()).permute([0, 2, 3, 1]);
-        x.reshape([-1, self.region().numbers() as i32])
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tenfold_core::device;
-    use tenfold_core::train::random_stream;
-
-    fn seen(model: &'static str, side: usize) -> Seen {
-        Seen { model, image: [side; 2], sides: vec![[0.25, 0.3]; 9], ..Seen::example(2, 1) }
-    }
-
-    #[test]
-    fn every_neck_and_head_has_a_loss_and_finds_boxes() {
-        let device = device::autodiff_device(&device::open("cpu").unwrap(), 1);
-        let _stream = random_stream();
-        let own =
-            Object { label: 1, bounding_box: BoundingBox::new(8.0, 8.0, 30.0, 24.0), mask: None };
-        use HeadKind::{FastRcnn, FasterRcnn, Retinanet, Ssd, Yolov2};
-        for head in [Retinanet, Ssd, Yolov2, FasterRcnn, FastRcnn] {
-            for neck in [Neck::Fpn, Neck::None] {
-                let config = ComposedConfig::new(&seen("composed", 64));
-                let config = ComposedConfig { head, neck, units: 16, ..config };
-                if (head, neck) == (Retinanet, Neck::None) {
-                    assert!(config.check().unwrap_err().starts_with("head=retinanet"));
-                    continue;
-                }
-                config.check().unwrap();
-                let network = config.init(&device);
-                let images = || Tensor::ones([2, 3, 64, 64], &device);
-                for truth in [vec![vec![], vec![]], vec![vec![own.clone()], vec![]]] {
-                    let loss = config.loss(&network, images(), &truth);
-                    let value = loss.total.clone().into_scalar::<f32>();
-                    assert!(value.is_finite(), "{head:?} {neck:?}");
-                    let _ = loss.total.backward();
-                }
-                let found = config.detect(&network, images(), &[[64, 64], [40, 64]]);
-                assert_eq!(found.len(), 2);
-            }
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_put_together_is_refused() {
-        let config = || ComposedConfig::new(&seen("composed", 64));
-        let refused = |config: ComposedConfig, why: &str| {
-            let said = config.check().unwrap_err();
-            assert!(said.starts_with(why), "{said}");
-        };
-        refused(
-            ComposedConfig { backbone: "resnet19".into(), ..config() },
-            "backbone=resnet19 (did you mean",
-        );
-        refused(ComposedConfig { side: 50, ..config() }, "side=50: expected a multiple of 32");
-        refused(ComposedConfig { finest: 3, ..config() }, "finest=3: resnet20 has maps of 1, 2, 4");
-        refused(ComposedConfig { scale: f32::NAN, ..config() }, "scale=NaN");
-        refused(ComposedConfig { units: 0, ..config() }, "units=0: expected 1 to 16384");
-        refused(ComposedConfig { backbone: "alexnet".into(), finest: 16, ..config() }, "");
-    }
-
-    #[test]
-    fn names_stand_for_the_papers_parts() {
-        let faster = ComposedConfig::new(&seen(FASTER_RCNN_VGG16, 600));
-        assert_eq!((&faster.backbone[..], faster.finest, faster.neck), ("vgg16", 16, Neck::None));
-        assert_eq!((faster.units, faster.pooling, faster.sizes().len()), (4096, Pooling::Max, 3));
-        let levels = faster.levels();
-        assert_eq!((levels.len(), levels[0].channels), (1, 512));
-        let fast = ComposedConfig::new(&seen(FAST_RCNN, 600));
-        assert_eq!((fast.head, fast.proposals, fast.samples), (HeadKind::FastRcnn, 2000, 128));
-        for preset in [faster.check(), fast.check()] {
-            preset.unwrap();
-        }
-    }
-}
+mod tests;

@@ -14,21 +14,17 @@
 use super::detector::{DetectorConfig, Seen, values};
 use super::resnet_fpn::{square, suited};
 use crate::detection::Detection;
-use crate::parts::backbone::{self, Backbone, NAMES};
-use crate::parts::images;
+use crate::parts::backbone::{self, Backbone};
 use crate::parts::losses::{drawn_seed, sum};
 use crate::parts::nms::{Nms, Suppression};
 use crate::parts::regions::{self, Sampled};
-use crate::parts::search::SelectiveSearch;
+use crate::parts::search;
 use burn::module::Module;
 use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tenfold_core::data::{Object, Preprocess};
-use tenfold_core::geometry::BoundingBox;
 use tenfold_core::train::Loss;
-use tenfold_core::zoo::did_you_mean;
 use tenfold_kernels::nn::Linear;
 use tenfold_kernels::ops::{Roi, RoiAlign, roi_align};
 
@@ -85,15 +81,6 @@ impl RcnnConfig {
         let output = [self.warp; 2];
         roi_align(images, &rois, RoiAlign { output, scale: 1.0, samples: 2, aligned: true })
     }
-
-    /// Regions by selective search, in pixels of the input.
-    fn searched(&self, images: Tensor<4>, sizes: &[[usize; 2]]) -> Vec<Vec<BoundingBox>> {
-        let images = images::of(images, &self.preprocess());
-        let one = |(image, size): (image::RgbImage, &[usize; 2])| {
-            SelectiveSearch::suited(size[1], size[0]).inside(&image, *size, self.proposals)
-        };
-        images.into_par_iter().zip(sizes).map(one).collect()
-    }
 }
 
 impl DetectorConfig for RcnnConfig {
@@ -122,13 +109,7 @@ impl DetectorConfig for RcnnConfig {
 
     fn check(&self) -> Result<(), String> {
         let Self { side, warp, backbone, .. } = self;
-        if !NAMES.contains(&backbone.as_str()) {
-            let meant = did_you_mean(backbone, NAMES);
-            return Err(format!(
-                "backbone={backbone}{meant}: expected one of {}",
-                NAMES.join(", ")
-            ));
-        }
+        backbone::check(backbone)?;
         if *side == 0 || !side.is_multiple_of(32) || *side > 4096 {
             return Err(format!("side={side}: expected a multiple of 32, 4096 at most"));
         }
@@ -175,7 +156,9 @@ impl DetectorConfig for RcnnConfig {
     fn loss(&self, network: &Rcnn, images: Tensor<4>, truth: &[Vec<Object>]) -> Loss {
         let [count, _, height, width] = images.dims();
         let seed = drawn_seed(&images.device());
-        let proposals = self.searched(images.clone().detach(), &vec![[height, width]; count]);
+        let sizes = vec![[height, width]; count];
+        let own = self.preprocess();
+        let proposals = search::in_batch(images.clone().detach(), &own, &sizes, self.proposals);
         let sampled = Sampled::draw(proposals, truth, self.samples, seed);
         let said = network.forward(self.warped(images.clone(), &sampled.rois));
         match said {
@@ -193,7 +176,8 @@ impl DetectorConfig for RcnnConfig {
         images: Tensor<4>,
         sizes: &[[usize; 2]],
     ) -> Vec<Vec<Detection>> {
-        let rois = regions::rois(&self.searched(images.clone(), sizes));
+        let own = self.preprocess();
+        let rois = regions::rois(&search::in_batch(images.clone(), &own, sizes, self.proposals));
         let (mut logits, mut numbers) = (Vec::new(), Vec::new());
         for part in rois.chunks(PART) {
             if let Some(said) = network.forward(self.warped(images.clone(), part)) {
@@ -210,6 +194,7 @@ impl DetectorConfig for RcnnConfig {
 mod tests {
     use super::*;
     use tenfold_core::device;
+    use tenfold_core::geometry::BoundingBox;
     use tenfold_core::train::random_stream;
 
     fn config() -> RcnnConfig {

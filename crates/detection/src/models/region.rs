@@ -144,20 +144,24 @@ impl Region<'_> {
             free[place] = false;
         }
         // The label that a box most believes in first.
-        let mut labels: Vec<usize> = unboxed.iter().map(|object| object.label).collect();
+        let score = |place: usize, label: usize| {
+            let row = &said[place * self.numbers()..][..self.numbers()];
+            sigmoid(row[4]) * believed(&row[5..], label)
+        };
+        let scores = |object: &Object| {
+            let all = (0..self.boxes()).map(|place| score(place, object.label));
+            (object.label, all.collect::<Vec<f32>>())
+        };
+        let mut labels: Vec<(usize, Vec<f32>)> = unboxed.iter().map(scores).collect();
         while !labels.is_empty() {
-            let score = |place: usize, label: usize| {
-                let row = &said[place * self.numbers()..][..self.numbers()];
-                sigmoid(row[4]) * believed(&row[5..], label)
-            };
             let best = |at: usize| {
                 let all = (0..self.boxes()).filter(|&place| free[place]);
-                let all = all.map(|place| (score(place, labels[at]), place, at));
+                let all = all.map(|place| (labels[at].1[place], place, at));
                 all.max_by(|a, b| a.0.total_cmp(&b.0))
             };
             let best = (0..labels.len()).filter_map(best).max_by(|a, b| a.0.total_cmp(&b.0));
             let Some((_, place, at)) = best else { break };
-            let label = labels.swap_remove(at);
+            let (label, _) = labels.swap_remove(at);
             let found = decoded(place);
             for (other, free) in free.iter_mut().enumerate() {
                 *free &= decoded(other).iou(&found) < APART;

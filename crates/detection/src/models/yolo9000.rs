@@ -179,7 +179,7 @@ impl DetectorConfig for Yolo9000Config {
         self.words.len()
     }
 
-    /// A word that the tree does not have is one of the first.
+    /// A label that the tree does not have gets a place beyond its words, which `check` refuses.
     fn with_tree(self, tree: WordTree, labels: &[String]) -> Self {
         let words = labels.iter().map(|label| tree.place(label).unwrap_or(usize::MAX)).collect();
         Self { tree, words, ..self }

@@ -10,6 +10,7 @@ use tenfold_classification::models::resnet::{ResNet, ResNetConfig};
 use tenfold_classification::models::resnet_cifar::{CifarResNet, CifarResNetConfig};
 use tenfold_classification::models::vgg::{Vgg, VggConfig};
 use tenfold_classification::models::{Backbone as _, BackboneConfig, Level, ModelConfig};
+use tenfold_core::zoo::did_you_mean;
 
 /// The names.
 pub const NAMES: [&str; 17] = [
@@ -93,6 +94,18 @@ pub fn levels(name: &str, side: usize) -> Vec<Level> {
         true => levels.into_iter().map(|own| Level { stride: own.stride / 2, ..own }).collect(),
         false => levels,
     }
+}
+
+/// Refuses a name that is none of [`NAMES`].
+///
+/// # Errors
+/// The name, and what is expected.
+pub fn check(name: &str) -> Result<(), String> {
+    if NAMES.contains(&name) {
+        return Ok(());
+    }
+    let meant = did_you_mean(name, NAMES);
+    Err(format!("backbone={name}{meant}: expected one of {}", NAMES.join(", ")))
 }
 
 impl Backbone {

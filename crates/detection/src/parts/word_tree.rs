@@ -115,6 +115,17 @@ impl WordTree {
         self.names.iter().position(|own| own == name)
     }
 
+    /// Refuses labels that are no words of it.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn knows(&self, labels: &[String]) -> Result<()> {
+        match labels.iter().find(|label| self.place(label).is_none()) {
+            Some(label) => Err(Error::argument("--tree", format!("has no word `{label}`"))),
+            None => Ok(()),
+        }
+    }
+
     /// The words.
     pub fn names(&self) -> &[String] {
         &self.names
@@ -219,6 +230,9 @@ mod tests {
         };
         let own = read("thing -1\nn02 0\nhot dog 0\nterrier 1\n").unwrap();
         assert_eq!((own.len(), own.place("hot dog")), (4, Some(2)));
+        own.knows(&words(&["n02", "terrier"])).unwrap();
+        let why = own.knows(&words(&["n02", "cat"])).unwrap_err().to_string();
+        assert_eq!(why, "--tree: has no word `cat`");
         for (text, why) in [
             ("", "0 words"),
             ("a\n", "line 1: expected a word"),

@@ -13,12 +13,15 @@ pub mod graph;
 mod grouping;
 pub mod planes;
 
+use super::images;
+use burn::tensor::Tensor;
 use graph::Graph;
 use grouping::{Described, Likeness};
 use image::{RgbImage, imageops};
 use planes::Planes;
 use rayon::prelude::*;
 use std::collections::HashSet;
+use tenfold_core::data::Preprocess;
 use tenfold_core::data::random::SplitMix64;
 use tenfold_core::geometry::BoundingBox;
 
@@ -88,17 +91,19 @@ impl SelectiveSearch {
     }
 }
 
-impl SelectiveSearch {
-    /// At most `keep` boxes of the part `[height, width]` of an image, whose rest is a border.
-    pub fn inside(
-        self,
-        image: &RgbImage,
-        [height, width]: [usize; 2],
-        keep: usize,
-    ) -> Vec<BoundingBox> {
-        let own = imageops::crop_imm(image, 0, 0, width as u32, height as u32).to_image();
-        Self { keep, ..self }.propose(&own)
-    }
+/// At most `keep` boxes of each image of a batch `[batch, 3, height, width]`, as `preprocess`
+/// normalised it; `sizes` are height and width of each without the border beside it.
+pub fn in_batch(
+    batch: Tensor<4>,
+    preprocess: &Preprocess,
+    sizes: &[[usize; 2]],
+    keep: usize,
+) -> Vec<Vec<BoundingBox>> {
+    let one = |(image, &[height, width]): (RgbImage, &[usize; 2])| {
+        let own = imageops::crop_imm(&image, 0, 0, width as u32, height as u32).to_image();
+        SelectiveSearch { keep, ..SelectiveSearch::suited(width, height) }.propose(&own)
+    };
+    images::of(batch, preprocess).into_par_iter().zip(sizes).map(one).collect()
 }
 
 #[cfg(test)]
